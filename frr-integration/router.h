@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * router.h - the router port: `network` lines and SHOAL-* route-maps in bgpd over one kept vty
+ * connection, and the read-back that proves them.
+ *
+ * Asynchronous: one command in flight, answers arrive on the event loop. Inside vip-ranges every
+ * `network` line and every SHOAL-* route-map is ours; nothing else is ever touched, the BGP
+ * instance is never created. Route-maps, one per distinct attribute set with its drain twin (the
+ * same plus 65535:0), exist and are read back before a line names them.
+ *
+ * A bgpd that restarts, hangs or forgets is noticed here: the connection is rebuilt with backoff
+ * and the next read-back shows the truth, from which the reconciler plans again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/usec.h"
+#include "src/config/config.h"
+
+struct event_base;
+struct router;
+
+enum router_life {
+	ROUTER_CONNECTING,  /* no socket, or not answering yet */
+	ROUTER_NO_INSTANCE, /* bgpd runs, but without a BGP instance of local-as */
+	ROUTER_READY,
+	ROUTER_STUCK, /* connected, but a command got no answer in time */
+	ROUTER_LIFE_MAX,
+};
+
+const char *router_life_str(enum router_life life);
+
+struct router_peer {
+	const char *name;    /* from the config */
+	const char *key;     /* as bgpd keys it: address or interface */
+	bool is_found;       /* bgpd has such a neighbour */
+	bool is_established;
+	char state[32];      /* bgpd's word */
+	usec_t since;        /* established since; 0 when not */
+	uint32_t prefixes_sent4, prefixes_sent6;
+	char last_reset[64]; /* bgpd's reason, or empty */
+};
+
+/* One prefix inside vip-ranges, as read back. */
+struct router_route {
+	struct prefix prefix;
+	bool has_line;         /* bgpd originates it */
+	bool is_drained;       /* with community 65535:0 */
+	bool attributes_match; /* its route-map is the one asked for (or should be none of ours) */
+	uint32_t peers;        /* established configured peers whose Adj-RIB-Out holds it */
+};
+
+struct router_callbacks {
+	/* life, peers or routes changed; read them with the accessors below */
+	void (*changed)(void *arg);
+	/* asked before each command that changes bgpd: false drops it (stale plan, fence) */
+	bool (*may_write)(void *arg);
+	void *arg;
+};
+
+/*
+ * router_new - start connecting.
+ * @config: borrowed until router_reload() or router_free().
+ * Returns 0 or a negative errno; a missing socket is no error here, it is a life.
+ */
+int router_new(struct event_base *base, const struct config *config,
+	       const struct router_callbacks *callbacks, struct router **ret, struct err *err);
+void router_free(struct router *router);
+/* Another config: attribute sets, ranges and peers are taken over, routes are read anew. */
+int router_reload(struct router *router, const struct config *config, struct err *err);
+
+/* Queue one change; repeating one that is queued or in force does nothing. Never blocks. */
+void router_announce(struct router *router, const struct config_vip *vip);
+void router_drain(struct router *router, const struct config_vip *vip);
+void router_withdraw(struct router *router, const struct prefix *prefix);
+
+/* Read everything back soon, whatever the timers say. */
+void router_read_back(struct router *router);
+
+enum router_life router_life(const struct router *router);
+/* One sentence on the life: "vty socket '/run/frr/bgpd.vty': ...". Constant until the next change. */
+const char *router_sentence(const struct router *router);
+/* True while commands are queued or in flight. */
+bool router_is_busy(const struct router *router);
+/* True when a complete read-back happened since the connection was made; *ret_at gets when. */
+bool router_is_read(const struct router *router, usec_t *ret_at);
+
+size_t router_n_peers(const struct router *router);
+const struct router_peer *router_peer(const struct router *router, size_t i);
+size_t router_n_established(const struct router *router);
+size_t router_n_routes(const struct router *router);
+const struct router_route *router_route(const struct router *router, size_t i);
+const struct router_route *router_route_find(const struct router *router,
+					     const struct prefix *prefix);
+/* bgpd's version text, empty until known. */
+const char *router_version(const struct router *router);
+
+/* Counters for metrics and status. */
+struct router_stats {
+	uint64_t commands, failures, reconnects, read_backs;
+	usec_t last_command_us; /* how long the last one took */
+};
+const struct router_stats *router_stats(const struct router *router);

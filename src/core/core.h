@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core.h - the decisions: what this node shall forward and announce.
+ *
+ * Pure: no sockets, clock, logging, and no allocation while stepping. The reconciler feeds events
+ * into core_step(), reads core_desired(), keeps `struct observed` true, and carries out, in order,
+ * the ops that core_plan() gives. Both are level-triggered: repeating an event or a plan changes
+ * nothing, and starting from nothing but config and read-back is the same path as any other.
+ *
+ * Order of ops. Going up: reals, ring, service, self-test, announce. Going down: drain, withdraw,
+ * (linger), service, ring, reals. A VIP is announced only while all of that is observed.
+ *
+ * A VIP that left the config, or was found in the pinned maps or in FRR at start, stays as a
+ * record without config (`leaving`) until its route is gone, it lingered and its services are
+ * deleted.
+ *
+ * Tables are sized at core_new() and core_reload(). Indices: `pool` and `real` are those of
+ * the config; `vip` and `service` are those of the core's own tables, valid until the next
+ * core_reload() or CORE_EVENT_OBSERVED.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/usec.h"
+#include "src/config/config.h"
+#include "src/core/reason.h"
+
+#define CORE_EVIDENCE_MAX 128
+#define CORE_OWNER_MAX    64
+#define CORE_REASON_MAX   128
+#define CORE_NONE         UINT32_MAX /* no index */
+
+struct core;
+
+/* ---- states ---- */
+
+enum real_state {
+	REAL_UNKNOWN, /* not judged yet */
+	REAL_UP,
+	REAL_DOWN,
+	REAL_STATE_MAX,
+};
+
+enum vip_state {
+	VIP_WITHDRAWN,
+	VIP_ANNOUNCING,
+	VIP_ANNOUNCED,
+	VIP_DRAINING, /* announced with 65535:0 */
+	VIP_WITHDRAWING,
+	VIP_STATE_MAX,
+};
+
+/* What shall stand in FRR for a VIP. */
+enum route_intent {
+	ROUTE_NONE,
+	ROUTE_ANNOUNCE,
+	ROUTE_DRAIN, /* announced through the drain twin of its route-map */
+};
+
+const char *real_state_str(enum real_state state);
+const char *vip_state_str(enum vip_state state);
+const char *route_intent_str(enum route_intent intent);
+
+/* ---- events ---- */
+
+/* The prober's judgement (rise and fall already applied) of one check of one real. */
+struct core_verdict {
+	uint32_t pool, real, check; /* check: index into the pool's list of checks */
+	enum real_state state;
+	enum probe_reason reason;
+	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII, "HTTP 503 in 0.8 ms" */
+	uint32_t in_a_row;                /* equal results so far */
+};
+
+/* Who drained and why; of the node when vip is CORE_NONE. */
+struct core_drain {
+	uint32_t vip;
+	bool set; /* false: undrain */
+	char owner[CORE_OWNER_MAX];
+	char reason[CORE_REASON_MAX];
+	uint64_t wall_us; /* when, for people */
+};
+
+struct core_uplink {
+	uint32_t uplink; /* index into config.node.uplinks */
+	bool present, has_carrier;
+	bool xdp_attached; /* our program, seen on the interface */
+};
+
+/* The router as a whole. */
+struct core_router {
+	bool connected;    /* the vty socket answers */
+	bool has_instance; /* a BGP instance of local-as is there */
+	uint32_t established_peers;
+};
+
+enum core_event_kind {
+	CORE_EVENT_TIMER, /* core_next_timer() came */
+	CORE_EVENT_VERDICT,
+	CORE_EVENT_DRAIN,
+	CORE_EVENT_UPLINK,
+	CORE_EVENT_NEXT_HOP, /* the number of reals with a usable next hop changed */
+	CORE_EVENT_ROUTER,
+	CORE_EVENT_FENCE,    /* the guard's fence file appeared or was cleared */
+	CORE_EVENT_OBSERVED, /* the reconciler's observed state changed */
+	CORE_EVENT_TRAFFIC,  /* packets a second to one VIP, for drains */
+};
+
+struct observed;
+
+struct core_event {
+	enum core_event_kind kind;
+	usec_t now; /* when it happened; never goes back */
+	union {
+		struct core_verdict verdict;
+		struct core_drain drain;
+		struct core_uplink uplink;
+		struct core_next_hop {
+			uint32_t pool, real;
+			bool usable; /* on at least one uplink */
+		} next_hop;
+		struct core_router router;
+		bool fenced;
+		const struct observed *observed;
+		struct core_traffic {
+			uint32_t vip;
+			uint64_t pps;
+		} traffic;
+	};
+};
+
+/* ---- views, for status, why and logs; valid until the next step ---- */
+
+struct core_real {
+	const struct config_real *config;
+	enum real_state state;
+	usec_t since; /* of the state */
+	enum probe_reason reason;
+	char evidence[CORE_EVIDENCE_MAX];
+	uint32_t in_a_row;
+	bool has_next_hop;
+	bool takes_new_flows; /* its slots are its own */
+};
+
+struct core_pool {
+	const struct config_pool *config;
+	const struct core_real *reals; /* config->n_reals of them */
+	uint32_t usable;               /* up, not backup, with a next hop */
+	bool has_quorum;               /* with hysteresis: return, stay */
+	bool is_judged;                /* no real is unknown, or quorum is reached anyhow */
+	usec_t quorum_since;
+};
+
+struct core_service {
+	uint8_t proto;
+	uint16_t port;
+	const struct config_service *config; /* NULL: leaving */
+	uint32_t pool;                       /* CORE_NONE: leaving */
+	bool is_programmed, is_self_tested;  /* as observed */
+};
+
+struct core_vip {
+	struct prefix prefix;
+	const struct config_vip *config; /* NULL: leaving */
+	const struct core_service *services;
+	size_t n_services;
+	enum vip_state state;
+	usec_t since; /* of the state */
+	enum vip_reason reason;
+	bool is_drained;      /* this VIP; the node's drain is in core_node */
+	struct core_drain drain; /* when is_drained */
+	uint32_t flaps;       /* withdrawals within the last 10 min */
+	usec_t held_until;    /* end of warm-up or hold-down; 0: none */
+	uint64_t pps;
+	enum route_intent intent;
+	uint32_t peers;       /* established peers whose Adj-RIB-Out holds the route */
+};
+
+struct core_node {
+	bool is_drained;
+	struct core_drain drain; /* when is_drained */
+	bool is_fenced;
+	struct core_router router;
+	uint32_t usable_uplinks; /* present, carrier, XDP attached */
+	uint32_t n_uplinks;
+};
+
+/* ---- desired and observed ---- */
+
+struct desired_pool {
+	const bool *takes_new_flows; /* per real of the config; the overlay's input */
+	bool is_needed;              /* a programmed or desired service names it */
+	uint64_t version;            /* rises with each change of the above or of the config */
+};
+
+struct desired_service {
+	bool wanted; /* false: delete when found */
+	uint32_t pool;
+};
+
+struct desired_vip {
+	enum route_intent intent;
+};
+
+/* Same indices as the core's pools, services and vips. */
+struct desired {
+	const struct desired_pool *pools;
+	size_t n_pools;
+	const struct desired_service *services;
+	size_t n_services;
+	const struct desired_vip *vips;
+	size_t n_vips;
+};
+
+struct observed_pool {
+	bool reals_programmed; /* every real of the pool has its index and record */
+	uint64_t ring_version; /* of the desired version in force; 0: none */
+};
+
+/* A service found in the data plane, or one of the config that may not be there yet. */
+struct observed_service {
+	struct prefix vip;
+	uint8_t proto;
+	uint16_t port;
+	bool programmed;
+	uint32_t pool; /* it points to, CORE_NONE: unknown */
+	bool self_tested;
+	uint32_t self_test_failures; /* in a row */
+};
+
+/* A prefix inside vip-ranges: found in FRR, or of the config. */
+struct observed_route {
+	struct prefix prefix;
+	enum route_intent line; /* the `network` line in bgpd's table as read back */
+	bool attributes_match;  /* its route-map is the one the config asks for */
+	uint32_t peers;         /* established peers whose Adj-RIB-Out holds it */
+	bool is_read;           /* false until the first read-back */
+};
+
+/*
+ * The reconciler's picture, keyed by what things are, in any order. The core matches it by key;
+ * entries without a desired counterpart become leaving records.
+ */
+struct observed {
+	const struct observed_pool *pools; /* index = config pool */
+	size_t n_pools;
+	const struct observed_service *services;
+	size_t n_services;
+	const struct observed_route *routes;
+	size_t n_routes;
+};
+
+enum op_kind {
+	OP_REALS_SET, /* program every real of a pool */
+	OP_RING_SET,  /* write the pool's slots */
+	OP_SERVICE_SET,
+	OP_SELF_TEST,
+	OP_ROUTE_ANNOUNCE,
+	OP_ROUTE_DRAIN,
+	OP_ROUTE_WITHDRAW,
+	OP_SERVICE_DEL,
+	OP_RING_DEL, /* and the reals that nothing names any more */
+};
+
+struct op {
+	enum op_kind kind;
+	uint32_t index; /* pool for REALS and RING, service for SERVICE and SELF_TEST, vip for ROUTE */
+};
+
+const char *op_kind_str(enum op_kind kind);
+
+/*
+ * core_new - the state for a config, nothing judged, nothing observed.
+ * @config: outlives the core or the next core_reload().
+ * Returns NULL when memory is short. core_free() ends it.
+ */
+struct core *core_new(const struct config *config, usec_t now);
+void core_free(struct core *core);
+
+/*
+ * core_reload - go over to another config; what is matched by address keeps its state, what is
+ * gone becomes leaving. Returns 0, or -ENOMEM with the former state kept whole.
+ */
+int core_reload(struct core *core, const struct config *config, usec_t now);
+
+/* Take one event. Never fails, never blocks; indices that name nothing are ignored. */
+void core_step(struct core *core, const struct core_event *event);
+
+/* When the next CORE_EVENT_TIMER is due, or USEC_NEVER. */
+usec_t core_next_timer(const struct core *core);
+
+/* What shall be, valid until the next step. */
+const struct desired *core_desired(const struct core *core);
+
+/*
+ * core_plan - the ops that may be done now, in order, to bring observed towards desired. An op
+ * whose precondition is not observed yet is left out and comes in a later plan.
+ * Returns how many were written, at most max.
+ */
+size_t core_plan(const struct core *core, const struct observed *observed, struct op *ops,
+		 size_t max);
+
+const struct core_node *core_node(const struct core *core);
+size_t core_n_pools(const struct core *core);
+const struct core_pool *core_pool(const struct core *core, uint32_t pool);
+size_t core_n_vips(const struct core *core);
+const struct core_vip *core_vip(const struct core *core, uint32_t vip);
+/* A service by the index that struct op carries; *ret_vip gets the VIP it belongs to. */
+const struct core_service *core_service(const struct core *core, uint32_t service,
+					uint32_t *ret_vip);
+/* The VIP with this prefix, or CORE_NONE. */
+uint32_t core_vip_find(const struct core *core, const struct prefix *prefix);
+const struct config *core_config(const struct core *core);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reason.h - every reason a verdict or a state can have, each list made once by an X-macro that
+ * also yields the word for logs, metrics and JSON and the sentence for people.
+ */
+#pragma once
+
+/* How one probe ended. X(enumerator, word, sentence) */
+#define PROBE_REASONS(X)                                                                           \
+	X(NONE, "none", "not probed yet")                                                          \
+	X(OK, "ok", "the check passed")                                                            \
+	X(NO_CHECK, "no-check", "the pool has no check")                                           \
+	X(TIMEOUT, "timeout", "no answer within the timeout")                                      \
+	X(REFUSED, "refused", "the connection was refused")                                        \
+	X(RESET, "reset", "the connection was reset")                                              \
+	X(UNREACHABLE, "unreachable", "the network says the address cannot be reached")            \
+	X(CONNECT_ERROR, "connect-error", "the connection could not be opened")                    \
+	X(HTTP_STATUS, "http-status", "the HTTP status is not one of those allowed")               \
+	X(HTTP_GARBAGE, "http-garbage", "the answer is not HTTP")                                  \
+	X(TOO_LARGE, "too-large", "the answer is larger than a check reads")                       \
+	X(TLS_ERROR, "tls-error", "the TLS handshake or the certificate failed")                   \
+	X(PROBE_PATH, "probe-path", "the node's own probe path is broken; no verdict")             \
+	X(LATE, "late", "the probe started too late to judge; no verdict")                         \
+	X(LOCAL_ERROR, "local-error", "the node lacked a resource for the probe; no verdict")
+
+enum probe_reason {
+#define X(name, word, sentence) PROBE_##name,
+	PROBE_REASONS(X)
+#undef X
+		PROBE_REASON_MAX,
+};
+
+/* Why a VIP is in its state, the strongest reason that holds. */
+#define VIP_REASONS(X)                                                                             \
+	X(STARTING, "starting", "the reals are not judged yet")                                    \
+	X(NO_QUORUM, "no-quorum", "too few healthy reals")                                         \
+	X(NOT_PROGRAMMED, "not-programmed", "the data plane does not hold all its services yet")   \
+	X(SELF_TEST, "self-test", "the self-test of a service failed")                             \
+	X(XDP_GONE, "xdp-gone", "no XDP program is attached to the uplinks")                       \
+	X(NO_NEXT_HOP, "no-next-hop", "no usable uplink or next hop")                              \
+	X(WARM_UP, "warm-up", "waiting for the warm-up to end")                                    \
+	X(HOLD_DOWN, "hold-down", "held down after flapping")                                      \
+	X(FENCED, "fenced", "the guard acted; waiting for a complete pass and the warm-up")        \
+	X(NODE_DRAINED, "node-drained", "the node is drained")                                     \
+	X(VIP_DRAINED, "vip-drained", "the VIP is drained")                                        \
+	X(ROUTER_DOWN, "router-down", "bgpd does not answer")                                      \
+	X(NO_INSTANCE, "no-instance", "bgpd has no BGP instance of our AS")                        \
+	X(NO_PEER, "no-peer", "too few peers hold the route")                                      \
+	X(ROUTE_PENDING, "route-pending", "the route is on its way into the peers")                \
+	X(REMOVED, "removed", "no longer in the config")                                           \
+	X(SERVING, "serving", "announced and proved in enough peers")
+
+enum vip_reason {
+#define X(name, word, sentence) VIP_REASON_##name,
+	VIP_REASONS(X)
+#undef X
+		VIP_REASON_MAX,
+};
+
+/* The constant word and sentence of each. */
+const char *probe_reason_str(enum probe_reason reason);
+const char *probe_reason_sentence(enum probe_reason reason);
+const char *vip_reason_str(enum vip_reason reason);
+const char *vip_reason_sentence(enum vip_reason reason);
+
+/* The reason a word names, or PROBE_REASON_MAX. */
+enum probe_reason probe_reason_find(const char *word);

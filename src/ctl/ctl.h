@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ctl.h - the control sockets: bounded JSON lines on read.sock and admin.sock.
+ *
+ * The socket is the permission: read.sock (root:shoal 0660) takes commands that only look,
+ * admin.sock (root:shoal-admin 0660) takes all. One table of commands (commands.c) drives server,
+ * help and client. shoald never blocks on a client: bounded request line (64 KiB), bounded answer
+ * queue (4 MiB), slow readers are dropped.
+ *
+ * Request: {"v":1,"command":"status","args":{...}}\n
+ * Answer:  {"v":1,"ok":true,"result":{...}}\n
+ *          {"v":1,"ok":false,"exit":2,"error":"one sentence"}\n
+ * A command that takes a while first sends any number of {"v":1,"progress":"line"}\n.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "src/base/err.h"
+
+struct event_base;
+struct ctl;
+struct ctl_request;
+
+#define CTL_VERSION  1
+#define CTL_LINE_MAX (64 * 1024)
+
+/* Exit statuses of the command `shoal`, also "exit" in answers. */
+enum ctl_exit {
+	CTL_DONE = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_NOT_REACHABLE = 3,
+	CTL_REFUSED = 4, /* refused, or not safe yet */
+	CTL_PERMISSION = 5,
+};
+
+struct ctl_command {
+	const char *name;
+	bool is_admin;  /* only on admin.sock */
+	const char *args_help; /* "[VIP...] [--wait] [--timeout T] [--reason TEXT]" */
+	const char *help;      /* one line */
+	/*
+	 * Answers with ctl_answer() or ctl_refuse(), now or later; context is ctl_new()'s. The
+	 * request lives until answered; when the client goes away first, later answers go nowhere.
+	 */
+	void (*run)(struct ctl_request *request, const json_t *args, void *context);
+};
+
+struct ctl_options {
+	const char *read_path, *admin_path;
+	const char *read_group, *admin_group; /* NULL: leave the group as it is */
+	const struct ctl_command *commands;   /* ended by a NULL name */
+	void *context;
+};
+
+int ctl_new(struct event_base *base, const struct ctl_options *options, struct ctl **ret,
+	    struct err *err);
+void ctl_free(struct ctl *ctl);
+
+/* End the request with a result; takes the reference. */
+void ctl_answer(struct ctl_request *request, json_t *result);
+/* End it with an exit status and one sentence. */
+void ctl_refuse(struct ctl_request *request, enum ctl_exit status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One line of progress on the way. */
+void ctl_progress(struct ctl_request *request, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* "uid 1000 (alice)" of the peer, for owners and logs; valid while the request lives. */
+const char *ctl_request_owner(const struct ctl_request *request);
+/* False once the client has gone away: stop working for it. */
+bool ctl_request_is_alive(const struct ctl_request *request);

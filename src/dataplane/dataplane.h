@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dataplane.h - the data plane port: loads or adopts the XDP program and its maps, writes reals,
+ * rings, services and next hops, reads counters, proves that a service forwards.
+ *
+ * Links, program and maps are pinned under one bpffs directory and outlive the process:
+ * dataplane_close() leaves traffic flowing, a later dataplane_open() with the same directory and
+ * LB_ABI_VERSION adopts them without a lost packet. Multi-word records are published whole.
+ * Calls block for microseconds (a ring write: about a millisecond); all run on the main loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/config/config.h"
+#include "src/core/ring.h"
+
+struct dataplane;
+
+#define DATAPLANE_UPLINKS_MAX 8
+#define DATAPLANE_NO_REAL     0 /* real index 0 is never a real */
+
+/*
+ * dataplane_open - adopt what is pinned in bpffs_dir, or load and pin it.
+ * @bpffs_dir: a directory on a bpffs; created when only the last component is missing.
+ * @config:    sizes and switches that are fixed at load.
+ * Attaches nothing. Returns 0; -EOPNOTSUPP when the kernel lacks something (named, with the
+ * kernel version needed), -EPERM with the capability to give, -ESTALE when the pinned maps have
+ * another ABI version (nothing is touched), with the verifier's last lines when it refuses.
+ */
+int dataplane_open(const char *bpffs_dir, const struct config *config, struct dataplane **ret,
+		   struct err *err);
+
+/* Let go; everything pinned stays in force. NULL is fine. */
+void dataplane_close(struct dataplane *dp);
+
+/* Detach, unpin and remove everything that dataplane_open() of this directory made. */
+int dataplane_remove(const char *bpffs_dir, struct err *err);
+
+/* True when maps and links of an earlier run were adopted. */
+bool dataplane_is_adopted(const struct dataplane *dp);
+
+/* ---- uplinks ---- */
+
+struct dataplane_uplink {
+	char name[16];
+	uint32_t ifindex; /* 0: detached */
+	uint8_t mac[6];   /* frames for another MAC pass untouched */
+	bool is_native;   /* as attached; generic mode works with a warning */
+};
+
+/*
+ * dataplane_attach - attach the program to an uplink by a pinned link, or adopt that link.
+ * @uplink: slot 0..DATAPLANE_UPLINKS_MAX-1; index into config.node.uplinks.
+ * @mode:   auto tries native, then generic.
+ * Returns 0; -ENODEV no such interface; -EBUSY another XDP program is there (named by id);
+ * -EOPNOTSUPP the driver refuses native XDP and mode demands it.
+ */
+int dataplane_attach(struct dataplane *dp, uint32_t uplink, const char *ifname, uint32_t ifindex,
+		     const uint8_t mac[6], enum config_xdp_mode mode, struct err *err);
+
+/* Whether our program really is what runs on the uplink now (asked from the kernel). */
+bool dataplane_is_attached(struct dataplane *dp, uint32_t uplink);
+
+const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint32_t uplink);
+
+/* ---- reals, next hops, rings, services ---- */
+
+/*
+ * dataplane_set_real - the index of a real, one per address, allocated at first use.
+ * Returns 0; -ENOSPC when all indices are taken.
+ */
+int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_local,
+		       uint16_t *ret_index, struct err *err);
+/* Free the index; the caller made sure that no ring names it. -ENOENT when there is none. */
+int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err *err);
+/* The index of a programmed real, or DATAPLANE_NO_REAL. */
+uint16_t dataplane_real_index(const struct dataplane *dp, const struct addr *addr);
+
+struct dataplane_next_hop {
+	bool usable;
+	uint8_t mac[6]; /* destination of the frame */
+};
+
+/* Where packets for a real go on one uplink. usable false: nowhere. */
+int dataplane_set_next_hop(struct dataplane *dp, uint32_t uplink, const struct addr *real,
+			   const struct dataplane_next_hop *next_hop, struct err *err);
+
+/* A ring (one per pool), by id: DATAPLANE_NO_RING is none. */
+#define DATAPLANE_NO_RING UINT32_MAX
+int dataplane_ring_new(struct dataplane *dp, uint32_t *ret_ring, struct err *err);
+int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err);
+/*
+ * dataplane_ring_write - make the ring name these reals; only changed slots are stored.
+ * @slots: real indices, DATAPLANE_NO_REAL drops. *ret_changed (may be NULL) gets how many changed.
+ */
+int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS],
+			 uint32_t *ret_changed, struct err *err);
+/* The ring as it stands, the mapped memory itself: `cur` in the low 16 bits of each word. */
+const uint32_t *dataplane_ring(const struct dataplane *dp, uint32_t ring);
+
+struct dataplane_service {
+	struct prefix vip;
+	uint8_t proto;
+	uint16_t port; /* host order, 0: any */
+	uint32_t ring;
+	enum config_encap encap;
+	uint16_t gue_port;
+	enum config_hash hash;
+	uint32_t flags; /* reserved, 0 */
+};
+
+int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *service,
+			  struct err *err);
+int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
+			  uint16_t port, struct err *err);
+/* Packets to a VIP that match no service: dropped and counted (default), or passed. */
+int dataplane_set_vip(struct dataplane *dp, const struct prefix *vip, enum config_unserved unserved,
+		      struct err *err);
+int dataplane_del_vip(struct dataplane *dp, const struct prefix *vip, struct err *err);
+
+/* What is programmed, for adoption and read-back: *ret is malloc'ed, free() it. */
+int dataplane_list_services(const struct dataplane *dp, struct dataplane_service **ret, size_t *n,
+			    struct err *err);
+int dataplane_list_reals(const struct dataplane *dp, struct addr **ret, size_t *n, struct err *err);
+
+/* ---- proof and counters ---- */
+
+/*
+ * dataplane_self_test - run flagged synthetic packets for one service through the loaded program;
+ * each must leave for the real that the ring names. Writes no state, counted apart.
+ * Returns 0, or -EIO with what went wrong.
+ */
+int dataplane_self_test(struct dataplane *dp, const struct dataplane_service *service,
+			struct err *err);
+
+struct dataplane_count {
+	uint64_t packets, bytes; /* L3 bytes of the client's packets */
+};
+
+/* Sums over CPUs; false when there is no such object. Counters start at 0 with a new object. */
+bool dataplane_service_count(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
+			     uint16_t port, struct dataplane_count *ret);
+bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
+			  struct dataplane_count *ret);
+
+/* Named totals: verdicts, drop and pass reasons. i counts from 0; false ends the list. */
+bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, uint64_t *ret_value);
