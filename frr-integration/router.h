@@ -36,12 +36,12 @@ enum router_life {
 const char *router_life_str(enum router_life life);
 
 struct router_peer {
-	const char *name;    /* from the config */
-	const char *key;     /* as bgpd keys it: address or interface */
-	bool is_found;       /* bgpd has such a neighbour */
+	const char *name; /* from the config */
+	const char *key;  /* as bgpd keys it: address or interface */
+	bool is_found;    /* bgpd has such a neighbour */
 	bool is_established;
-	char state[32];      /* bgpd's word */
-	usec_t since;        /* established since; 0 when not */
+	char state[32]; /* bgpd's word */
+	usec_t since;   /* established since; 0 when not */
 	uint32_t prefixes_sent4, prefixes_sent6;
 	char last_reset[64]; /* bgpd's reason, or empty */
 };
@@ -83,7 +83,8 @@ void router_withdraw(struct router *router, const struct prefix *prefix);
 void router_read_back(struct router *router);
 
 enum router_life router_life(const struct router *router);
-/* One sentence on the life: "vty socket '/run/frr/bgpd.vty': ...". Constant until the next change. */
+/* One sentence on the life: "vty socket '/run/frr/bgpd.vty': ...". Constant until the next change.
+ */
 const char *router_sentence(const struct router *router);
 /* True while commands are queued or in flight. */
 bool router_is_busy(const struct router *router);
@@ -97,6 +98,14 @@ size_t router_n_routes(const struct router *router);
 const struct router_route *router_route(const struct router *router, size_t i);
 const struct router_route *router_route_find(const struct router *router,
 					     const struct prefix *prefix);
+/*
+ * The names of the route-maps for a VIP's attributes: a function of the attributes alone, so that
+ * every node and every process arrives at the same. "" for the plain one when no attribute is set.
+ */
+#define ROUTER_MAP_MAX 64
+const char *router_map_name(const struct config_vip *vip, char buf[ROUTER_MAP_MAX]);
+const char *router_drain_map_name(const struct config_vip *vip, char buf[ROUTER_MAP_MAX]);
+
 /* bgpd's version text, empty until known. */
 const char *router_version(const struct router *router);
 

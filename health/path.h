@@ -43,8 +43,8 @@ struct health_path_target {
 };
 
 /* Map a mark to a target; repeating is cheap. */
-int health_path_set(struct health_path *path, uint32_t mark, const struct health_path_target *target,
-		    struct err *err);
+int health_path_set(struct health_path *path, uint32_t mark,
+		    const struct health_path_target *target, struct err *err);
 int health_path_del(struct health_path *path, uint32_t mark, struct err *err);
 
 /*

@@ -25,7 +25,8 @@ static inline usec_t usec_now(void)
 	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
 }
 
-/* Wall-clock now, in microseconds since 1970; only for what people read and files that outlive a boot. */
+/* Wall-clock now, in microseconds since 1970; only for what people read and files that outlive a
+ * boot. */
 static inline usec_t usec_wall(void)
 {
 	struct timespec ts;

@@ -120,9 +120,9 @@ struct config_check {
 struct config_real {
 	const char *name;
 	struct addr addr;
-	uint32_t weight; /* >= 1 */
+	uint32_t weight;    /* >= 1 */
 	uint32_t server_id; /* 0: none */
-	bool is_local;  /* this host */
+	bool is_local;      /* this host */
 	bool is_backup;
 };
 
@@ -197,9 +197,10 @@ enum config_need { CONFIG_NEED_SERVICES, CONFIG_NEED_NODE };
 
 /* What was found in a file; owned by the caller, fini with config_report_fini(). */
 struct config_report {
-	char *text;        /* every error and warning, each with file:line:col, source line, caret */
-	unsigned errors;   /* 0: the config is good */
-	unsigned warnings; /* settings this version reads but does not carry out, and doubtful ones */
+	char *text;      /* every error and warning, each with file:line:col, source line, caret */
+	unsigned errors; /* 0: the config is good */
+	unsigned warnings; /* settings this version reads but does not carry out, and doubtful ones
+			    */
 	bool is_syntax;    /* the (only) error is one of YAML syntax */
 };
 
@@ -234,7 +235,8 @@ const char *config_encap_str(enum config_encap encap);
 const char *config_check_type_str(enum config_check_type type);
 const char *config_loss_then_str(enum config_loss_then then);
 
-/* "203.0.113.10:443/tcp", "[2001:db8::1]:443/tcp", "203.0.113.10:any/udp"; prefixes as "a.b.c.0/24:80/tcp". */
+/* "203.0.113.10:443/tcp", "[2001:db8::1]:443/tcp", "203.0.113.10:any/udp"; prefixes as
+ * "a.b.c.0/24:80/tcp". */
 #define CONFIG_SERVICE_TEXT_MAX 72
 const char *config_service_print(const struct config_vip *vip, const struct config_service *service,
 				 char buf[CONFIG_SERVICE_TEXT_MAX]);

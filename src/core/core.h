@@ -172,13 +172,13 @@ struct core_vip {
 	enum vip_state state;
 	usec_t since; /* of the state */
 	enum vip_reason reason;
-	bool is_drained;      /* this VIP; the node's drain is in core_node */
+	bool is_drained;         /* this VIP; the node's drain is in core_node */
 	struct core_drain drain; /* when is_drained */
-	uint32_t flaps;       /* withdrawals within the last 10 min */
-	usec_t held_until;    /* end of warm-up or hold-down; 0: none */
+	uint32_t flaps;          /* withdrawals within the last 10 min */
+	usec_t held_until;       /* end of warm-up or hold-down; 0: none */
 	uint64_t pps;
 	enum route_intent intent;
-	uint32_t peers;       /* established peers whose Adj-RIB-Out holds the route */
+	uint32_t peers; /* established peers whose Adj-RIB-Out holds the route */
 };
 
 struct core_node {
@@ -269,7 +269,8 @@ enum op_kind {
 
 struct op {
 	enum op_kind kind;
-	uint32_t index; /* pool for REALS and RING, service for SERVICE and SELF_TEST, vip for ROUTE */
+	uint32_t index; /* pool for REALS and RING, service for SERVICE and SELF_TEST, vip for ROUTE
+			 */
 };
 
 const char *op_kind_str(enum op_kind kind);

@@ -15,7 +15,7 @@
 
 #include "src/base/addr.h"
 
-#define RING_SLOTS 65537U /* prime */
+#define RING_SLOTS 65537U     /* prime */
 #define RING_NONE  UINT16_MAX /* a slot without owner */
 
 struct ring_real {

@@ -38,7 +38,7 @@ enum ctl_exit {
 
 struct ctl_command {
 	const char *name;
-	bool is_admin;  /* only on admin.sock */
+	bool is_admin;         /* only on admin.sock */
 	const char *args_help; /* "[VIP...] [--wait] [--timeout T] [--reason TEXT]" */
 	const char *help;      /* one line */
 	/*

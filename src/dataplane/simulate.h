@@ -16,9 +16,9 @@
 
 struct simulate_options {
 	const struct config *config;
-	const char *in_path;         /* pcap, Ethernet link type */
-	const char *out_path;        /* pcap of the frames that left, in order; replaced */
-	const char *const *down;     /* "POOL/REAL" that take no new flows */
+	const char *in_path;     /* pcap, Ethernet link type */
+	const char *out_path;    /* pcap of the frames that left, in order; replaced */
+	const char *const *down; /* "POOL/REAL" that take no new flows */
 	size_t n_down;
 	FILE *out; /* one JSON object a packet and line, as DESIGN has it */
 };

@@ -37,7 +37,8 @@ struct net_next_hop {
 	struct addr real;
 	bool usable;
 	uint8_t mac[6];
-	const char *why; /* when not usable: constant text, "no route", "gateway 10.0.0.1 unresolved" */
+	const char *
+		why; /* when not usable: constant text, "no route", "gateway 10.0.0.1 unresolved" */
 };
 
 struct net_callbacks {

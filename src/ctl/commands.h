@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands.h - the one table of commands shoald answers, and what their handlers may look at.
+ *
+ * Handlers only read the parts below and ask the daemon for changes through the functions; they
+ * never change the parts themselves. Each handler makes one JSON result; the client renders text
+ * from it, so text and --json cannot disagree.
+ */
+#pragma once
+
+#include "src/base/err.h"
+#include "src/base/usec.h"
+#include "src/config/config.h"
+#include "src/core/core.h"
+#include "src/ctl/ctl.h"
+
+struct dataplane;
+struct net;
+struct prober;
+struct router;
+
+/* Owned by src/main.c; pointers stay valid for the life of the control sockets. */
+struct commands_context {
+	struct event_base *base;
+	struct core *core;
+	struct dataplane *dataplane;
+	struct net *net;
+	struct prober *prober;
+	struct router *router;
+	const char *config_file;
+	const char *run_dir;
+	usec_t started;
+	uint64_t config_loaded_wall_us; /* when the running config came into force */
+
+	void *daemon; /* handed to the functions below */
+	/*
+	 * Read the config file again and go over to it, or keep the running one. report is filled
+	 * either way (config_report_fini() by the caller). 0, or a negative errno with the
+	 * sentence.
+	 */
+	int (*reload)(void *daemon, struct config_report *report, struct err *err);
+	/* Store the drain (or its end) in its file, then apply it. -EALREADY when it is so already.
+	 */
+	int (*drain)(void *daemon, const struct core_drain *drain, struct err *err);
+	/* How far the last pass was: true when observed equals desired. */
+	bool (*is_settled)(void *daemon);
+};
+
+/* The table; ended by a NULL name. context of every handler is struct commands_context. */
+extern const struct ctl_command commands_table[];
