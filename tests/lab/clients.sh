@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# clients.sh - requests from the clients and what became of them. Sourced by lab.sh.
+
+url() { # ADDRESS [PATH]
+	local host=$1
+	[[ $host == *:* ]] && host="[$host]"
+	echo "http://$host/${2:-}"
+}
+
+# N requests, each a connection of its own, 16 at a time. Prints a line a request: the HTTP status
+# (000 without an answer) and the real that answered.
+curl_many() { # CLIENT ADDRESS N
+	on "$1" curl -sZ --parallel-max 16 --parallel-immediate --max-time 3 -H 'Connection: close' \
+		-o /dev/null -w '%{http_code} %header{x-real}\n' "$(url "$2")?[1-$3]"
+}
+
+# The same, counted: "600 answered, 0 failed: web1 201, web2 190, web3 209".
+curl_spread() { # CLIENT ADDRESS N
+	curl_many "$@" | spread_count "$3"
+}
+
+spread_count() { # N
+	sort | awk -v n="$1" '
+		$1 == 200 { ok++; real[$2]++ }
+		END {
+			printf "%d answered, %d failed:", ok, n - ok
+			for (i = 1; i <= 64; i++)
+				if (("web" i) in real)
+					printf "%s web%d %d", (sep++ ? "," : ""), i, real["web" i]
+			print ""
+		}'
+}
+
+spread_failed() { # "SPREAD"
+	local rest=${1#* answered, }
+	echo "${rest%% *}"
+}
+
+spread_of() { # "SPREAD" REAL: how many it answered
+	local count
+	count=$(grep -o "\b$2 [0-9]*" <<<"$1")
+	echo "${count#* }"
+}
+
+# Every one of these reals answered, and no request failed.
+is_spread_over() { # "SPREAD" REAL...
+	local spread=$1 real
+	shift
+	[ "$(spread_failed "$spread")" = 0 ] || return 1
+	for real in "$@"; do
+		[ -n "$(spread_of "$spread" "$real")" ] || return 1
+	done
+}
+
+# A steady load in the background: a request every 20 ms or so, alternately to each address. Its
+# log holds "MILLISECONDS STATUS REAL" a line.
+start_load() { # NAME CLIENT ADDRESS...
+	local name=$1 client=$2 address urls=()
+	shift 2
+	for address in "$@"; do
+		urls+=("$(url "$address")")
+	done
+	start "$name" "$client" bash "$LAB_LIB/load.sh" "$LAB_DIR/$name.load" "${urls[@]}"
+	wait_for 5 "the first answer to $name" test -s "$LAB_DIR/$name.load"
+}
+
+stop_load() { # NAME
+	stop "$1"
+}
+
+# Requests of a load that got no 200, begun since a moment.
+load_failures() { # NAME [SINCE_MS]
+	awk -v since="${2:-0}" '$1 >= since && $2 != 200' "$LAB_DIR/$1.load" | wc -l
+}
+
+load_total() { # NAME [SINCE_MS]
+	awk -v since="${2:-0}" '$1 >= since' "$LAB_DIR/$1.load" | wc -l
+}
+
+# A download of /large's first BYTES at BYTES_PER_S in the background.
+start_download() { # NAME CLIENT ADDRESS BYTES BYTES_PER_S
+	start "$1" "$2" curl -sS --limit-rate "$5" --range "0-$(($4 - 1))" -o /dev/null \
+		-w '%{http_code} %{size_download} %header{x-real}\n' "$(url "$3" large)"
+}
+
+download_is_whole() { # NAME BYTES
+	is_gone "$1" && grep -q "^206 $2 " "$LAB_DIR/log/$1"
+}

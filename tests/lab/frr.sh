@@ -1,0 +1,190 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# frr.sh - FRR on the ToR and on the nodes, and what the ToR knows. Sourced by lab.sh.
+#
+# Each FRR has sockets, configuration and logs in its own directory below LAB_DIR; nothing under
+# /etc/frr or /run/frr is read or written. /var/tmp, where FRR insists on a crash directory, is
+# covered inside the daemon's own mount namespace.
+
+lab_start_frr() {
+	local node
+	frr_write_tor
+	for node in "${LAB_NODES[@]}"; do
+		frr_write_node "$node"
+	done
+	for node in tor "${LAB_NODES[@]}"; do
+		frr_start "$node" zebra
+	done
+	for node in tor "${LAB_NODES[@]}"; do
+		wait_for 10 "zebra of $node answers" frr_answers "$node" zebra
+		frr_start "$node" bgpd
+	done
+	for node in tor "${LAB_NODES[@]}"; do
+		wait_for 10 "bgpd of $node answers" frr_answers "$node" bgpd
+	done
+}
+
+frr_dir() { # MACHINE
+	echo "$LAB_DIR/$1/frr"
+}
+
+frr_start() { # MACHINE DAEMON
+	local dir
+	dir=$(frr_dir "$1")
+	rm -f "$dir/$2.vty"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	start "$1-$2" "$1" bash -c 'mount --bind "$1" /var/tmp && shift && exec "$@"' frr "$dir/tmp" \
+		"/usr/lib/frr/$2" --vty_socket "$dir" -z "$dir/zserv.api" -i "$dir/$2.pid" \
+		-f "$dir/$2.conf" -P 0 --log stdout --log-level notifications
+}
+
+frr_answers() { # MACHINE DAEMON
+	is_running "$1-$2" && vtysh_on "$1" -d "$2" -c 'show version'
+}
+
+vtysh_on() { # MACHINE ARGUMENT...
+	local dir
+	dir=$(frr_dir "$1")
+	shift
+	vtysh --vty_socket "$dir" --config_dir "$dir" "$@"
+}
+
+frr_directory() { # MACHINE
+	local dir
+	dir=$(frr_dir "$1")
+	install -d -o frr -g frr -m 755 "$dir" "$dir/tmp"
+	: >"$dir/vtysh.conf"
+	printf 'frr defaults traditional\n' >"$dir/zebra.conf"
+}
+
+# The ToR takes nothing but VIPs from the nodes, and sends them nothing.
+frr_write_tor() {
+	frr_directory tor
+	{
+		cat <<-EOF
+			frr defaults traditional
+			bgp route-map delay-timer 1
+			ip prefix-list VIP4 seq 5 permit $LAB_RANGE4 ge 32
+			ipv6 prefix-list VIP6 seq 5 permit $LAB_RANGE6 ge 128
+			route-map FROM-LB4 permit 10
+			 match ip address prefix-list VIP4
+			exit
+			route-map FROM-LB6 permit 10
+			 match ipv6 address prefix-list VIP6
+			 set ipv6 next-hop prefer-global
+			exit
+			route-map TO-LB deny 10
+			exit
+			router bgp $LAB_AS_TOR
+			 bgp router-id 10.255.0.1
+			 no bgp default ipv4-unicast
+			 bgp bestpath as-path multipath-relax
+			 coalesce-time 0
+			 neighbor LB peer-group
+			 neighbor LB remote-as external
+			 neighbor LB timers 3 9
+			 neighbor LB timers connect 1
+		EOF
+		local node
+		for node in "${LAB_NODES[@]}"; do
+			echo " neighbor 10.0.$(number "$node").2 peer-group LB"
+			echo " neighbor 10.0.$(number "$node").2 description $node"
+		done
+		frr_families LB FROM-LB TO-LB TO-LB "maximum-prefix 1000" "maximum-paths 16"
+	} >"$(frr_dir tor)/bgpd.conf"
+}
+
+# A node as its operator would set it up: sessions and policy, but no network line.
+frr_write_node() { # NODE
+	local n
+	n=$(number "$1")
+	frr_directory "$1"
+	{
+		cat <<-EOF
+			frr defaults traditional
+			bgp route-map delay-timer 1
+			ip prefix-list VIP4 seq 5 permit $LAB_RANGE4 ge 32
+			ipv6 prefix-list VIP6 seq 5 permit $LAB_RANGE6 ge 128
+			route-map TO-TOR4 permit 10
+			 match ip address prefix-list VIP4
+			exit
+			route-map TO-TOR6 permit 10
+			 match ipv6 address prefix-list VIP6
+			exit
+			route-map FROM-TOR deny 10
+			exit
+			router bgp $LAB_AS_NODES
+			 bgp router-id 10.255.1.$n
+			 no bgp default ipv4-unicast
+			 no bgp network import-check
+			 coalesce-time 0
+			 neighbor TOR peer-group
+			 neighbor TOR remote-as external
+			 neighbor TOR timers 3 9
+			 neighbor TOR timers connect 1
+			 neighbor 10.0.$n.1 peer-group TOR
+		EOF
+		frr_families TOR FROM-TOR TO-TOR4 TO-TOR6 "maximum-prefix-out 1000"
+	} >"$(frr_dir "$1")/bgpd.conf"
+}
+
+# Both address families. A map IN that differs by family ends in 4 or 6.
+frr_families() { # GROUP IN OUT4 OUT6 LIMIT [LINE]
+	local family out in
+	for family in 4 6; do
+		out=$3 in=$2
+		[ "$family" = 6 ] && out=$4
+		[ "$in" = FROM-LB ] && in=$in$family
+		cat <<-EOF
+			 address-family ipv$family unicast
+			  neighbor $1 activate
+			  neighbor $1 route-map $in in
+			  neighbor $1 route-map $out out
+			  neighbor $1 $5
+			  ${6:-}
+			 exit-address-family
+		EOF
+	done
+	echo exit
+}
+
+# --- what the ToR knows ----------------------------------------------------------------------
+
+tor_established() { # COUNT: that many sessions are up
+	local up
+	up=$(vtysh_on tor -c 'show bgp summary json' |
+		jq '[(.ipv4Unicast.peers // {})[] | select(.state == "Established")] | length')
+	((up == $1))
+}
+
+# The nodes in the ToR's kernel route for an address, in order: "lb1 lb2"; empty without a route.
+tor_nexthops() { # ADDRESS
+	local family=-4
+	[[ $1 == *:* ]] && family=-6
+	ip -n "$(ns tor)" "$family" -j route show "$1" |
+		jq -r '[.[] | (.nexthops // [.])[].dev] | sort | join(" ")'
+}
+
+tor_routes_via() { # "NODES" ADDRESS...: each address leads to exactly these nodes
+	local nodes=$1 address
+	shift
+	for address in "$@"; do
+		[ "$(tor_nexthops "$address")" = "$nodes" ] || return 1
+	done
+}
+
+# How many packets the ToR has sent towards a machine: an oracle outside of what is tested.
+tor_sent() { # MACHINE
+	ip -n "$(ns tor)" -j -s link show dev "$1" | jq '.[0].stats64.tx.packets'
+}
+
+# bgpd dies as in a crash, and comes back as its supervisor would bring it.
+kill_bgpd() { # NODE
+	kill_hard "$1-bgpd"
+}
+
+start_bgpd() { # NODE
+	frr_start "$1" bgpd
+	wait_for 10 "bgpd of $1 answers" frr_answers "$1" bgpd
+}

@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# nodes.sh - Shoal on the nodes: its config, its daemons with the privileges their units give
+# them, and the operator's command. Sourced by lab.sh.
+#
+# The users are numbers that stand in no /etc/passwd; groups: LAB_GID stands for "shoal".
+
+LAB_UID_SHOALD=64901
+LAB_UID_PROBE=64902
+LAB_UID_GUARD=64903
+LAB_GID=64900
+
+lab_program() { # NAME: its path in the build directory; 1 when it was not built
+	local path
+	path=$(find "$LAB_BUILD" -type f -name "$1" -perm -u+x -print -quit)
+	[ -n "$path" ] && echo "$path"
+}
+
+node_dir() { # NODE
+	echo "$LAB_DIR/$1"
+}
+
+# Directories, bpffs and config; then the three daemons.
+start_node() { # NODE
+	node_prepare "$1"
+	start_shoald "$1"
+	start_probe "$1"
+	start_guard "$1"
+}
+
+node_prepare() { # NODE
+	local dir
+	dir=$(node_dir "$1")
+	[ -d "$dir/run" ] && return
+	install -d -o $LAB_UID_SHOALD -g $LAB_GID -m 770 "$dir/run"
+	install -d -o $LAB_UID_SHOALD -g $LAB_GID -m 750 "$dir/state" "$dir/bpf"
+	mount -t bpf -o "mode=0750,nosuid,nodev,noexec" "shoal-$1" "$dir/bpf"
+	echo "$dir/bpf" >>"$LAB_DIR/mounts"
+	chown $LAB_UID_SHOALD:$LAB_GID "$dir/bpf"
+	node_write_config "$1"
+}
+
+# The config of a node. Short intervals: a lab has no patience.
+node_write_config() { # NODE [REAL...]
+	local node=$1 n real
+	n=$(number "$node")
+	shift
+	(($# > 0)) || set -- "${LAB_REALS[@]}"
+	{
+		cat <<-EOF
+			node:
+			  name: $node
+			  uplinks: [eth0]
+			  mtu: 1600
+			  client-mtu: 1500
+			  encap-source: {ipv4: 10.0.$n.2, ipv6: "fd00:a:$n::2"}
+			routing:
+			  vty: $(frr_dir "$node")
+			  local-as: $LAB_AS_NODES
+			  vip-ranges: [$LAB_RANGE4, "$LAB_RANGE6"]
+			  peers: {tor1: 10.0.$n.1}
+			  warm-up: 1s
+			  hold-down: 2s
+			  linger: 1s
+			  drain: {until: 50pps, timeout: 30s}
+			checks:
+			  alive: {type: http, path: /healthz, status: 200, interval: 300ms, fast-interval: 100ms,
+			          slow-interval: 500ms, timeout: 250ms, rise: 2, fall: 2, via: tunnel}
+			pools:
+			  web:
+			    check: alive
+			    reals:
+		EOF
+		for real in "$@"; do
+			echo "      $real: 10.1.$(number "$real").2"
+		done
+		cat <<-EOF
+			vips:
+			  www4:
+			    address: $LAB_VIP4
+			    services:
+			      - {tcp: 80, pool: web}
+			  www6:
+			    address: "$LAB_VIP6"
+			    services:
+			      - {tcp: 80, pool: web}
+		EOF
+	} >"$LAB_DIR/$node/shoal.yaml"
+}
+
+# Run as a user of ours with these capabilities and no others, as the systemd units do.
+as() { # UID GROUPS CAPABILITIES COMMAND...: groups and capabilities are comma lists, or none
+	local uid=$1 groups=$LAB_GID caps=-all
+	[ "$2" = none ] || groups=$groups,$2
+	[ "$3" = none ] || caps=-all,+${3//,/,+}
+	shift 3
+	echo setpriv --reuid "$uid" --regid "$LAB_GID" --groups "$groups" --no-new-privs \
+		--inh-caps="$caps" --ambient-caps="$caps" --bounding-set="$caps" "$@"
+}
+
+frrvty_gid() {
+	getent group frrvty | cut -d: -f3
+}
+
+start_daemon() { # NODE PROGRAM UID GROUPS CAPABILITIES ARGUMENT...
+	local node=$1 program=$2 path command
+	path=$(lab_program "$program") || fail "$program is not built in $LAB_BUILD"
+	read -ra command < <(as "$3" "$4" "$5" "$path" "${@:6}")
+	start "$node-$program" "$node" "${command[@]}"
+}
+
+start_shoald() { # NODE
+	local dir
+	dir=$(node_dir "$1")
+	start_daemon "$1" shoald $LAB_UID_SHOALD "$(frrvty_gid)" net_admin,bpf,perfmon \
+		--config "$dir/shoal.yaml" --run-dir "$dir/run" --state-dir "$dir/state" --bpffs "$dir/bpf"
+	wait_for 10 "shoald of $1 answers: $LAB_DIR/log/$1-shoald" shoal_on "$1" status --json
+}
+
+start_probe() { # NODE
+	start_daemon "$1" shoal-probe $LAB_UID_PROBE none net_raw --run-dir "$(node_dir "$1")/run"
+}
+
+start_guard() { # NODE
+	local dir
+	dir=$(node_dir "$1")
+	start_daemon "$1" shoal-guard $LAB_UID_GUARD "$(frrvty_gid)" none \
+		--config "$dir/shoal.yaml" --run-dir "$dir/run" --state-dir "$dir/state"
+}
+
+stop_node() { # NODE: as systemctl stop would
+	stop "$1-shoal-guard"
+	stop "$1-shoal-probe"
+	stop "$1-shoald"
+}
+
+shoal_on() { # NODE ARGUMENT...
+	local node=$1 shoal
+	shift
+	shoal=$(lab_program shoal) || fail "shoal is not built in $LAB_BUILD"
+	on "$node" "$shoal" --run-dir "$(node_dir "$node")/run" "$@"
+}

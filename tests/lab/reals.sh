@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# reals.sh - the real servers: nginx on the VIPs, decapsulation, and ways to break them. Sourced
+# by lab.sh.
+#
+# GET / answers with the real's name, every answer carries it in X-Real; /healthz is a file, so a
+# real can fail its check while it serves; /large is 64 MiB of zeros.
+
+lab_start_reals() {
+	local real
+	for real in "${LAB_REALS[@]}"; do
+		ip -n "$(ns "$real")" addr add "$LAB_VIP4/32" dev lo
+		ip -n "$(ns "$real")" addr add "$LAB_VIP6/128" dev lo nodad
+		real_write "$real"
+		start_real "$real"
+		start_decap "$real"
+	done
+	for real in "${LAB_REALS[@]}"; do
+		wait_for 5 "nginx of $real answers" on "$real" curl -fs -o /dev/null http://127.0.0.1/healthz
+	done
+}
+
+real_write() { # REAL
+	local dir=$LAB_DIR/$1
+	install -d -m 755 "$dir/www" "$dir/nginx"
+	echo "$1" >"$dir/www/index.html"
+	echo ok >"$dir/www/healthz"
+	truncate -s 64M "$dir/www/large"
+	cat >"$dir/nginx.conf" <<-EOF
+		daemon off;
+		user www-data;
+		worker_processes 1;
+		pid $dir/nginx.pid;
+		error_log stderr warn;
+		events { worker_connections 1024; }
+		http {
+			access_log off;
+			client_body_temp_path $dir/nginx;
+			proxy_temp_path $dir/nginx;
+			fastcgi_temp_path $dir/nginx;
+			uwsgi_temp_path $dir/nginx;
+			scgi_temp_path $dir/nginx;
+			default_type text/plain;
+			server {
+				listen 80 backlog=1024;
+				listen [::]:80 backlog=1024;
+				root $dir/www;
+				add_header X-Real $1 always;
+			}
+		}
+	EOF
+}
+
+start_real() { # REAL: its web server
+	start "$1-nginx" "$1" nginx -p "$LAB_DIR/$1/" -c "$LAB_DIR/$1/nginx.conf" -e stderr
+}
+
+kill_real() { # REAL: its web server dies; the address lives and refuses connections
+	kill_hard "$1-nginx"
+}
+
+# The whole machine is gone: nothing answers, not even with a reset.
+cut_real() { # REAL
+	ip -n "$(ns "$1")" link set eth0 down
+}
+
+mend_real() { # REAL
+	ip -n "$(ns "$1")" link set eth0 up
+	ip -n "$(ns "$1")" route replace default via "10.1.$(number "$1").1"
+	ip -n "$(ns "$1")" -6 route replace default via "fd00:b:$(number "$1")::1"
+}
+
+fail_check_of() { # REAL: it serves, but says it is not well
+	rm -f "$LAB_DIR/$1/www/healthz"
+}
+
+pass_check_of() { # REAL
+	echo ok >"$LAB_DIR/$1/www/healthz"
+}
+
+start_decap() { # REAL
+	local decap
+	decap=$(lab_program shoal-decap) || return 0
+	on "$1" "$decap" attach eth0 --vip "$LAB_VIP4" --vip "$LAB_VIP6" >>"$LAB_DIR/log/$1-decap" 2>&1 ||
+		fail "shoal-decap attach on $1: $(tail -1 "$LAB_DIR/log/$1-decap")"
+}
