@@ -12,7 +12,7 @@ url() { # ADDRESS [PATH]
 # N requests, each a connection of its own, 16 at a time. Prints a line a request: the HTTP status
 # (000 without an answer) and the real that answered.
 curl_many() { # CLIENT ADDRESS N
-	on "$1" curl -sZ --parallel-max 16 --parallel-immediate --max-time 3 -H 'Connection: close' \
+	on "$1" curl -sZ --no-progress-meter --parallel-max 16 --parallel-immediate --max-time 3 -H 'Connection: close' \
 		-o /dev/null -w '%{http_code} %header{x-real}\n' "$(url "$2")?[1-$3]"
 }
 
