@@ -24,7 +24,8 @@
 # an XDP program resends lose the mark of an unfinished checksum; so the ToR's ends towards nodes
 # and reals carry xdp_pass and compute checksums themselves.
 #
-# Callers: source this file, lab_up with options, use the helpers; everything goes on any exit.
+# Callers: source this file, site_up (or lab_up, without Shoal) with options, use the helpers;
+# everything goes on any exit.
 
 LAB_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LAB_LIB=$LAB_TOP/tests/lab
@@ -75,6 +76,18 @@ lab_up() {
 	lab_start_reals
 }
 
+# lab_up, then Shoal on every node, until the ToR leads both VIPs to all of them.
+site_up() { # the options of lab_up
+	lab_up "$@"
+	local node
+	for node in "${LAB_NODES[@]}"; do
+		start_node "$node"
+	done
+	wait_for 15 "a BGP session with every node" tor_established "${#LAB_NODES[@]}"
+	wait_for 20 "both VIPs announced by ${LAB_NODES[*]}" \
+		tor_routes_via "${LAB_NODES[*]}" "$LAB_VIP4" "$LAB_VIP6"
+}
+
 lab_names() { # PREFIX COUNT
 	local i
 	for ((i = 1; i <= $2; i++)); do
@@ -114,9 +127,15 @@ lab_own() { # [DIR] [PREFIX]
 }
 
 lab_trap() {
-	trap 'lab_status=$?; lab_down "$LAB_DIR"; exit $lab_status' EXIT
+	trap lab_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+}
+
+lab_exit() {
+	local status=$?
+	lab_down "$LAB_DIR"
+	exit $status
 }
 
 ns() { # MACHINE: the name of its namespace
@@ -158,6 +177,7 @@ lab_add_machine() { # MACHINE
 	mkdir "$LAB_DIR/$1"
 	on "$1" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
 		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+		net.ipv6.conf.all.keep_addr_on_down=1 net.ipv6.conf.default.keep_addr_on_down=1 \
 		net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0
 	ip -n "$name" link set lo up
 }
@@ -170,7 +190,8 @@ tor_sysctls() {
 
 # One machine and its link to the ToR.
 lab_link() { # MACHINE NET4 NET6 MTU
-	local machine=$1 net4=$2.$(number "$1") net6=$3:$(number "$1") mtu=$4 name
+	local machine=$1 net4 net6 mtu=$4 name
+	net4=$2.$(number "$1") net6=$3:$(number "$1")
 	lab_add_machine "$machine"
 	name=$(ns "$machine")
 	ip link add "$machine" netns "$(ns tor)" mtu "$mtu" type veth peer name eth0 netns "$name" mtu "$mtu"

@@ -139,5 +139,42 @@ shoal_on() { # NODE ARGUMENT...
 	local node=$1 shoal
 	shift
 	shoal=$(lab_program shoal) || fail "shoal is not built in $LAB_BUILD"
-	on "$node" "$shoal" --run-dir "$(node_dir "$node")/run" "$@"
+	"$shoal" --run-dir "$(node_dir "$node")/run" "$@"
+}
+
+# --- what a node says ------------------------------------------------------------------------
+
+status_of() { # NODE JQ-FILTER
+	shoal_on "$1" status --json | jq -r "$2"
+}
+
+real_is() { # NODE REAL STATE
+	[ "$(status_of "$1" "[.. | objects | select(.name? == \"$2\" and has(\"state\")) | .state] | unique | join(\" \")")" = "$3" ]
+}
+
+# Every node knows that a real is up, or down.
+nodes_see_real() { # REAL up|down
+	local node
+	for node in "${LAB_NODES[@]}"; do
+		real_is "$node" "$1" "$2" || return 1
+	done
+}
+
+nodes_see_reals() { # up|down REAL...
+	local state=$1 real
+	shift
+	for real in "$@"; do
+		nodes_see_real "$real" "$state" || return 1
+	done
+}
+
+# The id of the XDP link on a node's uplink: another one after a restart means packets went
+# unforwarded in between.
+xdp_link_of() { # NODE
+	on "$1" bpftool -j link show | jq -r --argjson ifindex "$(uplink_index "$1")" \
+		'[.[] | select(.type == "xdp" and (.ifindex == $ifindex or .devname == "eth0")) | .id] | join(" ")'
+}
+
+uplink_index() { # NODE
+	ip -n "$(ns "$1")" -j link show dev eth0 | jq '.[0].ifindex'
 }

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+#   client1 ── tor ── lb1 ──▶ web1, web2, web3      reloads: wrong, unreadable, good
+#
+source "$(dirname "$0")/lab.sh"
+site_up --nodes 1 --reals 3
+start_load load client1 $LAB_VIP4
+config=$LAB_DIR/lb1/shoal.yaml
+good=$(<"$config")
+generation=$(status_of lb1 '[.. | .generation? // empty] | first')
+[ -n "$generation" ] || fail "shoal status tells no generation"
+
+# A reload must end with this status and a text; the running config must go on.
+refused() { # STATUS TEXT
+	local status=0 output
+	output=$(shoal_on lb1 reload 2>&1) || status=$?
+	sed 's/^/  /' <<<"$output"
+	expect_equal "exit status of shoal reload" "$1" "$status"
+	grep -qF "$2" <<<"$output" || fail "shoal reload does not say '$2'"
+	expect_equal "the generation" "$generation" "$(status_of lb1 '[.. | .generation? // empty] | first')"
+	expect "the VIP is announced" tor_routes_via lb1 $LAB_VIP4
+}
+
+test_that "an unknown key is refused with its place and a suggestion"
+echo "${good/slow-interval/slow-intervall}" >"$config"
+refused 2 slow-interval
+
+test_that "a pool that nobody defined is refused"
+echo "${good/pool: web/pool: webb}" >"$config"
+refused 2 webb
+
+test_that "a file that is no YAML is refused"
+echo "node: [" >"$config"
+refused 2 shoal.yaml
+
+test_that "a missing file is refused"
+rm "$config"
+refused 2 shoal.yaml
+
+test_that "the good file again changes nothing"
+echo "$good" >"$config"
+expect "shoal reload" shoal_on lb1 reload
+expect_equal "the generation" "$generation" "$(status_of lb1 '[.. | .generation? // empty] | first')"
+
+test_that "a good change comes into force: web3 leaves the pool"
+node_write_config lb1 web1 web2
+expect "shoal reload" shoal_on lb1 reload
+sleep 1
+spread=$(curl_spread client1 $LAB_VIP4 200)
+echo "  $spread"
+expect "web1 and web2 answer without a failure: $spread" is_spread_over "$spread" web1 web2
+expect_equal "answers of web3" "" "$(spread_of "$spread" web3)"
+
+test_that "no request failed in all that time"
+stop_load load
+echo "  $(load_total load) requests, $(load_failures load) failed"
+expect_equal "failed requests" 0 "$(load_failures load)"

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+#                   ┌── lb1 ──┐    shoald ✗ SIGKILL, then started again
+#   client1 ── tor ─┤         ├─▶ web1, web2, web3
+#                   └── lb2 ──┘
+#
+source "$(dirname "$0")/lab.sh"
+site_up --nodes 2 --reals 3
+
+start_load load client1 $LAB_VIP4 $LAB_VIP6
+start_download download client1 $LAB_VIP4 2000000 200k
+link=$(xdp_link_of lb1)
+[ -n "$link" ] || fail "no XDP link on lb1's eth0"
+
+test_that "a killed controller leaves routes and forwarding as they are"
+kill_hard lb1-shoald
+expect_for 4 "lb1 left the ToR's routes" tor_routes_via "lb1 lb2" $LAB_VIP4 $LAB_VIP6
+before=$(tor_sent lb1)
+spread=$(curl_spread client1 $LAB_VIP4 300)
+echo "  $spread, lb1 carried $(($(tor_sent lb1) - before)) packets"
+expect "all reals answer without a failure: $spread" is_spread_over "$spread" "${LAB_REALS[@]}"
+(($(tor_sent lb1) - before > 300)) || fail "lb1 carries nothing"
+
+test_that "the next controller adopts program, maps and routes"
+start_shoald lb1
+wait_for 10 "lb1 sees all reals up again" real_is lb1 web1 up
+expect_equal "the XDP link of lb1" "$link" "$(xdp_link_of lb1)"
+expect_for 3 "lb1 left the ToR's routes" tor_routes_via "lb1 lb2" $LAB_VIP4 $LAB_VIP6
+
+test_that "the next controller is in command: a real that dies is left out"
+kill_real web3
+wait_for 10 "both nodes see web3 down" nodes_see_real web3 down
+sleep 0.5
+spread=$(curl_spread client1 $LAB_VIP4 200)
+echo "  $spread"
+expect "web1 and web2 answer without a failure: $spread" is_spread_over "$spread" web1 web2
+start_real web3
+wait_for 10 "both nodes see web3 up" nodes_see_real web3 up
+
+test_that "a controller that is stopped kindly leaves everything as it is, too"
+since=$(now_ms)
+stop lb1-shoald
+expect_for 2 "lb1 left the ToR's routes" tor_routes_via "lb1 lb2" $LAB_VIP4 $LAB_VIP6
+start_shoald lb1
+wait_for 10 "lb1 sees all reals up again" real_is lb1 web1 up
+expect_equal "the XDP link of lb1" "$link" "$(xdp_link_of lb1)"
+expect_equal "failed requests around the restart" 0 "$(load_failures load "$since")"
+
+test_that "the download that ran through all of it is whole"
+wait_for 20 "the download ends" is_gone download
+download_is_whole download 2000000 || fail "$(tail -n 1 "$LAB_DIR/log/download")"
+stop_load load
+echo "  $(load_total load) requests in the background"
