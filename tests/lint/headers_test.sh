@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Test that every header compiles alone: user space by gcc, bpf/ by clang for the BPF target (a
+# header that builds for the kernel's side only says so by needing bpf_helpers).
+source "$(dirname "$0")/lint.sh"
+
+read -ra flags < <(c_flags | xargs)
+multiarch=/usr/include/$(gcc -print-multiarch)
+for header in $(c_files src health frr-integration tests | grep '\.h$'); do
+	output=$(gcc -fsyntax-only -Wall -Wextra "${flags[@]}" -x c - 2>&1 <<<"#include \"$header\"") ||
+		finding "$header does not compile alone: $output"
+done
+for header in $(c_files bpf | grep '\.h$'); do
+	output=$(clang -target bpf -mcpu=v3 -O2 -fsyntax-only -std=gnu17 -I. -Ibuild/bpf -isystem "$multiarch" \
+		-x c - 2>&1 <<<"#include \"$header\"") || finding "$header does not compile alone: $output"
+done
+finish
