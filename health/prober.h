@@ -23,7 +23,10 @@ struct event_base;
 struct prober;
 
 struct prober_callbacks {
-	/* indices are those of the config last given to prober_set_config() */
+	/*
+	 * Indices are those of the config last given to prober_set_config(). Comes when state or
+	 * reason changes, and now and then while a real is not up, with newer evidence.
+	 */
 	void (*verdict)(const struct core_verdict *verdict, void *arg);
 	void (*life)(bool connected, void *arg);
 	void *arg;
@@ -31,21 +34,57 @@ struct prober_callbacks {
 
 /*
  * prober_new - listen on socket_path (mode 0660, group as the directory's); an old socket file is
- * replaced. Returns 0 or a negative errno with the sentence.
+ * replaced. callbacks are copied. Returns 0 or a negative errno with the sentence.
  */
 int prober_new(struct event_base *base, const char *socket_path,
 	       const struct prober_callbacks *callbacks, struct prober **ret, struct err *err);
 void prober_free(struct prober *prober);
 
 /*
+ * prober_set_sources - the addresses tunnelled probes are sent from, one for each family of VIP:
+ * encap-source, or the uplink's address. NULL: none known, the kernel chooses. Copied. Affected
+ * targets are handed over anew with the judgement they have.
+ */
+void prober_set_sources(struct prober *prober, const struct addr *source4,
+			const struct addr *source6);
+
+/*
  * prober_set_config - probe every real of every pool a service uses, each check at one service
- * (the first VIP and port of the pool; a check's own port wins). Unchanged targets keep their
- * judgement. The mark of a tunnelled probe to real r is health_mark(real) - see health/path.h.
+ * (the first VIP and port of the pool; a check's own port wins). A target of which nothing changed
+ * goes on undisturbed; one whose check changed starts from the judgement it had.
+ * @config: is read until the next prober_set_config() or prober_free(); the former one must live
+ *          until this returns.
+ * Returns 0; -EINVAL when a check has no port to go to; what reading a CA file gave; or -ENOMEM.
+ * After an error the former targets stay in force.
  */
 int prober_set_config(struct prober *prober, const struct config *config, struct err *err);
 
+/*
+ * The marks of tunnelled probes: one for each distinct (real address, encap, GUE port), numbered so
+ * that a pair keeps its mark over reloads and, collisions aside, over restarts. After each
+ * prober_set_config() the caller gives all of them to health_path_set(), and those that are gone to
+ * health_path_del(). Valid until the next prober_set_config().
+ */
+struct prober_mark {
+	uint32_t mark; /* HEALTH_MARK_BASE | 1..65535 */
+	struct addr real;
+	enum config_encap encap;
+	uint16_t gue_port;    /* 0 for ipip */
+	uint32_t pool, index; /* one of the reals that use it */
+};
+
+const struct prober_mark *prober_marks(const struct prober *prober, size_t *ret_n);
+const uint32_t *prober_marks_gone(const struct prober *prober, size_t *ret_n);
+/* The mark of a real of the config; 0 when no tunnelled check probes it. */
+uint32_t prober_mark(const struct prober *prober, uint32_t pool, uint32_t real);
+
 bool prober_is_connected(const struct prober *prober);
+/* How many targets there are; 0: nothing to probe, no verdicts to wait for. */
+size_t prober_n_targets(const struct prober *prober);
 /* When the last verdict or heartbeat with fresh verdicts came; 0: never. */
 usec_t prober_last_verdict(const struct prober *prober);
 /* Probes run so far, as the heartbeats say. */
 uint64_t prober_n_probes(const struct prober *prober);
+/* Of them late, and the 99th percentile of lateness in the last second, as the heartbeats say. */
+uint64_t prober_n_late(const struct prober *prober);
+usec_t prober_p99_late(const struct prober *prober);

@@ -15,6 +15,7 @@
 	X(RESET, "reset", "the connection was reset")                                              \
 	X(UNREACHABLE, "unreachable", "the network says the address cannot be reached")            \
 	X(CONNECT_ERROR, "connect-error", "the connection could not be opened")                    \
+	X(CLOSED, "closed", "the connection was closed before the answer was whole")               \
 	X(HTTP_STATUS, "http-status", "the HTTP status is not one of those allowed")               \
 	X(HTTP_GARBAGE, "http-garbage", "the answer is not HTTP")                                  \
 	X(TOO_LARGE, "too-large", "the answer is larger than a check reads")                       \

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "health/judge.h"
+
+void judge_init(struct judge *judge, enum real_state state)
+{
+	*judge = (struct judge){ .state = state, .reason = PROBE_NONE };
+}
+
+enum judge_result judge_classify(enum probe_reason reason)
+{
+	switch (reason) {
+	case PROBE_OK:
+		return JUDGE_PASS;
+	case PROBE_TIMEOUT:
+	case PROBE_REFUSED:
+	case PROBE_RESET:
+	case PROBE_UNREACHABLE:
+	case PROBE_CONNECT_ERROR:
+	case PROBE_CLOSED:
+	case PROBE_HTTP_STATUS:
+	case PROBE_HTTP_GARBAGE:
+	case PROBE_TOO_LARGE:
+	case PROBE_TLS_ERROR:
+		return JUDGE_FAIL;
+	case PROBE_NONE:
+	case PROBE_NO_CHECK:
+	case PROBE_PROBE_PATH:
+	case PROBE_LATE:
+	case PROBE_LOCAL_ERROR:
+	case PROBE_REASON_MAX:
+		break;
+	}
+	return JUDGE_NO_VERDICT;
+}
+
+static void row_extend(struct judge *judge, bool pass)
+{
+	if (judge->in_a_row > 0 && judge->row_passes != pass)
+		judge->in_a_row = 0;
+	judge->row_passes = pass;
+	if (judge->in_a_row < UINT32_MAX)
+		judge->in_a_row++;
+}
+
+bool judge_step(struct judge *judge, uint32_t rise, uint32_t fall, enum probe_reason reason)
+{
+	enum judge_result result = judge_classify(reason);
+	struct judge before = *judge;
+
+	judge->reason = reason;
+	if (result != JUDGE_NO_VERDICT) {
+		row_extend(judge, result == JUDGE_PASS);
+		if (judge->state == REAL_UNKNOWN)
+			judge->n_unknown++;
+		if (judge->in_a_row >= (judge->row_passes ? rise : fall))
+			judge->state = judge->row_passes ? REAL_UP : REAL_DOWN;
+		else if (judge->state == REAL_UNKNOWN && judge->n_unknown >= rise + fall)
+			judge->state = REAL_DOWN;
+	}
+	return judge->state != before.state || judge->reason != before.reason;
+}
+
+enum schedule_pace judge_pace(const struct judge *judge)
+{
+	bool agrees = judge->in_a_row > 0 && judge->row_passes == (judge->state == REAL_UP);
+
+	if (judge->state == REAL_UNKNOWN || !agrees)
+		return SCHEDULE_FAST;
+	return judge->state == REAL_UP ? SCHEDULE_NORMAL : SCHEDULE_SLOW;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.h - what shoald and shoal-probe say to each other over probe.sock (SOCK_SEQPACKET).
+ *
+ * One message is one packet of at most MESSAGE_MAX bytes: kind, version of the protocol, length,
+ * then fields in a fixed order, integers little-endian, strings with their length. A decoder
+ * accepts a packet only when every length, range and enum is right and nothing is left over, so
+ * what comes out of it needs no second look. Neither side trusts the other: shoal-probe reads
+ * answers of strangers, and shoald may be of another release.
+ *
+ *   shoal-probe                         shoald
+ *     HELLO  ---------------------------->    the version is compared first, on both sides
+ *            <----------------------------  HELLO
+ *            <----------------------------  REMOVE..., CA..., TARGET..., TARGETS_END
+ *     VERDICT, HEARTBEAT ---------------->
+ *            <----------------------------  after a reload: only what changed, then TARGETS_END
+ *
+ * The id of a target is a hash of all it consists of: the same id means nothing changed, on this
+ * connection or the next, so a target that stays keeps its schedule and its judgement.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/addr.h"
+#include "src/base/usec.h"
+#include "src/config/config.h"
+#include "src/core/core.h"
+
+#define MESSAGE_VERSION      1
+#define MESSAGE_MAX          (16 * 1024) /* bytes of the largest packet */
+#define MESSAGE_PROGRAM_MAX  32          /* each string: bytes with the NUL */
+#define MESSAGE_PATH_MAX     1024
+#define MESSAGE_HOST_MAX     256
+#define MESSAGE_STATUS_MAX   32
+#define MESSAGE_CA_CHUNK_MAX (MESSAGE_MAX - 64)
+#define MESSAGE_CA_MAX       (4U << 20) /* bytes of one set of certificates */
+#define MESSAGE_RESULTS_MAX  1000       /* largest rise and fall */
+#define MESSAGE_TIME_MAX_US  (24 * 3600 * USEC_PER_SEC)
+
+enum message_kind {
+	MESSAGE_HELLO = 1,
+	MESSAGE_CA,
+	MESSAGE_TARGET,
+	MESSAGE_REMOVE,
+	MESSAGE_TARGETS_END,
+	MESSAGE_VERDICT,
+	MESSAGE_HEARTBEAT,
+	MESSAGE_KIND_MAX,
+};
+
+/* First in both directions. */
+struct message_hello {
+	char program[MESSAGE_PROGRAM_MAX]; /* "shoal-probe 0.1.0", for logs */
+};
+
+/* A part of the PEM bytes that https targets verify against; parts come in order. */
+struct message_ca {
+	uint64_t id; /* never 0 */
+	uint32_t total_bytes, offset;
+	uint32_t len;         /* of this part, 1..MESSAGE_CA_CHUNK_MAX */
+	const uint8_t *bytes; /* encode: borrowed; decode: points into the packet */
+};
+
+/* One check of one real: what to connect to, how, how often, and how to judge. */
+struct message_target {
+	uint64_t id; /* never 0 */
+	enum config_check_type type;
+	enum config_via via;
+	struct addr addr; /* connect to this: the VIP (tunnel) or the real (direct) */
+	uint16_t port;
+	uint32_t mark; /* SO_MARK; 0: none */
+	bool has_source;
+	struct addr source; /* bind to this */
+	usec_t interval_us, fast_interval_us, slow_interval_us, timeout_us;
+	uint32_t jitter_percent; /* 0..100 */
+	uint32_t rise, fall;     /* 1..MESSAGE_RESULTS_MAX */
+	enum real_state state;   /* the last judgement; not part of the id */
+	uint64_t ca;             /* id of the CA bytes (https), 0: none */
+	char path[MESSAGE_PATH_MAX], host[MESSAGE_HOST_MAX]; /* http, https; host "": the address */
+	uint32_t n_status;
+	struct config_range status[MESSAGE_STATUS_MAX];
+};
+
+struct message_remove {
+	uint64_t id;
+};
+
+/* Every target has been sent; those of an earlier connection that were not named are to go. */
+struct message_targets_end {
+	uint32_t n_targets; /* how many there are now */
+};
+
+struct message_verdict {
+	uint64_t id;
+	enum real_state state;
+	enum probe_reason reason;
+	uint32_t in_a_row;                /* equal results so far */
+	usec_t latency_us;                /* of the last probe, from its start to its result */
+	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
+};
+
+/* Each second; counts since shoal-probe started. */
+struct message_heartbeat {
+	uint64_t probes;    /* ended, with any reason */
+	uint64_t verdicts;  /* of them with a result that counts */
+	uint64_t late;      /* of them not run or not judged for lateness */
+	uint32_t n_targets; /* now */
+	uint32_t n_running; /* now */
+	usec_t p99_late_us; /* start against plan, over the last second */
+};
+
+struct message {
+	enum message_kind kind;
+	union {
+		struct message_hello hello;
+		struct message_ca ca;
+		struct message_target target;
+		struct message_remove remove;
+		struct message_targets_end targets_end;
+		struct message_verdict verdict;
+		struct message_heartbeat heartbeat;
+	};
+};
+
+/*
+ * message_encode - one packet.
+ * Returns its length, or -EINVAL when a field is out of range (a bug, or a value that the caller
+ * should have refused).
+ */
+int message_encode(const struct message *message, uint8_t buf[MESSAGE_MAX]);
+
+/*
+ * message_decode - the checked content of a packet.
+ * Returns 0, -EPROTONOSUPPORT for another version of the protocol, or -EBADMSG.
+ */
+int message_decode(const uint8_t *packet, size_t len, struct message *ret);
+
+/*
+ * message_target_id - the id of a target: a hash of every field that shapes its probes.
+ * @owner: what tells apart targets that probe the same thing (pool name, check index).
+ * Never 0. The fields id and state of the target do not count.
+ */
+uint64_t message_target_id(const struct message_target *target, const char *owner);
+
+/* FNV-1a, 64 bits, of bytes; seed 0 starts. Never 0. */
+uint64_t message_hash(uint64_t seed, const void *bytes, size_t len);

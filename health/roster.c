@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "health/roster.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "health/path.h"
+#include "health/schedule.h"
+#include "src/base/auto.h"
+
+#define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
+#define MARKS_MAX 60000 /* as many reals as the data plane has indices for */
+
+/* ---- where the probes of a pool go ---- */
+
+/* A TCP service with a port is the best place to probe; any service is better than none. */
+static void note_service(struct roster *roster, const struct config_vip *vip,
+			 const struct config_service *service)
+{
+	uint32_t pool = service->pool;
+	bool has_tcp_port = service->proto == IPPROTO_TCP && service->port != 0;
+
+	if (roster->ports[pool] != 0 || (roster->vips[pool] && !has_tcp_port))
+		return;
+	roster->vips[pool] = vip;
+	if (has_tcp_port)
+		roster->ports[pool] = service->port;
+}
+
+static void find_services(struct roster *roster)
+{
+	const struct config *config = roster->config;
+
+	for (size_t v = 0; v < config->n_vips; v++)
+		for (size_t s = 0; s < config->vips[v].n_services; s++)
+			note_service(roster, &config->vips[v], &config->vips[v].services[s]);
+}
+
+static bool pool_is_used(const struct roster *roster, uint32_t pool)
+{
+	return roster->vips[pool] != NULL;
+}
+
+static const struct config_check *pool_check(const struct roster *roster, uint32_t pool,
+					     uint32_t check)
+{
+	return &roster->config->checks[roster->config->pools[pool].checks[check]];
+}
+
+static uint16_t check_port(const struct roster *roster, uint32_t pool,
+			   const struct config_check *check)
+{
+	return check->port != 0 ? check->port : roster->ports[pool];
+}
+
+/* This host's own real holds the VIP itself: its stack is reached without a tunnel. */
+static bool is_tunnelled(const struct config_check *check, const struct config_real *real)
+{
+	return check->via == CONFIG_VIA_TUNNEL && !real->is_local;
+}
+
+/* ---- CA bytes ---- */
+
+static int ca_read(const char *path, struct roster_ca *ret, struct err *err)
+{
+	AUTO(file_closep) FILE *f = fopen(path, "re");
+	AUTO(freep) char *bytes = malloc(MESSAGE_CA_MAX + 1);
+	size_t len;
+
+	if (!bytes)
+		return err_set(err, -ENOMEM, "CA file '%s': %m", path);
+	if (!f)
+		return err_set(err, -errno, "CA file '%s': %m", path);
+	len = fread(bytes, 1, MESSAGE_CA_MAX + 1, f);
+	if (ferror(f))
+		return err_set(err, -EIO, "CA file '%s': cannot be read", path);
+	if (len == 0 || len > MESSAGE_CA_MAX)
+		return err_set(err, -EINVAL, "CA file '%s': %s", path,
+			       len == 0 ? "is empty" : "is larger than 4 MiB");
+	ret->bytes = realloc(bytes, len);
+	if (!ret->bytes)
+		return err_set(err, -ENOMEM, "CA file '%s': %m", path);
+	bytes = NULL;
+	ret->len = (uint32_t)len;
+	ret->id = message_hash(0, ret->bytes, len);
+	return 0;
+}
+
+static int ca_add(struct roster *roster, const struct config_check *check, uint64_t *ret_id,
+		  struct err *err)
+{
+	struct roster_ca ca = { 0 };
+	int r = ca_read(check->ca_file ? check->ca_file : SYSTEM_CA, &ca, err);
+
+	if (r < 0)
+		return check->ca_file ? err_prefix(err, r, "check '%s'", check->name)
+				      : err_prefix(err, r,
+						   "check '%s' verifies against the system's "
+						   "certificates (package ca-certificates)",
+						   check->name);
+	*ret_id = ca.id;
+	for (uint32_t i = 0; i < roster->n_cas; i++) {
+		if (roster->cas[i].id == ca.id) {
+			free(ca.bytes);
+			return 0;
+		}
+	}
+	roster->cas[roster->n_cas++] = ca;
+	return 0;
+}
+
+static int read_cas(struct roster *roster, struct err *err)
+{
+	for (uint32_t p = 0; p < roster->config->n_pools; p++) {
+		for (uint32_t c = 0; c < roster->config->pools[p].n_checks; c++) {
+			const struct config_check *check = pool_check(roster, p, c);
+			uint64_t *id = &roster->check_ca[check - roster->config->checks];
+			int r = 0;
+
+			if (pool_is_used(roster, p) && check->type == CONFIG_CHECK_HTTPS && !*id)
+				r = ca_add(roster, check, id, err);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* ---- marks ---- */
+
+static int mark_cmp(const void *a, const void *b)
+{
+	const struct prober_mark *x = a, *y = b;
+	int order = addr_cmp(&x->real, &y->real);
+
+	if (order == 0)
+		order = (int)x->encap - (int)y->encap;
+	return order ? order : (int)x->gue_port - (int)y->gue_port;
+}
+
+static struct prober_mark mark_key(const struct config_pool *pool, const struct config_real *real)
+{
+	return (struct prober_mark){
+		.real = real->addr,
+		.encap = pool->encap,
+		.gue_port = pool->encap == CONFIG_ENCAP_GUE ? pool->gue_port : 0,
+	};
+}
+
+static struct prober_mark *mark_find(const struct roster *roster, const struct prober_mark *key)
+{
+	if (!roster || roster->n_marks == 0)
+		return NULL;
+	return bsearch(key, roster->marks, roster->n_marks, sizeof(*key), mark_cmp);
+}
+
+static bool pool_has_tunnel(const struct roster *roster, uint32_t pool)
+{
+	for (uint32_t c = 0; c < roster->config->pools[pool].n_checks; c++)
+		if (pool_check(roster, pool, c)->via == CONFIG_VIA_TUNNEL)
+			return pool_is_used(roster, pool);
+	return false;
+}
+
+/* Every tunnelled real once, sorted, without numbers. */
+static void collect_marks(struct roster *roster)
+{
+	size_t n = 0, unique = 0;
+
+	for (uint32_t p = 0; p < roster->config->n_pools; p++) {
+		const struct config_pool *pool = &roster->config->pools[p];
+
+		for (uint32_t r = 0; pool_has_tunnel(roster, p) && r < pool->n_reals; r++) {
+			if (pool->reals[r].is_local)
+				continue;
+			roster->marks[n] = mark_key(pool, &pool->reals[r]);
+			roster->marks[n].pool = p;
+			roster->marks[n++].index = r;
+		}
+	}
+	qsort(roster->marks, n, sizeof(*roster->marks), mark_cmp);
+	for (size_t i = 0; i < n; i++)
+		if (unique == 0 || mark_cmp(&roster->marks[unique - 1], &roster->marks[i]) != 0)
+			roster->marks[unique++] = roster->marks[i];
+	roster->n_marks = unique;
+}
+
+/* A number in 1..65535 that depends on the key alone, unless another key has it. */
+static uint32_t mark_number(const struct prober_mark *mark, const bool *taken)
+{
+	uint8_t tail[3] = { (uint8_t)mark->encap, (uint8_t)mark->gue_port,
+			    (uint8_t)(mark->gue_port >> 8) };
+	uint64_t hash = message_hash(0, mark->real.bytes, sizeof(mark->real.bytes));
+	uint32_t n;
+
+	hash = schedule_mix(message_hash(hash, tail, sizeof(tail)));
+	for (n = (uint32_t)(hash % 65535) + 1; taken[n]; n = n % 65535 + 1)
+		;
+	return n;
+}
+
+static int number_marks(struct roster *roster, const struct roster *former, struct err *err)
+{
+	AUTO(freep) bool *taken = calloc(65536, sizeof(*taken));
+
+	if (!taken)
+		return err_set(err, -ENOMEM, "targets: %m");
+	if (roster->n_marks > MARKS_MAX)
+		return err_set(err, -EINVAL, "%zu reals have tunnelled checks; at most %d can",
+			       roster->n_marks, MARKS_MAX);
+	for (size_t i = 0; i < roster->n_marks; i++) {
+		const struct prober_mark *was = mark_find(former, &roster->marks[i]);
+
+		if (was) {
+			roster->marks[i].mark = was->mark;
+			taken[was->mark & ~HEALTH_MARK_MASK] = true;
+		}
+	}
+	for (size_t i = 0; i < roster->n_marks; i++) {
+		struct prober_mark *mark = &roster->marks[i];
+
+		if (mark->mark != 0)
+			continue;
+		mark->mark = HEALTH_MARK_BASE | mark_number(mark, taken);
+		taken[mark->mark & ~HEALTH_MARK_MASK] = true;
+	}
+	return 0;
+}
+
+uint32_t roster_mark(const struct roster *roster, uint32_t pool, uint32_t real)
+{
+	const struct config_pool *p = &roster->config->pools[pool];
+	struct prober_mark key = mark_key(p, &p->reals[real]);
+	const struct prober_mark *mark;
+
+	if (p->reals[real].is_local || !pool_has_tunnel(roster, pool))
+		return 0;
+	mark = mark_find(roster, &key);
+	return mark ? mark->mark : 0;
+}
+
+size_t roster_marks_gone(const struct roster *roster, const struct roster *former, uint32_t *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < former->n_marks; i++)
+		if (!mark_find(roster, &former->marks[i]))
+			ret[n++] = former->marks[i].mark;
+	return n;
+}
+
+/* ---- targets ---- */
+
+static void target_address(const struct roster *roster, const struct roster_entry *entry,
+			   const struct config_check *check, struct message_target *t)
+{
+	const struct config_real *real = &roster->config->pools[entry->pool].reals[entry->real];
+	bool has_source;
+
+	t->addr = real->addr;
+	if (real->is_local || check->via == CONFIG_VIA_TUNNEL)
+		t->addr = roster->vips[entry->pool]->prefix.addr;
+	if (!is_tunnelled(check, real))
+		return;
+	t->mark = roster_mark(roster, entry->pool, entry->real);
+	has_source = addr_is_ipv4(&t->addr) ? roster->has_source4 : roster->has_source6;
+	t->has_source = has_source;
+	if (has_source)
+		t->source = addr_is_ipv4(&t->addr) ? roster->source4 : roster->source6;
+}
+
+/* False when a string of the check is longer than a message carries. */
+static bool target_request(const struct config_check *check, struct message_target *t)
+{
+	const char *path = check->path ? check->path : "/", *host = check->host ? check->host : "";
+
+	if (check->type != CONFIG_CHECK_HTTP && check->type != CONFIG_CHECK_HTTPS)
+		return true;
+	if (strlen(path) >= sizeof(t->path) || strlen(host) >= sizeof(t->host) ||
+	    check->n_status > MESSAGE_STATUS_MAX)
+		return false;
+	strcpy(t->path, path);
+	strcpy(t->host, host);
+	t->n_status = (uint32_t)check->n_status;
+	for (size_t i = 0; i < check->n_status; i++)
+		t->status[i] = check->status[i];
+	return true;
+}
+
+static bool target_fill(const struct roster *roster, const struct roster_entry *entry,
+			struct message_target *t)
+{
+	const struct config_check *check = pool_check(roster, entry->pool, entry->check);
+	const struct config_real *real = &roster->config->pools[entry->pool].reals[entry->real];
+
+	*t = (struct message_target){
+		.id = entry->id,
+		.type = check->type,
+		.via = is_tunnelled(check, real) ? CONFIG_VIA_TUNNEL : CONFIG_VIA_DIRECT,
+		.port = check_port(roster, entry->pool, check),
+		.interval_us = check->interval_us,
+		.fast_interval_us = check->fast_interval_us,
+		.slow_interval_us = check->slow_interval_us,
+		.timeout_us = check->timeout_us,
+		.jitter_percent = check->jitter_percent,
+		.rise = check->rise,
+		.fall = check->fall,
+		.state = entry->state,
+		.ca = roster->check_ca[check - roster->config->checks],
+	};
+	target_address(roster, entry, check, t);
+	return target_request(check, t);
+}
+
+void roster_target(const struct roster *roster, const struct roster_entry *entry,
+		   struct message_target *ret)
+{
+	target_fill(roster, entry, ret);
+}
+
+static int check_refuse(const struct roster *roster, const struct roster_entry *entry,
+			struct err *err)
+{
+	const struct config_check *check = pool_check(roster, entry->pool, entry->check);
+	const struct config_pool *pool = &roster->config->pools[entry->pool];
+
+	if (check_port(roster, entry->pool, check) == 0)
+		return err_set(err, -EINVAL,
+			       "check '%s' of pool '%s' needs a port of its own: no service of the "
+			       "pool is a TCP service with a port",
+			       check->name, pool->name);
+	return err_set(err, -EINVAL,
+		       "check '%s' of pool '%s' cannot be carried out: path, host, status or a "
+		       "time is out of range",
+		       check->name, pool->name);
+}
+
+/* The id, and proof that the target can be sent. */
+static int entry_identify(struct roster *roster, struct roster_entry *entry, struct err *err)
+{
+	const struct config_pool *pool = &roster->config->pools[entry->pool];
+	struct message m = { .kind = MESSAGE_TARGET };
+	uint8_t buf[MESSAGE_MAX];
+	char owner[320];
+
+	entry->id = 1;
+	if (!target_fill(roster, entry, &m.target) || message_encode(&m, buf) < 0)
+		return check_refuse(roster, entry, err);
+	/* The real is named too: through a tunnel, targets differ in it only by their mark. */
+	snprintf(owner, sizeof(owner), "%s %s %u", pool->name,
+		 ADDR_STR(&pool->reals[entry->real].addr), entry->check);
+	entry->id = message_target_id(&m.target, owner);
+	return 0;
+}
+
+static int add_entries(struct roster *roster, struct err *err)
+{
+	for (uint32_t p = 0; p < roster->config->n_pools; p++) {
+		const struct config_pool *pool = &roster->config->pools[p];
+		uint32_t n =
+			pool_is_used(roster, p) ? (uint32_t)(pool->n_checks * pool->n_reals) : 0;
+
+		roster->first[p] = n > 0 ? roster->n_entries : ROSTER_NONE;
+		for (uint32_t i = 0; i < n; i++) {
+			struct roster_entry *entry = &roster->entries[roster->n_entries++];
+			int r;
+
+			entry->pool = p;
+			entry->check = i / (uint32_t)pool->n_reals;
+			entry->real = i % (uint32_t)pool->n_reals;
+			entry->state = REAL_UNKNOWN;
+			r = entry_identify(roster, entry, err);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int id_cmp(const void *a, const void *b, void *arg)
+{
+	const struct roster_entry *entries = arg;
+	uint64_t x = entries[*(const uint32_t *)a].id, y = entries[*(const uint32_t *)b].id;
+
+	return x < y ? -1 : x > y;
+}
+
+static void sort_ids(struct roster *roster)
+{
+	for (uint32_t i = 0; i < roster->n_entries; i++)
+		roster->by_id[i] = i;
+	qsort_r(roster->by_id, roster->n_entries, sizeof(*roster->by_id), id_cmp, roster->entries);
+}
+
+struct roster_entry *roster_find(const struct roster *roster, uint64_t id)
+{
+	uint32_t low = 0, high = roster ? roster->n_entries : 0;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		struct roster_entry *entry = &roster->entries[roster->by_id[middle]];
+
+		if (entry->id == id)
+			return entry;
+		if (entry->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* ---- keeping judgements ---- */
+
+static uint32_t pool_find(const struct roster *roster, const char *name)
+{
+	for (uint32_t p = 0; p < roster->config->n_pools; p++)
+		if (strcmp(roster->config->pools[p].name, name) == 0)
+			return p;
+	return ROSTER_NONE;
+}
+
+/* The real with an address; most often it is where it was. */
+static uint32_t real_find(const struct config_pool *pool, const struct addr *addr, uint32_t hint)
+{
+	if (hint < pool->n_reals && addr_eq(&pool->reals[hint].addr, addr))
+		return hint;
+	for (uint32_t r = 0; r < pool->n_reals; r++)
+		if (addr_eq(&pool->reals[r].addr, addr))
+			return r;
+	return ROSTER_NONE;
+}
+
+/* The same pool, real and check of the former config, whatever the check was like. */
+static const struct roster_entry *former_entry(const struct roster *former, uint32_t pool,
+					       const struct config_real *real,
+					       const struct roster_entry *entry)
+{
+	const struct config_pool *p = &former->config->pools[pool];
+	uint32_t r = real_find(p, &real->addr, entry->real);
+
+	if (former->first[pool] == ROSTER_NONE || r == ROSTER_NONE || entry->check >= p->n_checks)
+		return NULL;
+	return &former->entries[former->first[pool] + entry->check * p->n_reals + r];
+}
+
+static void keep_judgements(struct roster *roster, const struct roster *former)
+{
+	uint32_t pool = ROSTER_NONE, was_pool = ROSTER_NONE;
+
+	for (uint32_t i = 0; former && i < roster->n_entries; i++) {
+		struct roster_entry *entry = &roster->entries[i];
+		const struct config_pool *p = &roster->config->pools[entry->pool];
+		const struct roster_entry *was;
+
+		if (entry->pool != pool)
+			was_pool = pool_find(former, p->name);
+		pool = entry->pool;
+		was = was_pool == ROSTER_NONE
+			      ? NULL
+			      : former_entry(former, was_pool, &p->reals[entry->real], entry);
+		if (was) {
+			entry->state = was->state;
+			entry->is_sent = was->is_sent && was->id == entry->id;
+		}
+	}
+	for (uint32_t i = 0; former && i < roster->n_cas; i++)
+		for (uint32_t j = 0; j < former->n_cas; j++)
+			if (roster->cas[i].id == former->cas[j].id)
+				roster->cas[i].n_sent = former->cas[j].n_sent;
+}
+
+/* ---- the whole ---- */
+
+static uint32_t most_entries(const struct config *config, size_t *ret_reals)
+{
+	size_t n = 0, reals = 0;
+
+	for (size_t p = 0; p < config->n_pools; p++) {
+		n += config->pools[p].n_checks * config->pools[p].n_reals;
+		reals += config->pools[p].n_reals;
+	}
+	*ret_reals = reals;
+	return (uint32_t)n;
+}
+
+static bool roster_alloc(struct roster *roster)
+{
+	size_t n_pools = roster->config->n_pools, n_checks = roster->config->n_checks, n_reals;
+	uint32_t n_entries = most_entries(roster->config, &n_reals);
+
+	/* + 1: nothing is ever an allocation of no bytes */
+	roster->entries = calloc(n_entries + 1, sizeof(*roster->entries));
+	roster->by_id = calloc(n_entries + 1, sizeof(*roster->by_id));
+	roster->first = calloc(n_pools + 1, sizeof(*roster->first));
+	roster->vips = calloc(n_pools + 1, sizeof(*roster->vips));
+	roster->ports = calloc(n_pools + 1, sizeof(*roster->ports));
+	roster->check_ca = calloc(n_checks + 1, sizeof(*roster->check_ca));
+	roster->cas = calloc(n_checks + 1, sizeof(*roster->cas));
+	roster->marks = calloc(n_reals + 1, sizeof(*roster->marks));
+	return roster->entries && roster->by_id && roster->first && roster->vips && roster->ports &&
+	       roster->check_ca && roster->cas && roster->marks;
+}
+
+static int roster_build(struct roster *roster, const struct roster *former, struct err *err)
+{
+	int r;
+
+	if (!roster_alloc(roster))
+		return err_set(err, -ENOMEM, "targets: %m");
+	find_services(roster);
+	r = read_cas(roster, err);
+	if (r < 0)
+		return r;
+	collect_marks(roster);
+	r = number_marks(roster, former, err);
+	if (r < 0)
+		return r;
+	r = add_entries(roster, err);
+	if (r < 0)
+		return r;
+	sort_ids(roster);
+	keep_judgements(roster, former);
+	return 0;
+}
+
+int roster_new(const struct roster_options *options, struct roster **ret, struct err *err)
+{
+	struct roster *roster = calloc(1, sizeof(*roster));
+	int r;
+
+	if (!roster)
+		return err_set(err, -ENOMEM, "targets: %m");
+	roster->config = options->config;
+	roster->has_source4 = options->source4 != NULL;
+	roster->has_source6 = options->source6 != NULL;
+	if (options->source4)
+		roster->source4 = *options->source4;
+	if (options->source6)
+		roster->source6 = *options->source6;
+	r = roster_build(roster, options->former, err);
+	if (r < 0) {
+		roster_free(roster);
+		return r;
+	}
+	*ret = roster;
+	return 0;
+}
+
+void roster_free(struct roster *roster)
+{
+	if (!roster)
+		return;
+	for (uint32_t i = 0; i < roster->n_cas; i++)
+		free(roster->cas[i].bytes);
+	free(roster->entries);
+	free(roster->by_id);
+	free(roster->first);
+	free(roster->vips);
+	free(roster->ports);
+	free(roster->check_ca);
+	free(roster->cas);
+	free(roster->marks);
+	free(roster);
+}
