@@ -26,6 +26,10 @@ struct ctl_request;
 #define CTL_VERSION  1
 #define CTL_LINE_MAX (64 * 1024)
 
+/* Clients at once on each socket: lookers cannot keep the one who acts out. */
+#define CTL_READERS_MAX 48
+#define CTL_ADMINS_MAX  16
+
 /* Exit statuses of the command `shoal`, also "exit" in answers. */
 enum ctl_exit {
 	CTL_DONE = 0,
@@ -55,6 +59,12 @@ struct ctl_options {
 	void *context;
 };
 
+/*
+ * ctl_new - create both socket files (0660, in their groups) and answer on them.
+ * A stale socket file is replaced. Returns 0; -EADDRINUSE when a live daemon answers there,
+ * -ENOTSOCK when something else has the name, -ENOENT for an unknown group, another negative errno.
+ * ctl_free() removes the files, and is fine with requests still open.
+ */
 int ctl_new(struct event_base *base, const struct ctl_options *options, struct ctl **ret,
 	    struct err *err);
 void ctl_free(struct ctl *ctl);
@@ -64,10 +74,21 @@ void ctl_answer(struct ctl_request *request, json_t *result);
 /* End it with an exit status and one sentence. */
 void ctl_refuse(struct ctl_request *request, enum ctl_exit status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same with what belongs to the refusal, as "result" of the answer; takes the reference. */
+void ctl_refuse_with(struct ctl_request *request, enum ctl_exit status, json_t *result,
+		     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* One line of progress on the way. */
 void ctl_progress(struct ctl_request *request, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* "uid 1000 (alice)" of the peer, for owners and logs; valid while the request lives. */
+/*
+ * "alice (uid 1000)", the peer as the kernel knows it, for owners and logs; "uid 1000" when the uid
+ * has no name. Printable ASCII, valid while the request lives.
+ */
 const char *ctl_request_owner(const struct ctl_request *request);
 /* False once the client has gone away: stop working for it. */
 bool ctl_request_is_alive(const struct ctl_request *request);
+/*
+ * Be told when the client goes away, or the sockets close, before the request is answered. The
+ * request still has to be ended with ctl_answer() or ctl_refuse(); doing it in gone() is fine.
+ */
+void ctl_request_watch(struct ctl_request *request, void (*gone)(void *arg), void *arg);
