@@ -43,16 +43,19 @@ struct router_peer {
 	char state[32]; /* bgpd's word */
 	usec_t since;   /* established since; 0 when not */
 	uint32_t prefixes_sent4, prefixes_sent6;
+	uint32_t dropped;    /* sessions lost since bgpd started */
 	char last_reset[64]; /* bgpd's reason, or empty */
 };
 
 /* One prefix inside vip-ranges, as read back. */
 struct router_route {
 	struct prefix prefix;
-	bool has_line;         /* bgpd originates it */
-	bool is_drained;       /* with community 65535:0 */
-	bool attributes_match; /* its route-map is the one asked for (or should be none of ours) */
+	bool has_line;         /* a `network` line stands */
+	bool is_local;         /* and bgpd originates it: in its table, valid, our own */
+	bool is_drained;       /* the line names a drain twin and the table shows 65535:0 */
+	bool attributes_match; /* its route-map is its VIP's or the twin, and that map is intact */
 	uint32_t peers;        /* established configured peers whose Adj-RIB-Out holds it */
+	uint64_t held_by;      /* the same as a set: bit i is router_peer(i), the first 64 */
 };
 
 struct router_callbacks {
@@ -66,7 +69,8 @@ struct router_callbacks {
 /*
  * router_new - start connecting.
  * @config: borrowed until router_reload() or router_free().
- * Returns 0 or a negative errno; a missing socket is no error here, it is a life.
+ * Returns 0 or a negative errno; a missing socket is no error here, it is a life. Neither _free nor
+ * _reload may be called from the callbacks.
  */
 int router_new(struct event_base *base, const struct config *config,
 	       const struct router_callbacks *callbacks, struct router **ret, struct err *err);
@@ -74,7 +78,10 @@ void router_free(struct router *router);
 /* Another config: attribute sets, ranges and peers are taken over, routes are read anew. */
 int router_reload(struct router *router, const struct config *config, struct err *err);
 
-/* Queue one change; repeating one that is queued or in force does nothing. Never blocks. */
+/*
+ * Queue one change; repeating one that is queued or in force does nothing. Never blocks. Only a
+ * ready router takes it: on any other life it is dropped, and planned again from the read-back.
+ */
 void router_announce(struct router *router, const struct config_vip *vip);
 void router_drain(struct router *router, const struct config_vip *vip);
 void router_withdraw(struct router *router, const struct prefix *prefix);
@@ -86,7 +93,7 @@ enum router_life router_life(const struct router *router);
 /* One sentence on the life: "vty socket '/run/frr/bgpd.vty': ...". Constant until the next change.
  */
 const char *router_sentence(const struct router *router);
-/* True while commands are queued or in flight. */
+/* True while changes are queued or in flight. */
 bool router_is_busy(const struct router *router);
 /* True when a complete read-back happened since the connection was made; *ret_at gets when. */
 bool router_is_read(const struct router *router, usec_t *ret_at);
@@ -100,7 +107,8 @@ const struct router_route *router_route_find(const struct router *router,
 					     const struct prefix *prefix);
 /*
  * The names of the route-maps for a VIP's attributes: a function of the attributes alone, so that
- * every node and every process arrives at the same. "" for the plain one when no attribute is set.
+ * every node and every process arrives at the same. A VIP without attributes has maps too
+ * (SHOAL-VIP-PLAIN and -DRAIN), so that draining is the same step for all.
  */
 #define ROUTER_MAP_MAX 64
 const char *router_map_name(const struct config_vip *vip, char buf[ROUTER_MAP_MAX]);
@@ -112,6 +120,8 @@ const char *router_version(const struct router *router);
 /* Counters for metrics and status. */
 struct router_stats {
 	uint64_t commands, failures, reconnects, read_backs;
-	usec_t last_command_us; /* how long the last one took */
+	uint64_t writes;          /* `network` and route-map lines that went through */
+	usec_t last_command_us;   /* how long the last one took */
+	usec_t last_read_back_us; /* how long the last complete one took */
 };
 const struct router_stats *router_stats(const struct router *router);

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frr-integration/bgp_json.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The answer as one object, or NULL with the sentence. */
+static json_t *load_object(const char *text, size_t len, const char *what, struct err *err)
+{
+	json_error_t error;
+	json_t *root = json_loadb(text, len, 0, &error);
+
+	if (root && json_is_object(root))
+		return root;
+	if (root)
+		err_set(err, -EBADMSG, "%s: not a JSON object", what);
+	else
+		err_set(err, -EBADMSG, "%s: no JSON at line %d: %s", what, error.line, error.text);
+	json_decref(root);
+	return NULL;
+}
+
+static int missing(struct err *err, const char *what, const char *where, const char *field,
+		   const char *type)
+{
+	return err_set(err, -EBADMSG, "%s: '%.64s' has no %s '%s'", what, where, type, field);
+}
+
+/* A number 0..max named field. */
+static int need_number(json_t *object, const char *what, const char *where, const char *field,
+		       uint64_t max, uint64_t *ret, struct err *err)
+{
+	json_t *value = json_object_get(object, field);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	    (uint64_t)json_integer_value(value) > max)
+		return missing(err, what, where, field, "number");
+	*ret = (uint64_t)json_integer_value(value);
+	return 0;
+}
+
+static int need_string(json_t *object, const char *what, const char *where, const char *field,
+		       const char **ret, struct err *err)
+{
+	json_t *value = json_object_get(object, field);
+
+	if (!json_is_string(value))
+		return missing(err, what, where, field, "text");
+	*ret = json_string_value(value);
+	return 0;
+}
+
+/* ---- summary ---- */
+
+static const char summary_what[] = "'show bgp summary json'";
+
+static struct bgp_peer *find_or_add_peer(struct bgp_summary *summary, const char *key)
+{
+	struct bgp_peer *peers;
+
+	for (size_t i = 0; i < summary->n_peers; i++)
+		if (strcmp(summary->peers[i].key, key) == 0)
+			return &summary->peers[i];
+	peers = realloc(summary->peers, (summary->n_peers + 1) * sizeof(*peers));
+	if (!peers)
+		return NULL;
+	summary->peers = peers;
+	memset(&peers[summary->n_peers], 0, sizeof(*peers));
+	snprintf(peers[summary->n_peers].key, sizeof(peers->key), "%s", key);
+	return &peers[summary->n_peers++];
+}
+
+/* One neighbour within one family into *peer. */
+static int read_peer(struct bgp_peer *peer, json_t *object, bool is_v6, struct err *err)
+{
+	const char *state = "", *key = peer->key;
+	uint64_t uptime = 0, sent = 0, dropped = 0;
+	bool established;
+	int r = need_string(object, summary_what, key, "state", &state, err);
+
+	if (r == 0)
+		r = need_number(object, summary_what, key, "peerUptimeMsec", INT64_MAX, &uptime,
+				err);
+	if (r == 0)
+		r = need_number(object, summary_what, key, "pfxSnt", UINT32_MAX, &sent, err);
+	if (r == 0)
+		r = need_number(object, summary_what, key, "connectionsDropped", UINT32_MAX,
+				&dropped, err);
+	if (r < 0)
+		return r;
+	established = strcmp(state, "Established") == 0;
+	*(is_v6 ? &peer->in_ipv6 : &peer->in_ipv4) = true;
+	*(is_v6 ? &peer->sent6 : &peer->sent4) = established ? (uint32_t)sent : 0;
+	peer->is_established = established;
+	peer->uptime_ms = established ? uptime : 0;
+	peer->dropped = (uint32_t)dropped;
+	snprintf(peer->state, sizeof(peer->state), "%s", state);
+	return 0;
+}
+
+static int read_family(struct bgp_summary *summary, json_t *root, bool is_v6, struct err *err)
+{
+	const char *name = is_v6 ? "ipv6Unicast" : "ipv4Unicast", *key;
+	json_t *family = json_object_get(root, name), *peers, *object;
+	uint64_t as;
+	int r;
+
+	if (!family)
+		return 0; /* no neighbour is activated for it */
+	r = need_number(family, summary_what, name, "as", UINT32_MAX, &as, err);
+	if (r < 0)
+		return r;
+	summary->has_as = true;
+	summary->as = (uint32_t)as;
+	peers = json_object_get(family, "peers");
+	if (!json_is_object(peers))
+		return missing(err, summary_what, name, "peers", "object");
+	json_object_foreach (peers, key, object) {
+		struct bgp_peer *peer = find_or_add_peer(summary, key);
+
+		if (!peer)
+			return err_set(err, -ENOMEM, "%s: %m", summary_what);
+		r = read_peer(peer, object, is_v6, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int bgp_json_summary(const char *text, size_t len, struct bgp_summary *ret, struct err *err)
+{
+	json_auto_t *root = load_object(text, len, summary_what, err);
+	struct bgp_summary summary = { 0 };
+	int r;
+
+	if (!root)
+		return -EBADMSG;
+	r = read_family(&summary, root, false, err);
+	if (r == 0)
+		r = read_family(&summary, root, true, err);
+	/* FRR answers {} without an instance; anything else must have been understood. */
+	if (r == 0 && json_object_size(root) > 0 && !summary.has_as &&
+	    !json_object_get(root, "l2VpnEvpn") && !json_object_get(root, "warning"))
+		r = err_set(err, -EBADMSG, "%s: neither 'ipv4Unicast' nor 'ipv6Unicast'",
+			    summary_what);
+	if (r < 0) {
+		bgp_summary_fini(&summary);
+		return r;
+	}
+	*ret = summary;
+	return 0;
+}
+
+void bgp_summary_fini(struct bgp_summary *summary)
+{
+	free(summary->peers);
+	memset(summary, 0, sizeof(*summary));
+}
+
+const struct bgp_peer *bgp_summary_find(const struct bgp_summary *summary, const char *key)
+{
+	for (size_t i = 0; i < summary->n_peers; i++)
+		if (strcmp(summary->peers[i].key, key) == 0)
+			return &summary->peers[i];
+	return NULL;
+}
+
+/* ---- sets of prefixes ---- */
+
+static int prefixes_add(struct bgp_prefixes *prefixes, const struct prefix *prefix)
+{
+	if (prefixes->n == prefixes->size) {
+		size_t size = prefixes->size ? prefixes->size * 2 : 64;
+		struct prefix *items = realloc(prefixes->items, size * sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		prefixes->items = items;
+		prefixes->size = size;
+	}
+	prefixes->items[prefixes->n++] = *prefix;
+	return 0;
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	return prefix_cmp(a, b);
+}
+
+static void prefixes_sort(struct bgp_prefixes *prefixes)
+{
+	size_t kept = 0;
+
+	if (prefixes->n == 0)
+		return;
+	qsort(prefixes->items, prefixes->n, sizeof(prefixes->items[0]), compare_prefixes);
+	for (size_t i = 1; i < prefixes->n; i++)
+		if (!prefix_eq(&prefixes->items[kept], &prefixes->items[i]))
+			prefixes->items[++kept] = prefixes->items[i];
+	prefixes->n = kept + 1;
+}
+
+void bgp_prefixes_fini(struct bgp_prefixes *prefixes)
+{
+	free(prefixes->items);
+	memset(prefixes, 0, sizeof(*prefixes));
+}
+
+bool bgp_prefixes_has(const struct bgp_prefixes *prefixes, const struct prefix *prefix)
+{
+	return prefixes->n > 0 && bsearch(prefix, prefixes->items, prefixes->n,
+					  sizeof(prefixes->items[0]), compare_prefixes);
+}
+
+static int add_text(struct bgp_prefixes *prefixes, const char *text, const char *what,
+		    struct err *err)
+{
+	struct prefix prefix;
+
+	if (!strchr(text, '/') || prefix_parse(text, &prefix) < 0)
+		return err_set(err, -EBADMSG, "%s: '%.64s' is no prefix", what, text);
+	if (prefixes_add(prefixes, &prefix) < 0)
+		return err_set(err, -ENOMEM, "%s: %m", what);
+	return 0;
+}
+
+/* ---- Adj-RIB-Out ---- */
+
+/* bgpd knows no such neighbour, or it has no such family. */
+static bool is_no_neighbour(json_t *root)
+{
+	return json_object_get(root, "warning") || json_object_get(root, "malformedAddressOrName");
+}
+
+int bgp_json_advertised(const char *text, size_t len, struct bgp_prefixes *ret, struct err *err)
+{
+	static const char what[] = "'show bgp neighbors advertised-routes json'";
+	json_auto_t *root = load_object(text, len, what, err);
+	struct bgp_prefixes prefixes = { 0 };
+	json_t *routes, *route;
+	const char *key;
+	int r = 0;
+
+	if (!root)
+		return -EBADMSG;
+	routes = json_object_get(root, "advertisedRoutes");
+	if (!json_is_object(routes) && !is_no_neighbour(root))
+		return missing(err, what, "the answer", "advertisedRoutes", "object");
+	json_object_foreach (routes, key, route) {
+		r = add_text(&prefixes, key, what, err);
+		if (r < 0)
+			break;
+	}
+	if (r < 0) {
+		bgp_prefixes_fini(&prefixes);
+		return r;
+	}
+	prefixes_sort(&prefixes);
+	*ret = prefixes;
+	return 0;
+}
+
+/* ---- local table ---- */
+
+static const char table_what[] = "'show bgp unicast json'";
+
+/*
+ * A path of our own: weight 32768 and no peer. "peerId" is "(unspec)" in 8.4 and may be an
+ * address of zeros elsewhere, so the weight and the empty AS path decide.
+ */
+static int path_is_local(json_t *path, const char *prefix, bool *ret, struct err *err)
+{
+	const char *as_path = "";
+	uint64_t weight = 0;
+	int r = need_number(path, table_what, prefix, "weight", UINT32_MAX, &weight, err);
+
+	if (r == 0)
+		r = need_string(path, table_what, prefix, "path", &as_path, err);
+	if (r < 0)
+		return r;
+	*ret = weight == 32768 && as_path[0] == '\0' &&
+	       json_is_true(json_object_get(path, "valid"));
+	return 0;
+}
+
+static int read_route(struct bgp_prefixes *prefixes, const char *key, json_t *paths,
+		      struct err *err)
+{
+	json_t *path;
+	size_t i;
+
+	if (!json_is_array(paths))
+		return missing(err, table_what, "routes", key, "list");
+	json_array_foreach (paths, i, path) {
+		bool local = false;
+		int r = path_is_local(path, key, &local, err);
+
+		if (r < 0)
+			return r;
+		if (local)
+			return add_text(prefixes, key, table_what, err);
+	}
+	return 0;
+}
+
+int bgp_json_local(const char *text, size_t len, struct bgp_prefixes *ret, struct err *err)
+{
+	json_auto_t *root = load_object(text, len, table_what, err);
+	json_t *routes, *paths;
+	const char *key;
+
+	if (!root)
+		return -EBADMSG;
+	routes = json_object_get(root, "routes");
+	if (!json_is_object(routes))
+		return missing(err, table_what, "the answer", "routes", "object");
+	json_object_foreach (routes, key, paths) {
+		int r = read_route(ret, key, paths, err);
+
+		if (r < 0)
+			return r;
+	}
+	prefixes_sort(ret);
+	return 0;
+}
+
+/* ---- last resets ---- */
+
+int bgp_json_resets(const char *text, size_t len, bgp_reset_fn *fn, void *arg, struct err *err)
+{
+	static const char what[] = "'show bgp neighbors json'";
+	json_auto_t *root = load_object(text, len, what, err);
+	json_t *neighbour;
+	const char *key;
+
+	if (!root)
+		return -EBADMSG;
+	json_object_foreach (root, key, neighbour) {
+		json_t *reason = json_object_get(neighbour, "lastResetDueTo");
+
+		if (!json_is_object(neighbour))
+			return missing(err, what, "the answer", key, "object");
+		if (reason && !json_is_string(reason))
+			return missing(err, what, key, "lastResetDueTo", "text");
+		fn(arg, key, reason ? json_string_value(reason) : "");
+	}
+	return 0;
+}

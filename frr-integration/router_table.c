@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frr-integration/router_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct router_set *find_set(const struct router_table *table,
+				   const struct route_attrs *attrs)
+{
+	for (size_t i = 0; i < table->n_sets; i++)
+		if (route_attrs_eq(&table->sets[i].attrs[0], attrs))
+			return &table->sets[i];
+	return NULL;
+}
+
+/* A set for each distinct list of attributes; table->sets has room for one per VIP. */
+static int init_sets(struct router_table *table, const struct config *config, struct err *err)
+{
+	table->sets = calloc(config->n_vips ? config->n_vips : 1, sizeof(*table->sets));
+	if (!table->sets)
+		return err_set(err, -ENOMEM, "route-maps: %m");
+	for (size_t i = 0; i < config->n_vips; i++) {
+		const struct config_vip *vip = &config->vips[i];
+		struct router_set *set = &table->sets[table->n_sets];
+		int r = route_attrs_of(vip, &set->attrs[0], err);
+
+		if (r < 0)
+			return r;
+		if (find_set(table, &set->attrs[0]))
+			continue;
+		set->attrs[1] = set->attrs[0];
+		r = route_attrs_add(&set->attrs[1], ROUTE_GRACEFUL_SHUTDOWN);
+		if (r < 0)
+			return err_set(err, r, "VIP %s: no room for the community of a drain",
+				       vip->name);
+		route_map_name(&set->attrs[0], false, set->name[0]);
+		route_map_name(&set->attrs[0], true, set->name[1]);
+		table->n_sets++;
+	}
+	return 0;
+}
+
+static int init_entries(struct router_table *table, const struct config *config, struct err *err)
+{
+	for (size_t i = 0; i < config->n_vips; i++) {
+		struct router_entry *entry = router_table_get(table, &config->vips[i].prefix);
+		struct route_attrs attrs;
+
+		if (!entry)
+			return err_set(err, -ENOMEM, "VIP %s: %m", config->vips[i].name);
+		if (route_attrs_of(&config->vips[i], &attrs, NULL) == 0)
+			entry->set = find_set(table, &attrs);
+	}
+	return 0;
+}
+
+void router_table_moved(struct router_table *table)
+{
+	for (unsigned op = 0; op < ROUTER_OP_MAX; op++)
+		for (unsigned family = 0; family < 2; family++)
+			TAILQ_INIT(&table->wanted[op][family]);
+}
+
+int router_table_init(struct router_table *table, const struct config *config, struct err *err)
+{
+	int r;
+
+	memset(table, 0, sizeof(*table));
+	table->routing = &config->routing;
+	router_table_moved(table);
+	r = init_sets(table, config, err);
+	if (r == 0)
+		r = init_entries(table, config, err);
+	if (r < 0)
+		router_table_fini(table);
+	return r;
+}
+
+void router_table_fini(struct router_table *table)
+{
+	for (size_t i = 0; i < table->n_entries; i++)
+		free(table->entries[i]);
+	free(table->entries);
+	free(table->sets);
+	memset(table, 0, sizeof(*table));
+}
+
+bool router_table_owns(const struct router_table *table, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < table->routing->n_vip_ranges; i++)
+		if (prefix_has_prefix(&table->routing->vip_ranges[i], prefix))
+			return true;
+	return false;
+}
+
+/* Where prefix stands or would stand. */
+static size_t lower_bound(const struct router_table *table, const struct prefix *prefix)
+{
+	size_t low = 0, high = table->n_entries;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (prefix_cmp(&table->entries[middle]->prefix, prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct router_entry *router_table_find(const struct router_table *table,
+				       const struct prefix *prefix)
+{
+	size_t i = lower_bound(table, prefix);
+
+	if (i < table->n_entries && prefix_eq(&table->entries[i]->prefix, prefix))
+		return table->entries[i];
+	return NULL;
+}
+
+static int reserve_entry(struct router_table *table)
+{
+	size_t size = table->entries_size ? table->entries_size * 2 : 64;
+	struct router_entry **entries;
+
+	if (table->n_entries < table->entries_size)
+		return 0;
+	entries = reallocarray(table->entries, size, sizeof(struct router_entry *));
+	if (!entries)
+		return -ENOMEM;
+	table->entries = entries;
+	table->entries_size = size;
+	return 0;
+}
+
+struct router_entry *router_table_get(struct router_table *table, const struct prefix *prefix)
+{
+	struct router_entry *entry = router_table_find(table, prefix);
+	size_t i;
+
+	if (entry)
+		return entry;
+	if (reserve_entry(table) < 0)
+		return NULL;
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return NULL;
+	entry->prefix = *prefix;
+	i = lower_bound(table, prefix);
+	memmove(&table->entries[i + 1], &table->entries[i],
+		(table->n_entries - i) * sizeof(struct router_entry *));
+	table->entries[i] = entry;
+	table->n_entries++;
+	return entry;
+}
+
+static bool entry_is_v6(const struct router_entry *entry)
+{
+	return !addr_is_ipv4(&entry->prefix.addr);
+}
+
+const char *router_entry_map(const struct router_entry *entry, enum router_op op)
+{
+	if (op == ROUTER_WITHDRAW || !entry->set)
+		return "";
+	return entry->set->name[op == ROUTER_DRAIN ? 1 : 0];
+}
+
+bool router_entry_is_in_force(const struct router_entry *entry, enum router_op op)
+{
+	if (op == ROUTER_WITHDRAW)
+		return !entry->has_line;
+	return entry->has_line && !entry->line_has_more && entry->set &&
+	       strcmp(entry->map, router_entry_map(entry, op)) == 0 &&
+	       entry->set->intact[op == ROUTER_DRAIN ? 1 : 0];
+}
+
+void router_entry_written(struct router_entry *entry, enum router_op op)
+{
+	entry->has_line = op != ROUTER_WITHDRAW;
+	entry->line_has_more = false;
+	snprintf(entry->map, sizeof(entry->map), "%s", router_entry_map(entry, op));
+	entry->is_unsettled = true;
+}
+
+void router_table_unwant(struct router_table *table, struct router_entry *entry)
+{
+	if (!entry->is_wanted)
+		return;
+	TAILQ_REMOVE(&table->wanted[entry->op][entry_is_v6(entry)], entry, link);
+	entry->is_wanted = false;
+	entry->is_forced = false;
+	table->n_wanted--;
+}
+
+void router_table_unwant_all(struct router_table *table)
+{
+	for (size_t i = 0; i < table->n_entries; i++)
+		router_table_unwant(table, table->entries[i]);
+}
+
+static void enlist(struct router_table *table, struct router_entry *entry, enum router_op op,
+		   bool forced)
+{
+	router_table_unwant(table, entry);
+	entry->op = op;
+	entry->is_wanted = true;
+	entry->is_forced = forced;
+	TAILQ_INSERT_TAIL(&table->wanted[op][entry_is_v6(entry)], entry, link);
+	table->n_wanted++;
+}
+
+bool router_table_want(struct router_table *table, struct router_entry *entry, enum router_op op)
+{
+	if (entry->is_wanted && entry->op == op)
+		return true;
+	if (router_entry_is_in_force(entry, op)) {
+		router_table_unwant(table, entry);
+		return false;
+	}
+	enlist(table, entry, op, false);
+	return true;
+}
+
+struct router_entry *router_table_next(struct router_table *table, bool current_is_v6)
+{
+	for (unsigned op = 0; op < ROUTER_OP_MAX; op++) {
+		struct router_entry *entry = TAILQ_FIRST(&table->wanted[op][current_is_v6]);
+
+		if (!entry)
+			entry = TAILQ_FIRST(&table->wanted[op][!current_is_v6]);
+		if (entry)
+			return entry;
+	}
+	return NULL;
+}
+
+/* Strangers whose line went are forgotten, or edits of years would pile up. */
+static void prune(struct router_table *table)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < table->n_entries; i++) {
+		struct router_entry *entry = table->entries[i];
+
+		if (entry->set || entry->has_line || entry->is_wanted || entry->is_unsettled)
+			table->entries[kept++] = entry;
+		else
+			free(entry);
+	}
+	table->n_entries = kept;
+}
+
+static void read_maps(struct router_table *table, const struct bgp_config *config)
+{
+	for (size_t i = 0; i < table->n_sets; i++) {
+		struct router_set *set = &table->sets[i];
+
+		set->is_in_use = false;
+		for (unsigned twin = 0; twin < 2; twin++)
+			set->intact[twin] =
+				bgp_config_map_is(config, set->name[twin], &set->attrs[twin]);
+	}
+}
+
+static bool line_names_set(const struct router_entry *entry)
+{
+	return entry->has_line && entry->set &&
+	       (strcmp(entry->map, entry->set->name[0]) == 0 ||
+		strcmp(entry->map, entry->set->name[1]) == 0);
+}
+
+static int read_lines(struct router_table *table, const struct bgp_config *config)
+{
+	for (size_t i = 0; i < table->n_entries; i++)
+		table->entries[i]->has_line = false;
+	for (size_t i = 0; i < config->n_lines; i++) {
+		const struct bgp_config_line *line = &config->lines[i];
+		struct router_entry *entry;
+
+		if (!router_table_owns(table, &line->prefix))
+			continue;
+		entry = router_table_get(table, &line->prefix);
+		if (!entry)
+			return -ENOMEM;
+		entry->has_line = true;
+		entry->line_has_more = line->has_more;
+		memcpy(entry->map, line->map, sizeof(entry->map));
+		if (line_names_set(entry))
+			entry->set->is_in_use = true;
+	}
+	return 0;
+}
+
+int router_table_read(struct router_table *table, const struct bgp_config *config)
+{
+	int r;
+
+	read_maps(table, config);
+	r = read_lines(table, config);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < table->n_entries; i++) {
+		struct router_entry *entry = table->entries[i];
+
+		if (entry->is_wanted && !entry->is_forced &&
+		    router_entry_is_in_force(entry, entry->op))
+			router_table_unwant(table, entry);
+	}
+	prune(table);
+	return 0;
+}
+
+bool router_set_is_broken(const struct router_set *set)
+{
+	return !set->intact[0] || !set->intact[1];
+}
+
+void router_table_mark_needed(struct router_table *table)
+{
+	for (size_t i = 0; i < table->n_sets; i++)
+		table->sets[i].is_needed = table->sets[i].is_in_use;
+	for (size_t i = 0; i < table->n_entries; i++) {
+		const struct router_entry *entry = table->entries[i];
+
+		if (entry->set && entry->is_wanted && entry->op != ROUTER_WITHDRAW)
+			entry->set->is_needed = true;
+	}
+}
+
+bool router_table_repair(struct router_table *table)
+{
+	bool broken = false;
+
+	for (size_t i = 0; i < table->n_sets; i++)
+		broken |= table->sets[i].is_in_use && router_set_is_broken(&table->sets[i]);
+	if (!broken)
+		return false;
+	for (size_t i = 0; i < table->n_entries; i++) {
+		struct router_entry *entry = table->entries[i];
+		bool twin;
+
+		if (entry->is_wanted || !line_names_set(entry))
+			continue;
+		twin = strcmp(entry->map, entry->set->name[1]) == 0;
+		if (!entry->set->intact[twin])
+			enlist(table, entry, twin ? ROUTER_DRAIN : ROUTER_ANNOUNCE, true);
+	}
+	return true;
+}
