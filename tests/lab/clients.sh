@@ -9,6 +9,15 @@ url() { # ADDRESS [PATH]
 	echo "http://$host/${2:-}"
 }
 
+# N datagrams to UDP port 7, each from a port of its own, counted as curl_spread counts.
+udp_spread() { # CLIENT ADDRESS N
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	on "$1" bash -c 'for ((i = 0; i < $2; i++)); do
+		exec 3<>"/dev/udp/$1/7" && echo >&3 && real=$(timeout 1 head -n 1 <&3) && echo "200 $real"
+		exec 3>&-
+	done' udp "$2" "$3" | spread_count "$3"
+}
+
 # N requests, each a connection of its own, 16 at a time. Prints a line a request: the HTTP status
 # (000 without an answer) and the real that answered.
 curl_many() { # CLIENT ADDRESS N

@@ -81,10 +81,12 @@ node_write_config() { # NODE [REAL...]
 			    address: $LAB_VIP4
 			    services:
 			      - {tcp: 80, pool: web}
+			      - {udp: 7, pool: web}
 			  www6:
 			    address: "$LAB_VIP6"
 			    services:
 			      - {tcp: 80, pool: web}
+			      - {udp: 7, pool: web}
 		EOF
 	} >"$LAB_DIR/$node/shoal.yaml"
 }

@@ -5,7 +5,8 @@
 # by lab.sh.
 #
 # GET / answers with the real's name, every answer carries it in X-Real; /healthz is a file, so a
-# real can fail its check while it serves; /large is 64 MiB of zeros.
+# real can fail its check while it serves; /large is 64 MiB of zeros. UDP port 7 of the VIPs answers
+# with the real's name, too.
 
 lab_start_reals() {
 	local real
@@ -14,6 +15,7 @@ lab_start_reals() {
 		ip -n "$(ns "$real")" addr add "$LAB_VIP6/128" dev lo nodad
 		real_write "$real"
 		start_real "$real"
+		start "$real-udp" "$real" "$(lab_program udp_echo)" "$real" 7 "$LAB_VIP4" "$LAB_VIP6"
 		start_decap "$real"
 	done
 	for real in "${LAB_REALS[@]}"; do

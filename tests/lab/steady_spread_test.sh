@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-#   client1 ──┐        ┌── lb1 ──┐      VIPs 203.0.113.10 and 2001:db8:cafe::10, tcp 80
+#   client1 ──┐        ┌── lb1 ──┐      VIPs 203.0.113.10 and 2001:db8:cafe::10, tcp 80, udp 7
 #             ├── tor ─┤         ├─▶ web1, web2, web3
 #   client2 ──┘        └── lb2 ──┘      answers go from the reals to the clients directly
 #
@@ -31,6 +31,13 @@ for vip in $LAB_VIP4 $LAB_VIP6; do
 		echo "  $node: $carried packets"
 		((carried > 300)) || fail "$node carried $carried packets of 300 requests"
 	done
+done
+
+for vip in $LAB_VIP4 $LAB_VIP6; do
+	test_that "every real answers datagrams to $vip, none is lost"
+	spread=$(udp_spread client1 "$vip" 200)
+	echo "  $spread"
+	expect "all reals answer without a loss: $spread" is_spread_over "$spread" "${LAB_REALS[@]}"
 done
 
 test_that "a large answer arrives whole at full speed"
