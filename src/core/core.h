@@ -14,6 +14,16 @@
  * record without config (`leaving`) until its route is gone, it lingered and its services are
  * deleted.
  *
+ * What counts for quorum are the reals that would serve now: the healthy normal ones with a next
+ * hop, or, when there is none, the backups. docs/states.md has every state and what moves it.
+ *
+ * At start and after a reload what already forwards is held as it stands until it is judged: a
+ * pool is `is_held` while some of its reals are unknown and a ring or an announcement relies on
+ * it. A hold ends when all reals are judged, or a bound after the prober's first verdict (30 s or
+ * twice the slowest check's time to decide); with no verdict at all it does not end, because a
+ * node that cannot judge has no evidence against what forwards, and a silent prober is the guard's
+ * case.
+ *
  * Tables are sized at core_new() and core_reload(). Indices: `pool` and `real` are those of
  * the config; `vip` and `service` are those of the core's own tables, valid until the next
  * core_reload() or CORE_EVENT_OBSERVED.
@@ -80,7 +90,8 @@ struct core_verdict {
 /* Who drained and why; of the node when vip is CORE_NONE. */
 struct core_drain {
 	uint32_t vip;
-	bool set; /* false: undrain */
+	bool set;   /* false: undrain */
+	bool force; /* withdraw without waiting for the traffic to go */
 	char owner[CORE_OWNER_MAX];
 	char reason[CORE_REASON_MAX];
 	uint64_t wall_us; /* when, for people */
@@ -108,7 +119,7 @@ enum core_event_kind {
 	CORE_EVENT_ROUTER,
 	CORE_EVENT_FENCE,    /* the guard's fence file appeared or was cleared */
 	CORE_EVENT_OBSERVED, /* the reconciler's observed state changed */
-	CORE_EVENT_TRAFFIC,  /* packets a second to one VIP, for drains */
+	CORE_EVENT_TRAFFIC,  /* packets to one VIP; once a second for each that is not withdrawn */
 };
 
 struct observed;
@@ -144,15 +155,17 @@ struct core_real {
 	char evidence[CORE_EVIDENCE_MAX];
 	uint32_t in_a_row;
 	bool has_next_hop;
-	bool takes_new_flows; /* its slots are its own */
+	bool takes_new_flows; /* its slots are its own; for an unknown one: held */
 };
 
 struct core_pool {
 	const struct config_pool *config;
 	const struct core_real *reals; /* config->n_reals of them */
 	uint32_t usable;               /* up, not backup, with a next hop */
+	uint32_t usable_backups;       /* up, backup, with a next hop */
 	bool has_quorum;               /* with hysteresis: return, stay */
 	bool is_judged;                /* no real is unknown, or quorum is reached anyhow */
+	bool is_held;                  /* unknown reals keep what they had, see above */
 	usec_t quorum_since;
 };
 
@@ -174,8 +187,9 @@ struct core_vip {
 	enum vip_reason reason;
 	bool is_drained;         /* this VIP; the node's drain is in core_node */
 	struct core_drain drain; /* when is_drained */
-	uint32_t flaps;          /* withdrawals within the last 10 min */
-	usec_t held_until;       /* end of warm-up or hold-down; 0: none */
+	bool is_drain_stuck; /* drained for drain.timeout, traffic still there; stays announced */
+	uint32_t flaps;      /* failures that withdrew it within the last 10 min, at most 16 */
+	usec_t held_until;   /* end of warm-up or hold-down; 0: none */
 	uint64_t pps;
 	enum route_intent intent;
 	uint32_t peers; /* established peers whose Adj-RIB-Out holds the route */
@@ -224,7 +238,7 @@ struct observed_pool {
 
 /* A service found in the data plane, or one of the config that may not be there yet. */
 struct observed_service {
-	struct prefix vip;
+	struct prefix vip; /* programmed means: as the config asks, where it is in the config */
 	uint8_t proto;
 	uint16_t port;
 	bool programmed;
@@ -253,6 +267,8 @@ struct observed {
 	size_t n_services;
 	const struct observed_route *routes;
 	size_t n_routes;
+	bool routes_are_read; /* a prefix without entry has no line; implied by any entry's is_read
+			       */
 };
 
 enum op_kind {
@@ -264,7 +280,8 @@ enum op_kind {
 	OP_ROUTE_DRAIN,
 	OP_ROUTE_WITHDRAW,
 	OP_SERVICE_DEL,
-	OP_RING_DEL, /* and the reals that nothing names any more */
+	OP_RING_DEL, /* and the reals that nothing names any more; rings of pools that left the
+		      * config have no index: they go with the last observed service naming them */
 };
 
 struct op {
@@ -289,10 +306,18 @@ void core_free(struct core *core);
  */
 int core_reload(struct core *core, const struct config *config, usec_t now);
 
+/*
+ * core_adopt_real - at start, before the first step: whether the pool's ring as found in the data
+ * plane names this real. Until it is judged it goes on as it was. Not called for a pool without a
+ * ring.
+ */
+void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes_new_flows);
+
 /* Take one event. Never fails, never blocks; indices that name nothing are ignored. */
 void core_step(struct core *core, const struct core_event *event);
 
-/* When the next CORE_EVENT_TIMER is due, or USEC_NEVER. */
+/* When the next CORE_EVENT_TIMER is due, or USEC_NEVER. Without it and without other events nothing
+ * changes, however much time passes. */
 usec_t core_next_timer(const struct core *core);
 
 /* What shall be, valid until the next step. */
@@ -300,12 +325,16 @@ const struct desired *core_desired(const struct core *core);
 
 /*
  * core_plan - the ops that may be done now, in order, to bring observed towards desired. An op
- * whose precondition is not observed yet is left out and comes in a later plan.
+ * whose precondition is not observed yet is left out and comes in a later plan. Nothing outside
+ * vip-ranges is planned, no announcement or drain while the node is fenced, and no ring without an
+ * owner: when no real of a pool takes new flows its last ring stands. Urgent ops come first:
+ * withdrawals and drains, then rings, services, self-tests, announcements, deletions.
  * Returns how many were written, at most max.
  */
 size_t core_plan(const struct core *core, const struct observed *observed, struct op *ops,
 		 size_t max);
 
+/* The views; NULL when there is no such index. */
 const struct core_node *core_node(const struct core *core);
 size_t core_n_pools(const struct core *core);
 const struct core_pool *core_pool(const struct core *core, uint32_t pool);

@@ -37,7 +37,7 @@ enum probe_reason {
 	X(NO_QUORUM, "no-quorum", "too few healthy reals")                                         \
 	X(NOT_PROGRAMMED, "not-programmed", "the data plane does not hold all its services yet")   \
 	X(SELF_TEST, "self-test", "the self-test of a service failed")                             \
-	X(XDP_GONE, "xdp-gone", "no XDP program is attached to the uplinks")                       \
+	X(XDP_GONE, "xdp-gone", "an uplink in use has no XDP program of ours")                     \
 	X(NO_NEXT_HOP, "no-next-hop", "no usable uplink or next hop")                              \
 	X(WARM_UP, "warm-up", "waiting for the warm-up to end")                                    \
 	X(HOLD_DOWN, "hold-down", "held down after flapping")                                      \
@@ -48,6 +48,8 @@ enum probe_reason {
 	X(NO_INSTANCE, "no-instance", "bgpd has no BGP instance of our AS")                        \
 	X(NO_PEER, "no-peer", "too few peers hold the route")                                      \
 	X(ROUTE_PENDING, "route-pending", "the route is on its way into the peers")                \
+	X(DRAIN_STUCK, "drain-stuck", "drained, but its traffic has not gone; still announced")    \
+	X(OUTSIDE_RANGES, "outside-ranges", "not inside vip-ranges; never announced")              \
 	X(REMOVED, "removed", "no longer in the config")                                           \
 	X(SERVING, "serving", "announced and proved in enough peers")
 

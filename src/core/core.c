@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core.c - the way in: events are handed to the file that owns their facts, conclusions are drawn
+ * bottom up, views are handed out. The shape is described in internal.h.
+ */
+#include "src/core/core.h"
+
+#include <stdlib.h>
+
+#include "src/core/internal.h"
+
+struct core *core_new(const struct config *config, usec_t now)
+{
+	struct core *core = calloc(1, sizeof(*core));
+
+	if (!core)
+		return NULL;
+	core->now = now ? now : 1;
+	if (tables_init(&core->tables, config, 0, 0, core->now) < 0) {
+		free(core);
+		return NULL;
+	}
+	for (size_t i = 0; i < config->n_pools; i++)
+		core->tables.desired_pools[i].version = ++core->version;
+	records_build(&core->tables, &core->tables.records, &core->tables, NULL, NULL, core->now);
+	core_settle(core);
+	return core;
+}
+
+void core_free(struct core *core)
+{
+	if (!core)
+		return;
+	tables_fini(&core->tables);
+	free(core);
+}
+
+void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes_new_flows)
+{
+	if (pool >= core->tables.config->n_pools ||
+	    real >= core->tables.config->pools[pool].n_reals)
+		return;
+	core->tables.pools[pool].facts[real].was_taking = takes_new_flows;
+	pool_hold(core, &core->tables.pools[pool]);
+	core_settle(core);
+}
+
+/* ---- one step ---- */
+
+bool core_is_due(struct core *core, usec_t at)
+{
+	if (core->now >= at)
+		return true;
+	if (at < core->timer)
+		core->timer = at;
+	return false;
+}
+
+static void pools_settle(struct core *core)
+{
+	usec_t others = core->timer;
+
+	for (size_t i = 0; i < core->tables.config->n_pools; i++) {
+		struct pool *pool = &core->tables.pools[i];
+
+		if (pool->is_dirty || pool->deadline <= core->now) {
+			core->timer = USEC_NEVER;
+			pool_update(core, pool);
+			pool->deadline = core->timer;
+		}
+		if (pool->deadline < others)
+			others = pool->deadline;
+	}
+	core->timer = others;
+}
+
+void core_settle(struct core *core)
+{
+	struct records *records = &core->tables.records;
+
+	core->timer = USEC_NEVER;
+	node_update(core);
+	pools_settle(core);
+	for (size_t i = 0; i < records->n_vips; i++)
+		vip_update(core, &records->vips[i]);
+	desired_update(core);
+	core->next_timer = core->timer;
+}
+
+static void take(struct core *core, const struct core_event *event)
+{
+	switch (event->kind) {
+	case CORE_EVENT_TIMER:
+		break;
+	case CORE_EVENT_VERDICT:
+		pool_verdict(core, &event->verdict);
+		break;
+	case CORE_EVENT_DRAIN:
+		drain_set(core, &event->drain);
+		break;
+	case CORE_EVENT_UPLINK:
+		node_uplink(core, &event->uplink);
+		break;
+	case CORE_EVENT_NEXT_HOP:
+		pool_next_hop(core, &event->next_hop);
+		break;
+	case CORE_EVENT_ROUTER:
+		core->node.router = event->router;
+		break;
+	case CORE_EVENT_FENCE:
+		node_fence(core, event->fenced);
+		break;
+	case CORE_EVENT_OBSERVED:
+		observe(core, event->observed);
+		break;
+	case CORE_EVENT_TRAFFIC:
+		drain_traffic(core, &event->traffic);
+		break;
+	}
+}
+
+void core_step(struct core *core, const struct core_event *event)
+{
+	if (event->now > core->now)
+		core->now = event->now;
+	take(core, event);
+	core_settle(core);
+}
+
+usec_t core_next_timer(const struct core *core)
+{
+	return core->next_timer;
+}
+
+/* ---- views ---- */
+
+const struct desired *core_desired(const struct core *core)
+{
+	return &core->desired;
+}
+
+const struct core_node *core_node(const struct core *core)
+{
+	return &core->node;
+}
+
+size_t core_n_pools(const struct core *core)
+{
+	return core->tables.config->n_pools;
+}
+
+const struct core_pool *core_pool(const struct core *core, uint32_t pool)
+{
+	return pool < core_n_pools(core) ? &core->tables.pools[pool].view : NULL;
+}
+
+size_t core_n_vips(const struct core *core)
+{
+	return core->tables.records.n_vips;
+}
+
+const struct core_vip *core_vip(const struct core *core, uint32_t vip)
+{
+	return vip < core_n_vips(core) ? &core->tables.records.vips[vip].view : NULL;
+}
+
+const struct core_service *core_service(const struct core *core, uint32_t service,
+					uint32_t *ret_vip)
+{
+	if (service >= core->tables.records.n_services)
+		return NULL;
+	*ret_vip = core->tables.records.service_facts[service].vip;
+	return &core->tables.records.services[service];
+}
+
+uint32_t core_vip_find(const struct core *core, const struct prefix *prefix)
+{
+	return records_find_vip(&core->tables, &core->tables.records, prefix);
+}
+
+const struct config *core_config(const struct core *core)
+{
+	return core->tables.config;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drain.c - steering clients away before a VIP is withdrawn.
+ *
+ * A drained VIP is announced with the community that asks peers to prefer other nodes
+ * (GRACEFUL_SHUTDOWN, 65535:0, RFC 8326). It is withdrawn when packets have fallen to `until` a
+ * second or by 90 %, seen in a sample taken at least two seconds after the drained line was read
+ * back. If that does not happen within `timeout`, nobody else announces the VIP or the routers
+ * ignore the community: then it stays announced and drained, and does so for good. A fall that
+ * comes hours later may be nothing but the night, and withdrawing the last node would be an outage.
+ * `force` withdraws at once.
+ */
+#include "src/core/internal.h"
+
+static void flag_set(bool *is_drained, struct core_drain *to, const struct core_drain *from)
+{
+	*is_drained = from->set;
+	if (!from->set)
+		return;
+	*to = *from;
+	to->owner[sizeof(to->owner) - 1] = '\0';
+	to->reason[sizeof(to->reason) - 1] = '\0';
+}
+
+void drain_set(struct core *core, const struct core_drain *drain)
+{
+	struct vip *vip;
+
+	if (drain->vip == CORE_NONE) {
+		flag_set(&core->node.is_drained, &core->node.drain, drain);
+		return;
+	}
+	if (drain->vip >= core->tables.records.n_vips)
+		return;
+	vip = &core->tables.records.vips[drain->vip];
+	if (vip->view.config)
+		flag_set(&vip->view.is_drained, &vip->view.drain, drain);
+}
+
+void drain_traffic(struct core *core, const struct core_traffic *traffic)
+{
+	struct vip *vip;
+
+	if (traffic->vip >= core->tables.records.n_vips)
+		return;
+	vip = &core->tables.records.vips[traffic->vip];
+	vip->view.pps = traffic->pps;
+	vip->watch.sample_at = core->now;
+}
+
+bool vip_is_drained(const struct core *core, const struct vip *vip)
+{
+	return core->node.is_drained || vip->view.is_drained;
+}
+
+void drain_start(struct vip *vip)
+{
+	vip->watch.seen_at = 0;
+	vip->watch.base_pps = vip->watch.sample_at ? vip->view.pps : 0;
+}
+
+static bool is_forced(const struct core *core, const struct vip *vip)
+{
+	return (core->node.is_drained && core->node.drain.force) ||
+	       (vip->view.is_drained && vip->view.drain.force);
+}
+
+static bool has_fallen(const struct core *core, const struct vip *vip)
+{
+	const struct drain_watch *watch = &vip->watch;
+
+	return watch->seen_at && watch->sample_at >= watch->seen_at + DRAIN_LEAST_US &&
+	       (vip->view.pps <= core->tables.config->routing.drain_until_pps ||
+		vip->view.pps <= watch->base_pps / 10);
+}
+
+bool drain_is_done(struct core *core, struct vip *vip)
+{
+	struct drain_watch *watch = &vip->watch;
+	bool stands = vip->route.is_read && vip->route.line == ROUTE_DRAIN;
+
+	if (is_forced(core, vip))
+		return true;
+	if (!stands)
+		watch->seen_at = 0;
+	else if (watch->seen_at == 0)
+		watch->seen_at = core->now;
+	if (watch->seen_at == 0 || watch->seen_at == core->now)
+		if (watch->sample_at && vip->view.pps > watch->base_pps)
+			watch->base_pps = vip->view.pps;
+	if (vip->view.is_drain_stuck)
+		return false;
+	if (has_fallen(core, vip))
+		return true;
+	vip->view.is_drain_stuck = core_is_due(
+		core, usec_add(vip->view.since, core->tables.config->routing.drain_timeout_us));
+	return false;
+}

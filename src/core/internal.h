@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal.h - what the files of the core share; nobody else includes it.
+ *
+ * One step: core.c stamps the time and hands the event to the file that owns its facts (pool.c,
+ * node.c, observe.c, drain.c); core_settle() then draws the conclusions bottom up: node, pools,
+ * VIPs, desired state. Conclusions that wait for a moment ask core_is_due(), which also collects
+ * the earliest such moment, so that the next timer can never be forgotten.
+ *
+ * A moment of 0 means none: time is at least 1.
+ */
+#pragma once
+
+#include "src/core/core.h"
+
+#define NEXT_HOP_GRACE_US    (1 * USEC_PER_SEC)   /* a lost next hop or uplink may come back */
+#define REPAIR_GRACE_US      (2 * USEC_PER_SEC)   /* an announced VIP that is not programmed */
+#define JUDGE_LEAST_US       (30 * USEC_PER_SEC)  /* a hold, from the prober's first verdict */
+#define FLAP_WINDOW_US       (600 * USEC_PER_SEC) /* withdrawals that count as flapping */
+#define HOLD_DOWN_MOST       3                    /* doublings: 8 times */
+#define FLAPS_MAX            16
+#define DRAIN_LEAST_US       (2 * USEC_PER_SEC) /* routers need it to move their traffic */
+#define SELF_TESTS_TO_FAIL   2
+#define LEAVING_VIPS_MAX     64 /* found beyond the config; more wait for their turn */
+#define LEAVING_SERVICES_MAX 256
+
+struct check_result {
+	enum real_state state;
+	enum probe_reason reason;
+	uint32_t in_a_row;
+	char evidence[CORE_EVIDENCE_MAX];
+};
+
+struct real_facts {
+	bool next_hop_known;
+	bool was_taking; /* new flows, before this start or reload */
+};
+
+struct pool {
+	struct core_pool view;
+	struct core_real *reals;
+	struct real_facts *facts;
+	struct check_result *checks; /* n_checks a real */
+	bool *takes;
+	usec_t held_until;
+	usec_t short_since;  /* too few next hops for quorum, 0: no */
+	bool lacks_next_hop; /* why there is no quorum */
+	bool is_dirty;
+	usec_t deadline; /* of the moments its conclusions wait for */
+	struct observed_pool observed;
+};
+
+struct uplink {
+	bool is_known;
+	struct core_uplink facts;
+};
+
+struct damping {
+	usec_t flaps[FLAPS_MAX]; /* newest first, 0: none */
+	usec_t hold_down_until;
+	bool needs_warm_up;
+	usec_t well_since; /* nothing but time is missing */
+};
+
+struct drain_watch {
+	usec_t seen_at; /* the drained line was read back */
+	usec_t sample_at;
+	uint64_t base_pps; /* the most before that */
+};
+
+struct vip {
+	struct core_vip view;
+	size_t first_service;
+	struct observed_route route; /* as last observed */
+	bool is_ours;                /* inside vip-ranges */
+	bool may_adopt;              /* nothing was decided yet: what stands may stand */
+	struct damping damping;
+	struct drain_watch watch;
+	usec_t unproven_since; /* a service of it is not programmed */
+	usec_t gone_since;     /* read back as gone from all peers */
+};
+
+struct service {
+	uint32_t vip;
+	uint32_t observed_pool;
+	uint32_t self_test_failures;
+};
+
+/* The VIPs and services, of the config and leaving. services[i] and service_facts[i] are one. */
+struct records {
+	struct vip *vips;
+	size_t n_vips, max_vips;
+	struct core_service *services;
+	struct service *service_facts;
+	size_t n_services, max_services;
+};
+
+/* Everything that is sized by the config. */
+struct tables {
+	const struct config *config;
+	struct pool *pools;
+	struct core_real *reals;
+	struct real_facts *real_facts;
+	struct check_result *checks;
+	bool *takes;
+	struct uplink *uplinks;
+	uint32_t *vips_by_prefix; /* of the config */
+	struct records records, spare;
+	struct desired_pool *desired_pools;
+	struct desired_service *desired_services;
+	struct desired_vip *desired_vips;
+};
+
+struct core {
+	struct tables tables;
+	struct core_node node;
+	struct desired desired;
+	usec_t now;
+	usec_t timer;      /* collects what core_is_due() was asked */
+	usec_t next_timer; /* of the last step */
+	uint64_t version;  /* of rings, the last given out */
+	bool has_verdict;  /* the prober said something since the start */
+	bool xdp_gone;
+	bool uplinks_lost;
+	usec_t no_uplink_since;
+};
+
+/* core.c */
+bool core_is_due(struct core *core, usec_t at);
+void core_settle(struct core *core);
+
+/* state.c: the only writers of states */
+void real_move(struct core_real *real, enum real_state to, usec_t now);
+void vip_move(struct core *core, struct vip *vip, enum vip_state to);
+
+/* tables.c */
+int tables_init(struct tables *tables, const struct config *config, size_t leaving_vips,
+		size_t leaving_services, usec_t now);
+void tables_fini(struct tables *tables);
+uint32_t records_find_vip(const struct tables *tables, const struct records *records,
+			  const struct prefix *prefix);
+uint32_t records_find_service(const struct records *records, uint32_t vip, uint8_t proto,
+			      uint16_t port);
+/*
+ * records_build - lay out `to` for the config of `tables`: its VIPs and services with the state
+ * they have in `from`, then whatever else is in `from` or observed and has to leave.
+ */
+void records_build(const struct tables *tables, struct records *to,
+		   const struct tables *from_tables, const struct records *from,
+		   const struct observed *observed, usec_t now);
+bool vip_is_ours(const struct config *config, const struct prefix *prefix);
+bool route_stands(const struct observed_route *route);
+
+/* node.c */
+void node_uplink(struct core *core, const struct core_uplink *uplink);
+void node_fence(struct core *core, bool fenced);
+void node_update(struct core *core);
+
+/* pool.c */
+void pool_verdict(struct core *core, const struct core_verdict *verdict);
+void pool_next_hop(struct core *core, const struct core_next_hop *next_hop);
+void pool_judge_real(struct pool *pool, size_t real, usec_t now);
+void pool_hold(struct core *core, struct pool *pool);
+void pool_update(struct core *core, struct pool *pool);
+bool pool_has_taker(const struct pool *pool);
+/* Reals and ring are as desired, or nobody takes new flows and the last ring stands. */
+bool pool_is_in_force(const struct core *core, uint32_t pool, const struct observed_pool *observed);
+
+/* vip.c */
+void vip_adopt(struct core *core, struct vip *vip);
+void vip_hold_pools(struct core *core, const struct vip *vip);
+void vip_update(struct core *core, struct vip *vip);
+bool vip_is_announced(const struct vip *vip); /* announcing, announced or draining */
+enum route_intent vip_intent(enum vip_state state);
+
+/* damping.c */
+void damping_count(struct core *core, struct vip *vip);
+void damping_update(struct core *core, struct vip *vip, bool is_well);
+bool damping_is_over(const struct vip *vip);
+enum vip_reason damping_reason(const struct core *core, const struct vip *vip);
+
+/* drain.c */
+void drain_set(struct core *core, const struct core_drain *drain);
+void drain_traffic(struct core *core, const struct core_traffic *traffic);
+void drain_start(struct vip *vip);
+bool drain_is_done(struct core *core, struct vip *vip);
+bool vip_is_drained(const struct core *core, const struct vip *vip);
+
+/* observe.c */
+void observe(struct core *core, const struct observed *observed);
+bool service_is_proven(const struct core *core, size_t service);
+
+/* plan.c */
+void desired_update(struct core *core);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool.c - reals and quorum.
+ *
+ * Verdicts come per check; a real is up when all its checks pass, down when one fails. It is usable
+ * when it is up and has a next hop on some uplink.
+ *
+ * Quorum counts the reals that would serve now: usable normal ones, or usable backups when there
+ * is none. It is reached at `return` and kept down to `stay`. A quorum that is missing only next
+ * hops is kept for a second, since a neighbour entry may be on its way back.
+ *
+ * A held pool (see core.h) has unknown reals whose past is known: they go on as they were. Its
+ * quorum then has three values: surely there, surely lost, or undecided, which keeps what it was.
+ * When no real is left that surely serves, unknown ones do, whatever they were: an announced VIP
+ * with an empty ring would help nobody.
+ */
+#include "src/core/internal.h"
+
+#include <string.h>
+
+/* ---- facts ---- */
+
+static struct pool *pool_of(struct core *core, uint32_t pool, uint32_t real)
+{
+	const struct config *config = core->tables.config;
+
+	if (pool >= config->n_pools || real >= config->pools[pool].n_reals)
+		return NULL;
+	return &core->tables.pools[pool];
+}
+
+/* The check that decides: a failing one, else an undecided one, else the last; NULL without checks.
+ */
+static const struct check_result *deciding_check(const struct pool *pool, size_t real)
+{
+	size_t n = pool->view.config->n_checks;
+	const struct check_result *results = &pool->checks[real * n], *unknown = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (results[i].state == REAL_DOWN)
+			return &results[i];
+		if (results[i].state == REAL_UNKNOWN && !unknown)
+			unknown = &results[i];
+	}
+	return unknown ? unknown : n ? &results[n - 1] : NULL;
+}
+
+void pool_judge_real(struct pool *pool, size_t i, usec_t now)
+{
+	struct core_real *real = &pool->reals[i];
+	const struct check_result *by = deciding_check(pool, i);
+	enum real_state state = by ? by->state : REAL_UP;
+
+	real->reason = by ? by->reason : PROBE_NO_CHECK;
+	real->in_a_row = by ? by->in_a_row : 0;
+	memset(real->evidence, 0, sizeof(real->evidence));
+	if (by)
+		memcpy(real->evidence, by->evidence, sizeof(real->evidence));
+	if (state == real->state)
+		return;
+	real_move(real, state, now);
+	pool->is_dirty = true;
+}
+
+/* Twice as long as the slowest check may take to decide. */
+static usec_t judge_us(const struct config *config, const struct config_pool *pool)
+{
+	usec_t most = JUDGE_LEAST_US;
+
+	for (size_t i = 0; i < pool->n_checks; i++) {
+		const struct config_check *check = &config->checks[pool->checks[i]];
+		uint32_t times = check->rise > check->fall ? check->rise : check->fall;
+		usec_t once = check->interval_us +
+			      check->interval_us * check->jitter_percent / 100 + check->timeout_us;
+
+		if (2 * times * once > most)
+			most = 2 * times * once;
+	}
+	return most;
+}
+
+void pool_hold(struct core *core, struct pool *pool)
+{
+	const struct config *config = core->tables.config;
+
+	pool->view.is_held = true;
+	pool->held_until =
+		core->has_verdict ? core->now + judge_us(config, pool->view.config) : USEC_NEVER;
+	pool->is_dirty = true;
+}
+
+/* The prober lives: what it cannot judge from now on is not held for ever. */
+static void first_verdict(struct core *core)
+{
+	core->has_verdict = true;
+	for (size_t i = 0; i < core->tables.config->n_pools; i++)
+		if (core->tables.pools[i].view.is_held)
+			pool_hold(core, &core->tables.pools[i]);
+}
+
+void pool_verdict(struct core *core, const struct core_verdict *verdict)
+{
+	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
+	struct check_result *result;
+
+	if (!pool || verdict->check >= pool->view.config->n_checks ||
+	    verdict->state >= REAL_STATE_MAX || verdict->reason >= PROBE_REASON_MAX)
+		return;
+	result = &pool->checks[verdict->real * pool->view.config->n_checks + verdict->check];
+	if (verdict->state == REAL_UNKNOWN && result->state != REAL_UNKNOWN)
+		return; /* no verdict changes nothing */
+	if (verdict->state != REAL_UNKNOWN && !core->has_verdict)
+		first_verdict(core);
+	result->state = verdict->state;
+	result->reason = verdict->reason;
+	result->in_a_row = verdict->in_a_row;
+	memcpy(result->evidence, verdict->evidence, sizeof(result->evidence));
+	result->evidence[sizeof(result->evidence) - 1] = '\0';
+	pool_judge_real(pool, verdict->real, core->now);
+}
+
+void pool_next_hop(struct core *core, const struct core_next_hop *next_hop)
+{
+	struct pool *pool = pool_of(core, next_hop->pool, next_hop->real);
+
+	if (!pool || pool->reals[next_hop->real].config->is_local)
+		return;
+	pool->facts[next_hop->real].next_hop_known = true;
+	pool->reals[next_hop->real].has_next_hop = next_hop->usable;
+	pool->is_dirty = true;
+}
+
+/* ---- conclusions ---- */
+
+static bool real_is_usable(const struct core_real *real)
+{
+	return real->state == REAL_UP && real->has_next_hop;
+}
+
+/* Neither surely usable nor surely not. */
+static bool real_is_unknown(const struct pool *pool, size_t i)
+{
+	const struct core_real *real = &pool->reals[i];
+	bool next_hop_known = pool->facts[i].next_hop_known;
+
+	return real->state != REAL_DOWN && (real->state == REAL_UNKNOWN || !next_hop_known) &&
+	       (real->has_next_hop || !next_hop_known);
+}
+
+struct tally {
+	uint32_t normal, backup;
+};
+
+static void tally_add(struct tally *tally, const struct core_real *real, bool counts)
+{
+	if (counts)
+		(*(real->config->is_backup ? &tally->backup : &tally->normal))++;
+}
+
+/* How many would serve. */
+static uint32_t serving(const struct tally *tally)
+{
+	return tally->normal ? tally->normal : tally->backup;
+}
+
+struct tallies {
+	struct tally usable;  /* surely */
+	struct tally healthy; /* up, whatever their next hop */
+	uint32_t possible;    /* the most that could turn out to be serving */
+	bool any_unknown;
+};
+
+static struct tallies pool_tally(const struct pool *pool)
+{
+	struct tallies t = { 0 };
+	struct tally unknown = { 0 }, most;
+
+	for (size_t i = 0; i < pool->view.config->n_reals; i++) {
+		const struct core_real *real = &pool->reals[i];
+
+		tally_add(&t.usable, real, real_is_usable(real));
+		tally_add(&t.healthy, real, real->state == REAL_UP);
+		tally_add(&unknown, real, real_is_unknown(pool, i));
+	}
+	most = (struct tally){ t.usable.normal + unknown.normal, t.usable.backup + unknown.backup };
+	/* With no normal real sure, all unknown ones may fail and the backups serve. */
+	t.possible = most.normal;
+	if (t.usable.normal == 0 && most.backup > t.possible)
+		t.possible = most.backup;
+	t.any_unknown = unknown.normal + unknown.backup > 0;
+	return t;
+}
+
+static bool quorum_holds(struct core *core, struct pool *pool, const struct tallies *t)
+{
+	const struct config_pool *config = pool->view.config;
+	uint32_t need = pool->view.has_quorum ? config->quorum_stay : config->quorum_return;
+
+	pool->lacks_next_hop = false;
+	if (serving(&t->usable) >= need) {
+		pool->short_since = 0;
+		return true;
+	}
+	if (pool->view.has_quorum && pool->view.is_held && t->possible >= need)
+		return true;
+	pool->lacks_next_hop = serving(&t->healthy) >= need;
+	if (!pool->view.has_quorum || !pool->lacks_next_hop) {
+		pool->short_since = 0;
+		return false;
+	}
+	if (pool->short_since == 0)
+		pool->short_since = core->now;
+	return !core_is_due(core, pool->short_since + NEXT_HOP_GRACE_US);
+}
+
+/* Unknown reals of a held pool go on as they were; all_unknown: serve whatever they were. */
+static bool real_takes(const struct pool *pool, size_t i, bool all_unknown)
+{
+	if (real_is_usable(&pool->reals[i]))
+		return true;
+	return pool->view.is_held && real_is_unknown(pool, i) &&
+	       (all_unknown || pool->facts[i].was_taking);
+}
+
+static bool any_takes(const struct pool *pool)
+{
+	for (size_t i = 0; i < pool->view.config->n_reals; i++)
+		if (real_takes(pool, i, false))
+			return true;
+	return false;
+}
+
+/* Who takes new flows; true when that changed. */
+static bool takers_update(struct pool *pool)
+{
+	bool all_unknown = !any_takes(pool), changed = false;
+
+	for (size_t i = 0; i < pool->view.config->n_reals; i++) {
+		bool takes = real_takes(pool, i, all_unknown);
+
+		changed |= takes != pool->takes[i];
+		pool->takes[i] = pool->reals[i].takes_new_flows = takes;
+	}
+	return changed;
+}
+
+bool pool_has_taker(const struct pool *pool)
+{
+	for (size_t i = 0; i < pool->view.config->n_reals; i++)
+		if (pool->takes[i])
+			return true;
+	return false;
+}
+
+void pool_update(struct core *core, struct pool *pool)
+{
+	struct tallies t = pool_tally(pool);
+	bool had_quorum = pool->view.has_quorum;
+
+	if (pool->view.is_held && (!t.any_unknown || core_is_due(core, pool->held_until)))
+		pool->view.is_held = false;
+	pool->view.usable = t.usable.normal;
+	pool->view.usable_backups = t.usable.backup;
+	pool->view.has_quorum = quorum_holds(core, pool, &t);
+	pool->view.is_judged =
+		!t.any_unknown || serving(&t.usable) >= pool->view.config->quorum_return;
+	if (pool->view.has_quorum != had_quorum)
+		pool->view.quorum_since = core->now;
+	if (takers_update(pool))
+		core->tables.desired_pools[pool - core->tables.pools].version = ++core->version;
+	pool->is_dirty = false;
+}
+
+bool pool_is_in_force(const struct core *core, uint32_t i, const struct observed_pool *observed)
+{
+	return observed->reals_programmed && observed->ring_version &&
+	       (observed->ring_version == core->tables.desired_pools[i].version ||
+		!pool_has_taker(&core->tables.pools[i]));
+}
