@@ -215,6 +215,21 @@ static const char *file_key_for(const struct schema *schema, const char *key)
 	return NULL;
 }
 
+/* The mapping elsewhere in the file that has a key, or NULL. */
+static const struct schema *find_home(const struct schema *schema, const char *key)
+{
+	for (size_t i = 0; i < schema->n_rows; i++) {
+		const struct schema *inner = schema->rows[i].schema;
+		const struct schema *home = NULL;
+
+		if (inner)
+			home = find_row(inner, key) ? inner : find_home(inner, key);
+		if (home)
+			return home;
+	}
+	return NULL;
+}
+
 static const char *place_of(const struct schema *schema)
 {
 	return schema == &schema_top ? "the file" : schema->noun;
@@ -224,6 +239,7 @@ static void report_unknown_key(struct load *load, const struct schema *schema,
 			       const struct node *node)
 {
 	const char *key = node->key->text, *file_key = file_key_for(schema, key);
+	const struct schema *home = find_home(&schema_top, key);
 	struct suggest suggest = { .word = key };
 	struct text known = { .arena = load->scratch };
 
@@ -238,6 +254,9 @@ static void report_unknown_key(struct load *load, const struct schema *schema,
 	else if (suggest.best)
 		load_error(load, node->key, "unknown key '%s' in %s, did you mean '%s'?", key,
 			   place_of(schema), suggest.best);
+	else if (home)
+		load_error(load, node->key, "unknown key '%s' in %s; it belongs in %s", key,
+			   place_of(schema), home->noun);
 	else
 		load_error(load, node->key, "unknown key '%s' in %s; known are %s", key,
 			   place_of(schema), known.bytes);

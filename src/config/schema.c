@@ -216,7 +216,7 @@ static const struct schema_row node_rows[] = {
 		  "File with the secret key of the packet hash, the same on all nodes; none is the "
 		  "public, katran-compatible one." },
 	{ .key = "idle",
-	  .value = { .type = VALUE_DURATION, .min = 10 * SEC, .max = 7 * DAY },
+	  .value = { .type = VALUE_DURATION, .min = SEC, .max = 7 * DAY },
 	  AT(config_node, idle_us),
 	  .fallback = "15m",
 	  .flags = ROW_NOT_CARRIED_OUT,
@@ -277,7 +277,7 @@ static const struct schema schema_drain = {
 
 static const struct schema_row controller_loss_rows[] = {
 	{ .key = "hold",
-	  .value = { .type = VALUE_DURATION, .min = 5 * SEC, .max = DAY },
+	  .value = { .type = VALUE_DURATION, .min = SEC, .max = DAY },
 	  AT(config_loss, hold_us),
 	  .fallback = "1m",
 	  .meaning = "How long the controller may be gone." },

@@ -76,6 +76,10 @@ static int parse_units(const struct unit *units, const char *text, uint64_t *ret
 
 static void print_units(const struct unit *units, uint64_t value, struct text *out)
 {
+	if (value == 0 && units == duration_units) {
+		text_add(out, "0s");
+		return;
+	}
 	while (units[1].word && (value == 0 || value % units->factor != 0))
 		units++;
 	text_add(out, "%" PRIu64 "%s", value / units->factor, units->word);
@@ -612,7 +616,7 @@ static const struct {
 			       sizeof(usec_t) },
 			     parse_number,
 			     print_number },
-	[VALUE_COUNT] = { { "count", "a number, with k, M or G for thousands, millions, milliards",
+	[VALUE_COUNT] = { { "count", "a number, with k, M or G behind it for 10^3, 10^6 and 10^9",
 			    sizeof(uint64_t) },
 			  parse_number,
 			  print_number },
