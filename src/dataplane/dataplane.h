@@ -36,6 +36,13 @@ struct dataplane;
 int dataplane_open(const char *bpffs_dir, const struct config *config, struct dataplane **ret,
 		   struct err *err);
 
+/*
+ * dataplane_reconfigure - take over what a reload may change: mtu, client-mtu, encap-source, idle.
+ * Rings grow only at dataplane_open(); a reload that adds more pools than there is head room for
+ * (a quarter more than at open, and 16) gets -ENOSPC from dataplane_ring_new().
+ */
+int dataplane_reconfigure(struct dataplane *dp, const struct config *config, struct err *err);
+
 /* Let go; everything pinned stays in force. NULL is fine. */
 void dataplane_close(struct dataplane *dp);
 
@@ -49,15 +56,18 @@ bool dataplane_is_adopted(const struct dataplane *dp);
 
 struct dataplane_uplink {
 	char name[16];
-	uint32_t ifindex; /* 0: detached */
-	uint8_t mac[6];   /* frames for another MAC pass untouched */
-	bool is_native;   /* as attached; generic mode works with a warning */
+	uint32_t ifindex;     /* 0: detached */
+	uint8_t mac[6];       /* frames for another MAC pass untouched */
+	bool is_native;       /* as attached; generic mode works with a warning */
+	char generic_why[96]; /* after dataplane_attach(): why auto fell back to generic, or "" */
 };
 
 /*
  * dataplane_attach - attach the program to an uplink by a pinned link, or adopt that link.
  * @uplink: slot 0..DATAPLANE_UPLINKS_MAX-1; index into config.node.uplinks.
  * @mode:   auto tries native, then generic.
+ * Calling it again for the same interface refreshes MAC, MTU and the uplink's own addresses (the
+ * default outer sources of GUE). Not the loopback.
  * Returns 0; -ENODEV no such interface; -EBUSY another XDP program is there (named by id);
  * -EOPNOTSUPP the driver refuses native XDP and mode demands it.
  */
@@ -149,5 +159,9 @@ bool dataplane_service_count(struct dataplane *dp, const struct prefix *vip, uin
 bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
 			  struct dataplane_count *ret);
 
-/* Named totals: verdicts, drop and pass reasons. i counts from 0; false ends the list. */
+/*
+ * Named totals: the verdicts "sent", "passed", "dropped", then each reason as "VERDICT/WORD"
+ * ("dropped/no-next-hop"), then "self-test", the packets of dataplane_self_test(), which count
+ * nowhere else. i counts from 0; false ends the list. Names are constant text.
+ */
 bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, uint64_t *ret_value);

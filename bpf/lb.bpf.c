@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * lb.bpf.c - the load balancer on an uplink.
+ *
+ * A packet's way: uplink -> VIP -> headers -> service -> slot of the ring -> real -> next hop ->
+ * outer header -> out. What is not for a VIP leaves this way at the second step, unjudged and
+ * unchanged. In the steady state no packet writes anything but counters.
+ *
+ * Tables are reached without a helper call; rare paths (extension headers, ICMP, checksums over
+ * the whole packet) are global functions, which the verifier looks at once. Every way out is a
+ * cause of lb_abi.h and is counted. The whole is told in docs/packet-path.md.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/base.h"
+#include "bpf/encap.h"
+#include "bpf/hash.h"
+#include "bpf/icmp.h"
+#include "bpf/lb_abi.h"
+#include "bpf/parse.h"
+#include "bpf/ring.h"
+#include "bpf/service.h"
+#include "bpf/stats.h"
+
+/* Switches, set before the program is loaded. */
+const volatile __u32 lb_hash_seed = LB_HASH_SEED;
+const volatile __u32 lb_hash_seed_v6 = LB_HASH_SEED_V6;
+const volatile __u32 lb_self_test_line = 0; /* behind the lines of the CPUs */
+const volatile bool lb_is_traced = false;   /* private programs only */
+
+struct lb_tables lb;
+struct lb_trace lb_trace SEC(".data.trace") = { 0 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* set at load */
+	__type(key, __u32);
+	__type(value, struct lb_ring);
+} rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* set at load */
+	__type(key, __u32);
+	__type(value, struct lb_counters);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LB_PREFIXES);
+	__type(key, struct lb_prefix_key);
+	__type(value, __u32);
+} prefixes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, LB_UPLINKS);
+	__type(key, __u32);
+	__type(value, __u32);
+} devices SEC(".maps");
+
+LB_INLINE void *frame_start(const struct xdp_md *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+LB_INLINE void *frame_end(const struct xdp_md *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+/* The most specific prefix VIP of an address. */
+LB_INLINE __u32 find_prefix(const __be32 addr[4])
+{
+	struct lb_prefix_key key = { .len = 128 };
+	const __u32 *vip;
+
+	if (!LB_READ_ONCE(lb.has_prefixes))
+		return LB_NONE;
+	key.addr[0] = addr[0];
+	key.addr[1] = addr[1];
+	key.addr[2] = addr[2];
+	key.addr[3] = addr[3];
+	vip = bpf_map_lookup_elem(&prefixes, &key);
+	return vip ? *vip : LB_NONE;
+}
+
+/* Follow IPv6 extension headers. Returns 0 or the drop cause. */
+__noinline int walk_extensions(struct xdp_md *ctx, struct parse_chain *chain)
+{
+	struct parse_chain walked;
+	int cause;
+
+	if (!chain)
+		return LB_DROP_EXT_HEADERS;
+	walked = *chain;
+	cause = parse_extensions(frame_start(ctx), frame_end(ctx), &walked);
+	*chain = walked;
+	return cause;
+}
+
+/* Answer a ping, or find the flow that an ICMP error quotes. */
+__noinline int serve_icmp(struct xdp_md *ctx, struct packet *packet)
+{
+	if (!packet)
+		return LB_DROP_MALFORMED_L4;
+	if (packet->is_ipv6)
+		return icmp_serve6(frame_start(ctx), frame_end(ctx), packet);
+	return icmp_serve4(frame_start(ctx), frame_end(ctx), packet);
+}
+
+/* The Internet sum of len bytes from offset on; the frame is known to hold them. */
+__noinline __u32 sum_bytes(struct xdp_md *ctx, __u32 offset, __u32 len)
+{
+	void *end = frame_end(ctx);
+	char *at = (char *)frame_start(ctx) + (offset & PARSE_L4_OFFSET_MAX);
+	__s64 sum = 0;
+	int i;
+
+	for (i = 0; i < 4096 / 64 && len >= 64 && at + 64 <= (char *)end; i++) {
+		sum = bpf_csum_diff(NULL, 0, (__be32 *)at, 64, (__u32)sum);
+		at += 64;
+		len -= 64;
+	}
+	for (i = 0; i < 16 && len >= 4 && at + 4 <= (char *)end; i++) {
+		sum += LB_LOAD(__u32, at);
+		at += 4;
+		len -= 4;
+	}
+	if (len >= 2 && at + 2 <= (char *)end) {
+		sum += LB_LOAD(__u16, at);
+		at += 2;
+		len -= 2;
+	}
+	if (len && at + 1 <= (char *)end)
+		sum += *(__u8 *)at;
+	return encap_fold((__u64)sum);
+}
+
+/* Find the VIP of an IPv4 packet and check its header. Returns 0 or how the packet ends. */
+LB_INLINE int serve_ipv4(const void *frame, const void *end, struct packet *packet, __u32 *vip)
+{
+	const struct iphdr *ip = parse_bytes(frame, end, ETH_HLEN, sizeof(*ip));
+
+	if (!ip)
+		return LB_PASS_TRUNCATED;
+	parse_map_ipv4(packet->dst, ip->daddr);
+	*vip = lb_find_vip4(&lb, ip->daddr);
+	if (*vip == LB_NONE)
+		*vip = find_prefix(packet->dst);
+	if (*vip >= LB_VIPS)
+		return LB_PASS_NOT_VIP;
+	parse_map_ipv4(packet->src, ip->saddr);
+	packet->is_ipv6 = 0;
+	return parse_ipv4(ip, ETH_HLEN, (__u32)(end - frame) - ETH_HLEN, packet);
+}
+
+LB_INLINE int serve_extensions(struct xdp_md *ctx, struct packet *packet)
+{
+	struct parse_chain chain = { .offset = packet->l4_offset, .proto = packet->proto };
+	int cause = walk_extensions(ctx, &chain);
+
+	packet->l4_offset = chain.offset & PARSE_L4_OFFSET_MAX;
+	packet->proto = chain.proto;
+	packet->is_fragment = chain.is_fragment;
+	return cause;
+}
+
+LB_INLINE int serve_ipv6(struct xdp_md *ctx, const void *frame, const void *end,
+			 struct packet *packet, __u32 *vip)
+{
+	const struct ipv6hdr *ip = parse_bytes(frame, end, ETH_HLEN, sizeof(*ip));
+	int cause;
+
+	if (!ip)
+		return LB_PASS_TRUNCATED;
+	parse_copy_ipv6(packet->dst, &ip->daddr);
+	*vip = lb_find_vip6(&lb, packet->dst);
+	if (*vip == LB_NONE)
+		*vip = find_prefix(packet->dst);
+	if (*vip >= LB_VIPS)
+		return LB_PASS_NOT_VIP;
+	parse_copy_ipv6(packet->src, &ip->saddr);
+	packet->is_ipv6 = 1;
+	cause = parse_ipv6(ip, ETH_HLEN, (__u32)(end - frame) - ETH_HLEN, packet);
+	if (!cause && lb_unlikely(parse_is_extension(packet->proto)))
+		cause = serve_extensions(ctx, packet);
+	return cause;
+}
+
+/* From the headers to a flow with ports. Returns 0 or how the packet ends. */
+LB_INLINE int serve_l4(struct xdp_md *ctx, const void *frame, const void *end,
+		       struct packet *packet)
+{
+	packet->is_error = 0;
+	if (lb_likely(packet->proto == IPPROTO_TCP || packet->proto == IPPROTO_UDP))
+		return parse_ports(frame, end, packet);
+	packet->sport = 0;
+	packet->dport = 0;
+	packet->is_syn = 0;
+	packet->is_unsummed = 0;
+	packet->pad = 0;
+	if (packet->proto != (packet->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return LB_DROP_UNSERVED;
+	if (packet->is_fragment)
+		return LB_DROP_FRAGMENT;
+	return serve_icmp(ctx, packet);
+}
+
+/* The service of a flow: with its port, else with any. */
+LB_INLINE const struct lb_service *find_service(__u32 vip, const struct packet *packet)
+{
+	__u32 service = LB_NONE;
+
+	if (!packet->is_fragment)
+		service = lb_find_service(&lb, vip, packet->proto, packet->dport);
+	if (service == LB_NONE)
+		service = lb_find_service(&lb, vip, packet->proto, 0);
+	return service < LB_SERVICES ? &lb.services[service] : NULL;
+}
+
+/* The sum of the inner packet for GUE; from its own checksum where it has one over its ports. */
+LB_INLINE __u64 sum_inner(struct xdp_md *ctx, const struct packet *packet, const __be32 *inner)
+{
+	__u32 l4_len = packet->l3_len + ETH_HLEN - packet->l4_offset;
+
+	if (lb_unlikely(
+		    packet->is_error || packet->is_fragment || packet->is_unsummed ||
+		    (packet->is_ipv6 && packet->l4_offset != ETH_HLEN + sizeof(struct ipv6hdr))))
+		return sum_bytes(ctx, ETH_HLEN, packet->l3_len);
+	if (packet->is_ipv6)
+		return encap_sum_inner_ipv6(LB_LOAD(__be32, inner), LB_LOAD(__be32, inner + 1),
+					    packet->proto, l4_len);
+	return encap_sum_inner_ipv4(LB_LOAD(__be32, inner + 3), LB_LOAD(__be32, inner + 4),
+				    packet->proto, l4_len);
+}
+
+/* A packet on its way to its real. */
+struct tunnel {
+	const struct packet *packet;
+	const struct lb_uplink *via; /* the uplink it leaves by */
+	const struct lb_real *real;
+	struct entropy entropy;
+	__u8 encap;
+	__be16 gue_port;
+	bool real_is_ipv6;
+	__u64 mac; /* of the next hop */
+};
+
+/* The UDP header of GUE (variant 1: the payload is the inner packet) behind an outer IP header. */
+LB_INLINE void write_gue(void *to, const struct tunnel *tunnel, __u64 outer_sum, __u64 inner_sum)
+{
+	const struct packet *packet = tunnel->packet;
+	__u32 len = packet->l3_len + ENCAP_UDP_LEN;
+	__be16 sport = encap_source_port(tunnel->entropy.client, tunnel->entropy.sport,
+					 packet->is_ipv6, tunnel->real_is_ipv6);
+	__u32 check = 0;
+
+	if (tunnel->real_is_ipv6 || !packet->is_unsummed)
+		check = encap_udp_check(outer_sum, sport, tunnel->gue_port, len, inner_sum);
+	encap_write_udp(to, sport, tunnel->gue_port, len, check);
+}
+
+LB_INLINE int write_outer4(struct xdp_md *ctx, const struct tunnel *tunnel, __u64 inner_sum)
+{
+	const struct packet *packet = tunnel->packet;
+	char *frame = frame_start(ctx);
+	char *ip = frame + ETH_HLEN;
+	__u32 len = packet->l3_len + ENCAP_IPV4_LEN;
+	__be32 dst = tunnel->real->addr[3];
+
+	if (ip + ENCAP_IPV4_LEN + ENCAP_UDP_LEN > (char *)frame_end(ctx))
+		return LB_DROP_NO_ROOM;
+	encap_write_eth(frame, tunnel->mac, tunnel->via->mac, lb_htons(ETH_P_IP));
+	if (tunnel->encap == LB_ENCAP_GUE) {
+		__be32 src = tunnel->via->source4;
+
+		encap_write_ipv4(ip, len + ENCAP_UDP_LEN, packet->tos, IPPROTO_UDP, src, dst);
+		write_gue(ip + ENCAP_IPV4_LEN, tunnel, (__u64)src + dst, inner_sum);
+		return 0;
+	}
+	encap_write_ipv4(ip, len, packet->tos, packet->is_ipv6 ? ENCAP_NEXT_IPV6 : ENCAP_NEXT_IPV4,
+			 encap_source_ipv4(tunnel->entropy.client, tunnel->entropy.sport), dst);
+	return 0;
+}
+
+LB_INLINE int write_outer6(struct xdp_md *ctx, const struct tunnel *tunnel, __u64 inner_sum)
+{
+	const struct packet *packet = tunnel->packet;
+	char *frame = frame_start(ctx);
+	char *ip = frame + ETH_HLEN;
+	const __be32 *dst = tunnel->real->addr;
+	__be32 src[4];
+
+	if (ip + ENCAP_IPV6_LEN + ENCAP_UDP_LEN > (char *)frame_end(ctx))
+		return LB_DROP_NO_ROOM;
+	encap_write_eth(frame, tunnel->mac, tunnel->via->mac, lb_htons(ETH_P_IPV6));
+	if (tunnel->encap == LB_ENCAP_GUE) {
+		const __be32 *source = tunnel->via->source6;
+
+		encap_write_ipv6(ip, packet->l3_len + ENCAP_UDP_LEN, packet->tos, IPPROTO_UDP,
+				 source, dst);
+		write_gue(ip + ENCAP_IPV6_LEN, tunnel, encap_sum_ipv6(source) + encap_sum_ipv6(dst),
+			  inner_sum);
+		return 0;
+	}
+	encap_source_ipv6(src, tunnel->entropy.client, tunnel->entropy.sport);
+	encap_write_ipv6(ip, packet->l3_len, packet->tos,
+			 packet->is_ipv6 ? ENCAP_NEXT_IPV6 : ENCAP_NEXT_IPV4, src, dst);
+	return 0;
+}
+
+LB_INLINE bool has_source(const struct lb_uplink *via, bool real_is_ipv6)
+{
+	return real_is_ipv6 ? via->source6[0] != 0 : via->source4 != 0;
+}
+
+/* Put the outer headers before the packet. Returns 0 or the drop cause. */
+LB_INLINE int encapsulate(struct xdp_md *ctx, const struct tunnel *tunnel)
+{
+	__u64 inner_sum = 0;
+
+	if (lb_unlikely(tunnel->encap == LB_ENCAP_GUE)) {
+		const __be32 *inner = parse_bytes(frame_start(ctx), frame_end(ctx), ETH_HLEN,
+						  sizeof(struct iphdr));
+
+		if (!has_source(tunnel->via, tunnel->real_is_ipv6))
+			return LB_DROP_NO_SOURCE;
+		if (!inner)
+			return LB_DROP_MALFORMED_IP;
+		if (tunnel->real_is_ipv6 || !tunnel->packet->is_unsummed)
+			inner_sum = sum_inner(ctx, tunnel->packet, inner);
+	}
+	if (bpf_xdp_adjust_head(ctx, -(int)encap_overhead(tunnel->encap, tunnel->real_is_ipv6)))
+		return LB_DROP_NO_ROOM;
+	return tunnel->real_is_ipv6 ? write_outer6(ctx, tunnel, inner_sum)
+				    : write_outer4(ctx, tunnel, inner_sum);
+}
+
+/* The uplink a next hop leaves by; NULL when it is detached. */
+LB_INLINE const struct lb_uplink *find_via(const struct lb_uplink *arrival, __u64 next_hop)
+{
+	__u32 slot = LB_NEXT_HOP_UPLINK(next_hop) & (LB_UPLINKS - 1);
+	__u64 cell;
+
+	if (lb_likely(slot == arrival->slot))
+		return arrival;
+	cell = LB_READ_ONCE(lb.uplink_cells[slot]);
+	return cell ? &lb.uplinks[cell & (LB_UPLINK_RECORDS - 1)] : NULL;
+}
+
+/* Send the packet of a service to a real. Returns how it ends. */
+LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
+		      const struct lb_service *service, struct packet *packet,
+		      struct entropy entropy, __u32 real)
+{
+	const struct lb_real *record = &lb.reals[real & (LB_REALS - 1)];
+	__u32 flags = LB_READ_ONCE(record->flags);
+	struct tunnel tunnel = { .packet = packet, .real = record, .entropy = entropy };
+	__u64 next_hop;
+	int cause;
+
+	if (!(flags & LB_REAL_USED))
+		return LB_DROP_REAL_GONE;
+	if (flags & LB_REAL_LOCAL) {
+		stats_forward(line, service->counter, real, packet->l3_len);
+		return LB_PASS_LOCAL_REAL;
+	}
+	next_hop =
+		LB_READ_ONCE(lb.next_hops[real & (LB_REALS - 1)][uplink->slot & (LB_UPLINKS - 1)]);
+	if (!(next_hop & LB_NEXT_HOP_USABLE))
+		return LB_DROP_NO_NEXT_HOP;
+	tunnel.via = find_via(uplink, next_hop);
+	if (!tunnel.via)
+		return LB_DROP_NO_NEXT_HOP;
+	tunnel.encap = service->encap;
+	tunnel.gue_port = service->gue_port;
+	tunnel.real_is_ipv6 = flags & LB_REAL_IPV6;
+	tunnel.mac = next_hop & LB_MAC_MASK;
+	if (packet->l3_len > tunnel.via->limit[LB_LIMIT(tunnel.encap & 1U, tunnel.real_is_ipv6)])
+		return LB_DROP_PACKET_TOO_BIG;
+	cause = encapsulate(ctx, &tunnel);
+	if (cause)
+		return cause;
+	stats_forward(line, service->counter, real, packet->l3_len);
+	if (lb_likely(tunnel.via == uplink))
+		return LB_SENT_FORWARDED;
+	bpf_redirect_map(&devices, tunnel.via->slot, 0);
+	return LB_SENT_REDIRECTED;
+}
+
+LB_INLINE void trace_service(const struct lb_service *service, __u32 slot, __u32 real)
+{
+	if (!lb_is_traced)
+		return;
+	lb_trace.service = service->counter;
+	lb_trace.slot = slot;
+	lb_trace.real = real;
+}
+
+/* A flow to a VIP. Returns how the packet ends. */
+LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
+			 struct lb_counters *line, __u32 vip, struct packet *packet)
+{
+	const struct lb_service *service = find_service(vip, packet);
+	struct entropy entropy;
+	struct lb_ring *ring;
+	__u32 ring_id, slot, real;
+
+	if (!service)
+		return LB_DROP_UNSERVED;
+	if (packet->is_fragment && (service->port || service->hash != LB_HASH_SOURCE_IP))
+		return LB_DROP_FRAGMENT;
+	ring_id = service->ring;
+	ring = bpf_map_lookup_elem(&rings, &ring_id);
+	if (!ring)
+		return LB_DROP_NO_RING;
+	slot = ring_choose(service, packet, &entropy, lb_hash_seed, lb_hash_seed_v6);
+	if (slot >= LB_RING_SLOTS)
+		return LB_DROP_NO_RING;
+	real = LB_SLOT_CUR(LB_READ_ONCE(ring->slots[slot]));
+	trace_service(service, slot, real);
+	if (!real)
+		return LB_DROP_NO_REAL;
+	return forward(ctx, uplink, line, service, packet, entropy, real);
+}
+
+/* A frame on an uplink. Returns how it ends. */
+LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line)
+{
+	const void *frame = frame_start(ctx), *end = frame_end(ctx);
+	const struct ethhdr *eth = parse_bytes(frame, end, 0, sizeof(*eth));
+	struct packet packet;
+	__u32 vip = LB_NONE;
+	int cause;
+
+	if (!eth)
+		return LB_PASS_TRUNCATED;
+	if ((LB_LOAD(__u64, frame) & LB_MAC_MASK) != uplink->mac)
+		return LB_PASS_OTHER_MAC;
+	if (eth->h_proto == lb_htons(ETH_P_IP))
+		cause = serve_ipv4(frame, end, &packet, &vip);
+	else if (eth->h_proto == lb_htons(ETH_P_IPV6))
+		cause = serve_ipv6(ctx, frame, end, &packet, &vip);
+	else
+		return LB_PASS_NOT_IP;
+	if (cause)
+		return cause;
+	if (lb_is_traced)
+		lb_trace.vip = vip;
+	cause = serve_l4(ctx, frame_start(ctx), frame_end(ctx), &packet);
+	if (!cause)
+		cause = serve_flow(ctx, uplink, line, vip, &packet);
+	if (cause == LB_DROP_UNSERVED &&
+	    LB_READ_ONCE(lb.vips[vip & (LB_VIPS - 1)].flags) & LB_VIP_UNSERVED_PASS)
+		cause = LB_PASS_UNSERVED;
+	return cause;
+}
+
+SEC("xdp")
+int shoal_lb(struct xdp_md *ctx)
+{
+	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
+	__u32 line_id = bpf_get_smp_processor_id();
+	struct lb_counters *line;
+	int cause;
+
+	if (lb_unlikely(uplink && uplink->is_self_test))
+		line_id = lb_self_test_line;
+	line = bpf_map_lookup_elem(&counters, &line_id);
+	if (!line)
+		return XDP_PASS; /* cannot be: there is a line for every possible CPU */
+	if (lb_is_traced) {
+		lb_trace.vip = LB_NONE;
+		lb_trace.service = LB_NONE;
+		lb_trace.slot = LB_NONE;
+		lb_trace.real = LB_NONE;
+	}
+	cause = uplink ? serve(ctx, uplink, line) : LB_PASS_NOT_UPLINK;
+	if (lb_is_traced)
+		lb_trace.cause = (__u32)cause;
+	return stats_end(line, (__u32)cause);
+}
+
+char lb_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ring.h - from a flow to its slot. Shared with the self-test, which asks the ring the same way.
+ */
+#pragma once
+
+#include "bpf/base.h"
+#include "bpf/hash.h"
+#include "bpf/lb_abi.h"
+#include "bpf/parse.h"
+
+/*
+ * hash mod 65,537. As 2^16 is -1 modulo 65,537, hash = high * 2^16 + low is low - high: no
+ * division, and clang keeps no product whose bound the verifier would lose.
+ */
+LB_INLINE __u32 ring_slot(__u32 hash)
+{
+	__s32 slot = (__s32)(hash & 0xffff) - (__s32)(hash >> 16);
+
+	return (__u32)(slot < 0 ? slot + (__s32)LB_RING_SLOTS : slot);
+}
+
+/* What of a flow makes its outer source; differs from the flow where the service hashes less. */
+struct entropy {
+	__be32 client; /* last word of the address */
+	__be16 sport;
+	__u16 pad;
+};
+
+/*
+ * The slot of a packet's flow in the service's ring. An any-port service hashes no destination
+ * port unless it is told to; destination-port hashes nothing else. Changes packet->src then.
+ */
+LB_INLINE __u32 ring_choose(const struct lb_service *service, struct packet *packet,
+			    struct entropy *entropy, __u32 seed, __u32 seed_v6)
+{
+	__be16 sport = packet->sport, dport = packet->dport;
+
+	if (service->hash == LB_HASH_SOURCE_IP)
+		sport = 0;
+	entropy->sport = sport;
+	if (service->port == 0 && service->hash != LB_HASH_ALL_PORTS &&
+	    service->hash != LB_HASH_DESTINATION_PORT)
+		dport = 0;
+	if (lb_unlikely(service->hash == LB_HASH_DESTINATION_PORT)) {
+		sport = dport;
+		packet->src[0] = 0;
+		packet->src[1] = 0;
+		packet->src[2] = 0;
+		packet->src[3] = 0;
+	}
+	entropy->client = packet->src[3];
+	return ring_slot(hash_flow(packet->src, packet->is_ipv6, sport, dport, seed, seed_v6));
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * service.h - finding uplink, VIP and service in the tables.
+ *
+ * VIPs and services are open-addressing tables of one-word cells that hold key and index, so a
+ * change is one store. A key stands at most LB_PROBES cells from its place; a cell that was never
+ * used ends a search. IPv6 addresses do not fit a cell: it holds a tag, the record the address.
+ */
+#pragma once
+
+#include "bpf/base.h"
+#include "bpf/lb_abi.h"
+
+#define LB_GOLDEN 0x9e3779b97f4a7c15ULL /* 2^64 divided by the golden ratio */
+
+LB_INLINE __u32 lb_key_place(__u64 key, unsigned cells_log2)
+{
+	return (__u32)(key * LB_GOLDEN >> (64 - cells_log2));
+}
+
+/* 47 bits of an IPv6 address and the used bit. */
+LB_INLINE __u64 lb_key_ipv6(const __be32 addr[4])
+{
+	__u64 high = (__u64)addr[1] << 32 | addr[0];
+	__u64 low = (__u64)addr[3] << 32 | addr[2];
+	__u64 mixed = high * LB_GOLDEN;
+
+	mixed = ((mixed ^ mixed >> 29) + low) * LB_GOLDEN;
+	return (mixed >> 16) | LB_KEY_USED;
+}
+
+/* The index in the first cell of the window with this key, or LB_NONE. */
+LB_INLINE __u32 lb_cells_find(const __u64 *cells, __u32 place, __u64 key)
+{
+	int i;
+
+	for (i = 0; i < LB_PROBES; i++) {
+		__u64 cell = LB_READ_ONCE(cells[place + (__u32)i]);
+
+		if (cell >> 16 == key)
+			return (__u32)cell & 0xffff;
+		if (!cell)
+			break;
+	}
+	return LB_NONE;
+}
+
+LB_INLINE __u32 lb_find_vip4(const struct lb_tables *tables, __be32 addr)
+{
+	__u64 key = LB_KEY_IPV4(addr);
+
+	return lb_cells_find(tables->vip4_cells, lb_key_place(key, LB_VIP_CELLS_LOG2), key);
+}
+
+LB_INLINE __u32 lb_find_vip6(const struct lb_tables *tables, const __be32 addr[4])
+{
+	__u64 key = lb_key_ipv6(addr);
+	__u32 vip = lb_cells_find(tables->vip6_cells, lb_key_place(key, LB_VIP_CELLS_LOG2), key);
+	const struct lb_vip *record;
+
+	if (vip >= LB_VIPS)
+		return LB_NONE;
+	/* The tag says "probably"; two VIPs of one tag are refused when the second is added. */
+	record = &tables->vips[vip];
+	if (record->addr[0] != addr[0] || record->addr[1] != addr[1] ||
+	    record->addr[2] != addr[2] || record->addr[3] != addr[3])
+		return LB_NONE;
+	return vip;
+}
+
+LB_INLINE __u32 lb_find_service(const struct lb_tables *tables, __u32 vip, __u8 proto, __be16 port)
+{
+	__u64 key = LB_KEY_SERVICE(vip, proto, port);
+
+	return lb_cells_find(tables->service_cells, lb_key_place(key, LB_SVC_CELLS_LOG2), key);
+}
+
+/* The record of the uplink with this interface, or NULL. */
+LB_INLINE const struct lb_uplink *lb_find_uplink(const struct lb_tables *tables, __u32 ifindex)
+{
+	int i;
+
+	for (i = 0; i < LB_UPLINK_CELLS; i++) {
+		__u64 cell = LB_READ_ONCE(tables->uplink_cells[i]);
+
+		if (cell >> 32 == ifindex)
+			return &tables->uplinks[cell & (LB_UPLINK_RECORDS - 1)];
+	}
+	return NULL;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal.h - what the files of the data plane port share. Nobody outside src/dataplane and its
+ * tests includes it.
+ *
+ * The tables in the maps are the only truth: what stands beside them here (hash of addresses,
+ * next places to look for a free record) is rebuilt from them at every open.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/lb_abi.h"
+#include "src/base/usec.h"
+#include "src/dataplane/dataplane.h"
+
+struct lb_bpf;
+
+struct dataplane {
+	char dir[128]; /* bpffs directory; "" for a private one */
+	int dir_fd;    /* holds the lock on it */
+	struct lb_bpf *skel;
+	int prog_fd; /* the program in force */
+	uint32_t prog_id;
+	struct lb_tables *tables;
+	struct lb_ring *rings;
+	struct lb_counters *lines; /* one per CPU, then the self-test's */
+	uint32_t n_rings, n_cpus;
+	bool is_adopted;
+
+	struct dataplane_uplink uplinks[DATAPLANE_UPLINKS_MAX];
+	int link_fds[DATAPLANE_UPLINKS_MAX];  /* -1: none */
+	uint32_t mtu_bytes, client_mtu_bytes; /* of the config; 0: the uplink's */
+	bool has_source[2];
+	struct addr source[2]; /* encap-source, IPv4 and IPv6 */
+	usec_t idle_us;
+
+	uint16_t real_bucket[LB_REALS]; /* hash of address -> first index, 0: none */
+	uint16_t real_next[LB_REALS];
+	uint32_t next_real, next_vip, next_service, next_counter; /* where to look first */
+	bool *ring_used;
+	bool counter_used[LB_SERVICES];
+};
+
+/* load.c */
+
+/*
+ * dataplane_open_private - a program and maps of its own, nothing pinned; traced, so that
+ * dataplane_trace() tells what became of the last packet. dataplane_close() ends it.
+ */
+int dataplane_open_private(const struct config *config, struct dataplane **ret, struct err *err);
+const struct lb_trace *dataplane_trace(const struct dataplane *dp);
+
+/* cells.c: one-word hash tables, see bpf/service.h. */
+
+/* Put key -> index; -ENOSPC when no cell near its place is free. An equal key is replaced. */
+int cells_put(__u64 *cells, unsigned cells_log2, uint64_t key, uint32_t index);
+void cells_del(__u64 *cells, unsigned cells_log2, uint64_t key);
+
+/* Make a store visible to packets, and never half of it. */
+#define DP_STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
+#define DP_LOAD(place)         __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
+
+/* real.c */
+void reals_rebuild(struct dataplane *dp);
+void reals_uplink_changed(struct dataplane *dp, uint32_t uplink);
+struct addr real_addr(const struct lb_real *real);
+void words_from_addr(uint32_t words[4], const struct addr *addr);
+
+/* ring.c, service.c */
+void rings_rebuild(struct dataplane *dp);
+void services_rebuild(struct dataplane *dp);
+/* The record of a service, or NULL. */
+const struct lb_service *service_find(const struct dataplane *dp, const struct prefix *vip,
+				      uint8_t proto, uint16_t port);
+/* The VIP's index, or LB_NONE. */
+uint32_t vip_find(const struct dataplane *dp, const struct prefix *prefix);
+
+/* uplink.c */
+void uplinks_init(struct dataplane *dp);
+/* Write the uplink's record anew (MAC, limits, sources) and publish it. */
+int uplink_publish(struct dataplane *dp, uint32_t uplink, struct err *err);
+/* Let the self-test see the program as on this uplink. */
+int uplink_publish_self_test(struct dataplane *dp, uint32_t uplink, struct err *err);
+/* Give a private program an uplink of this ifindex without an interface. */
+int uplink_set_private(struct dataplane *dp, uint32_t uplink, uint32_t ifindex,
+		       const uint8_t mac[6], struct err *err);
+/* Move every pinned link to the program in force. */
+int uplinks_update_program(struct dataplane *dp, int prog_fd, struct err *err);
+
+/* count.c: the word of a cause, enum lb_cause. */
+const char *dataplane_cause_str(uint32_t cause);
+
+/* selftest.c */
+
+/*
+ * dataplane_run - one frame through the program by BPF_PROG_TEST_RUN.
+ * @out: gets the frame as it is afterwards; *out_len its room, then its length.
+ * Returns the XDP verdict or a negative errno.
+ */
+int dataplane_run(const struct dataplane *dp, const void *frame, size_t len, void *out,
+		  size_t *out_len, struct err *err);

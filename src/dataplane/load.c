@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load.c - the program and its maps: load and pin them, or adopt what an earlier process pinned.
+ *
+ * In the bpffs directory stand `tables` (pinned last: it makes the set whole, and begins with the
+ * ABI version), `rings`, `counters`, `prefixes`, `devices`, `program` and one `link_IFINDEX` an
+ * uplink. Adopting loads today's program over the pinned maps; when its tag or its switches differ
+ * from the one in force, every link is moved to it by bpf_link_update(), which no packet notices.
+ * A lock on the directory keeps a second controller out.
+ */
+#include "src/dataplane/internal.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+
+#include "src/dataplane/lb_skel.h"
+#include "src/base/auto.h"
+
+#define KERNEL_MAJOR 5
+#define KERNEL_MINOR 17
+
+#define RINGS_SPARE 16 /* on top of a quarter more than the config has pools */
+
+/* What libbpf said last; the end of it explains a refused program. */
+static char libbpf_said[2048];
+
+static int libbpf_listen(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	size_t used = strlen(libbpf_said);
+	char line[1024];
+	size_t len;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	len = strlen(line);
+	if (used + len >= sizeof(libbpf_said)) {
+		size_t drop = used + len + 1 - sizeof(libbpf_said);
+
+		drop = drop > used ? used : drop;
+		memmove(libbpf_said, libbpf_said + drop, used - drop + 1);
+		used -= drop;
+	}
+	memcpy(libbpf_said + used, line, len + 1);
+	return 0;
+}
+
+/* The last lines of what libbpf said, for a sentence. */
+static const char *libbpf_last_lines(void)
+{
+	size_t len = strlen(libbpf_said);
+	size_t lines = 0;
+
+	while (len && libbpf_said[len - 1] == '\n')
+		libbpf_said[--len] = '\0';
+	while (len && lines < 6) {
+		if (libbpf_said[--len] == '\n')
+			lines++;
+	}
+	return libbpf_said + (lines == 6 ? len + 1 : 0);
+}
+
+static int check_kernel(struct err *err)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname uts;
+
+	if (uname(&uts) < 0 || sscanf(uts.release, "%u.%u", &major, &minor) != 2)
+		return 0;
+	if (major > KERNEL_MAJOR || (major == KERNEL_MAJOR && minor >= KERNEL_MINOR))
+		return 0;
+	return err_set(err, -EOPNOTSUPP, "this is Linux %s; Shoal needs %d.%d or later",
+		       uts.release, KERNEL_MAJOR, KERNEL_MINOR);
+}
+
+static int load_failed(int code, struct err *err)
+{
+	if (code == -EPERM || code == -EACCES)
+		return err_set(
+			err, -EPERM,
+			"the kernel refuses to load the XDP program or its maps: give the process "
+			"CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (%s)",
+			libbpf_last_lines());
+	if (code == -ENOMEM)
+		return err_set(err, code, "no memory for the maps of the data plane");
+	return err_set(err, code, "the kernel refuses the XDP program: %m; it says: %s",
+		       libbpf_last_lines());
+}
+
+static uint32_t rings_wanted(const struct config *config, bool is_private)
+{
+	uint32_t n_pools = (uint32_t)config->n_pools;
+
+	return is_private ? n_pools + 1 : n_pools + n_pools / 4 + RINGS_SPARE;
+}
+
+static int pin_path(const struct dataplane *dp, const char *name, char path[192])
+{
+	snprintf(path, 192, "%s/%s", dp->dir, name);
+	return 0;
+}
+
+static int pinned_fd(const struct dataplane *dp, const char *name)
+{
+	char path[192];
+
+	pin_path(dp, name, path);
+	return bpf_obj_get(path);
+}
+
+static int map_info(int fd, struct bpf_map_info *info)
+{
+	uint32_t len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_obj_get_info_by_fd(fd, info, &len) ? -errno : 0;
+}
+
+static int prog_info(int fd, struct bpf_prog_info *info)
+{
+	uint32_t len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_obj_get_info_by_fd(fd, info, &len) ? -errno : 0;
+}
+
+/* ---- the directory ---- */
+
+static int dir_open(const char *path, int *ret_fd, struct err *err)
+{
+	AUTO(fd_closep) int fd = -1;
+	struct statfs fs;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "bpffs directory '%s': %m", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, -errno, "bpffs directory '%s': %m", path);
+	if (fstatfs(fd, &fs) < 0)
+		return err_set(err, -errno, "bpffs directory '%s': %m", path);
+	if (fs.f_type != BPF_FS_MAGIC)
+		return err_set(err, -EINVAL,
+			       "'%s' is not on a BPF file system; mount one: mount -t bpf bpf %s",
+			       path, path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "bpffs directory '%s' is in use by another process",
+			       path);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+static bool is_ours(const char *name)
+{
+	static const char *const names[] = { "tables",  "rings",   "counters",
+					     "devices", "program", "prefixes" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(name, names[i]))
+			return true;
+	}
+	return !strncmp(name, "link_", 5);
+}
+
+/* Unpin everything that this file or uplink.c pins. Unpinning a link detaches it. */
+static int dir_clear(const char *path, struct err *err)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return err_set(err, -errno, "bpffs directory '%s': %m", path);
+	while ((entry = readdir(dir))) {
+		if (is_ours(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+			r = err_set(err, -errno, "'%s/%s': %m", path, entry->d_name);
+	}
+	closedir(dir);
+	return r;
+}
+
+/* ---- the maps ---- */
+
+/* Whether `tables` is one we can work with. */
+static int check_tables(const struct dataplane *dp, int fd, struct err *err)
+{
+	struct bpf_map_info info;
+	uint32_t version = 0;
+	void *start;
+	int r = map_info(fd, &info);
+
+	if (r < 0)
+		return err_set(err, r, "pinned map '%s/tables': %m", dp->dir);
+	start = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	if (start == MAP_FAILED)
+		return err_set(err, -errno, "pinned map '%s/tables': %m", dp->dir);
+	memcpy(&version, start, sizeof(version));
+	munmap(start, 4096);
+	if (version != LB_ABI_VERSION || info.value_size != sizeof(struct lb_tables))
+		return err_set(
+			err, -ESTALE,
+			"the maps pinned in '%s' have layout version %u, this program needs %u: "
+			"drain the node, remove them (shoald --remove-dataplane) and start again",
+			dp->dir, version, LB_ABI_VERSION);
+	return 0;
+}
+
+static int reuse_map(const struct dataplane *dp, struct bpf_map *map, const char *name,
+		     uint32_t value_size, struct err *err)
+{
+	AUTO(fd_closep) int fd = pinned_fd(dp, name);
+	struct bpf_map_info info;
+	int r;
+
+	if (fd < 0)
+		return err_set(err, -errno, "pinned map '%s/%s': %m", dp->dir, name);
+	r = map_info(fd, &info);
+	if (r < 0)
+		return err_set(err, r, "pinned map '%s/%s': %m", dp->dir, name);
+	if (info.value_size != value_size)
+		return err_set(err, -ESTALE, "pinned map '%s/%s' has values of %u bytes, not %u",
+			       dp->dir, name, info.value_size, value_size);
+	r = bpf_map__reuse_fd(map, fd);
+	return r < 0 ? err_set(err, r, "pinned map '%s/%s': %m", dp->dir, name) : 0;
+}
+
+/* Put the pinned maps under the program about to be loaded. */
+static int reuse_maps(struct dataplane *dp, uint32_t rings_needed, struct err *err)
+{
+	struct lb_bpf *skel = dp->skel;
+	AUTO(fd_closep) int rings_fd = pinned_fd(dp, "rings");
+	struct bpf_map_info info;
+	int r;
+
+	r = reuse_map(dp, skel->maps.bss, "tables", sizeof(struct lb_tables), err);
+	if (!r)
+		r = reuse_map(dp, skel->maps.counters, "counters", sizeof(struct lb_counters), err);
+	if (!r)
+		r = reuse_map(dp, skel->maps.prefixes, "prefixes", sizeof(uint32_t), err);
+	if (!r)
+		r = reuse_map(dp, skel->maps.devices, "devices", sizeof(uint32_t), err);
+	if (r < 0)
+		return r;
+	/* Rings that have become too few are copied into a larger map, see grow_rings(). */
+	if (rings_fd < 0 || map_info(rings_fd, &info) < 0)
+		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->dir);
+	if (info.max_entries >= rings_needed)
+		return reuse_map(dp, skel->maps.rings, "rings", sizeof(struct lb_ring), err);
+	return 0;
+}
+
+static void *map_memory(const struct bpf_map *map, size_t size, struct err *err)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (memory == MAP_FAILED) {
+		err_set(err, -errno, "map '%s': mmap: %m", bpf_map__name(map));
+		return NULL;
+	}
+	return memory;
+}
+
+static int map_all(struct dataplane *dp, struct err *err)
+{
+	struct bpf_map_info info;
+	int r = map_info(bpf_map__fd(dp->skel->maps.rings), &info);
+
+	if (r < 0)
+		return err_set(err, r, "map 'rings': %m");
+	dp->n_rings = info.max_entries;
+	dp->tables = &dp->skel->bss->lb;
+	dp->rings = map_memory(dp->skel->maps.rings, dp->n_rings * sizeof(struct lb_ring), err);
+	if (!dp->rings)
+		return -ENOMEM;
+	dp->lines = map_memory(dp->skel->maps.counters,
+			       (dp->n_cpus + 1) * sizeof(struct lb_counters), err);
+	return dp->lines ? 0 : -ENOMEM;
+}
+
+/* The pinned rings were too few: carry them over into the larger map just made. */
+static int grow_rings(struct dataplane *dp, struct err *err)
+{
+	AUTO(fd_closep) int old_fd = pinned_fd(dp, "rings");
+	struct bpf_map_info info;
+	char path[192];
+	size_t size;
+	void *old;
+
+	if (old_fd < 0 || map_info(old_fd, &info) < 0)
+		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->dir);
+	if (info.max_entries >= dp->n_rings)
+		return 0;
+	size = info.max_entries * sizeof(struct lb_ring);
+	old = mmap(NULL, size, PROT_READ, MAP_SHARED, old_fd, 0);
+	if (old == MAP_FAILED)
+		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->dir);
+	memcpy(dp->rings, old, size);
+	munmap(old, size);
+	pin_path(dp, "rings_new", path);
+	unlink(path);
+	if (bpf_map__pin(dp->skel->maps.rings, path) < 0)
+		return err_set(err, -errno, "'%s': %m", path);
+	return 0;
+}
+
+/* ---- loading ---- */
+
+static void configure(struct dataplane *dp, const struct config *config)
+{
+	dp->mtu_bytes = config->node.mtu_bytes;
+	dp->client_mtu_bytes = config->node.client_mtu_bytes;
+	dp->has_source[0] = config->node.has_encap_source4;
+	dp->has_source[1] = config->node.has_encap_source6;
+	dp->source[0] = config->node.encap_source4;
+	dp->source[1] = config->node.encap_source6;
+	dp->idle_us = config->node.idle_us;
+}
+
+static struct dataplane *dataplane_new(const char *dir, const struct config *config)
+{
+	struct dataplane *dp = calloc(1, sizeof(*dp));
+
+	if (!dp)
+		return NULL;
+	snprintf(dp->dir, sizeof(dp->dir), "%s", dir);
+	dp->dir_fd = -1;
+	dp->prog_fd = -1;
+	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
+		dp->link_fds[i] = -1;
+	configure(dp, config);
+	return dp;
+}
+
+static int open_skeleton(struct dataplane *dp, const struct config *config, struct err *err)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+
+	if (n_cpus < 0)
+		return err_set(err, n_cpus, "cannot count the CPUs: %m");
+	libbpf_said[0] = '\0';
+	libbpf_set_print(libbpf_listen);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	dp->n_cpus = (uint32_t)n_cpus;
+	dp->skel = lb_bpf__open();
+	if (!dp->skel)
+		return err_set(err, -errno, "the XDP program cannot be opened: %m");
+	dp->skel->rodata->lb_self_test_line = dp->n_cpus;
+	dp->skel->rodata->lb_is_traced = dp->dir[0] == '\0';
+	bpf_map__set_max_entries(dp->skel->maps.counters, dp->n_cpus + 1);
+	bpf_map__set_max_entries(dp->skel->maps.rings, rings_wanted(config, dp->dir[0] == '\0'));
+	return 0;
+}
+
+static void note_switches(struct dataplane *dp)
+{
+	dp->tables->switches_len = sizeof(*dp->skel->rodata);
+	memcpy(dp->tables->switches, dp->skel->rodata, sizeof(*dp->skel->rodata));
+}
+
+static bool switches_differ(const struct dataplane *dp)
+{
+	return dp->tables->switches_len != sizeof(*dp->skel->rodata) ||
+	       memcmp(dp->tables->switches, dp->skel->rodata, sizeof(*dp->skel->rodata)) != 0;
+}
+
+static int use_program(struct dataplane *dp, int fd, struct err *err)
+{
+	struct bpf_prog_info info;
+	int r = prog_info(fd, &info);
+
+	if (r < 0)
+		return err_set(err, r, "cannot read what program was loaded: %m");
+	dp->prog_fd = fd;
+	dp->prog_id = info.id;
+	return 0;
+}
+
+static int pin_map(const struct dataplane *dp, struct bpf_map *map, const char *name,
+		   struct err *err)
+{
+	char path[192];
+	int r;
+
+	pin_path(dp, name, path);
+	r = bpf_map__pin(map, path);
+	return r < 0 ? err_set(err, r, "pin '%s': %m", path) : 0;
+}
+
+/* Pin a fresh set of maps and the program; `tables` last, so that half a set is not adopted. */
+static int pin_all(struct dataplane *dp, struct err *err)
+{
+	struct lb_bpf *skel = dp->skel;
+	char path[192];
+	int r;
+
+	pin_path(dp, "program", path);
+	if (bpf_obj_pin(dp->prog_fd, path) < 0)
+		return err_set(err, -errno, "pin '%s': %m", path);
+	r = pin_map(dp, skel->maps.rings, "rings", err);
+	if (!r)
+		r = pin_map(dp, skel->maps.counters, "counters", err);
+	if (!r)
+		r = pin_map(dp, skel->maps.prefixes, "prefixes", err);
+	if (!r)
+		r = pin_map(dp, skel->maps.devices, "devices", err);
+	return r ? r : pin_map(dp, skel->maps.bss, "tables", err);
+}
+
+static int load_fresh(struct dataplane *dp, struct err *err)
+{
+	int r = dir_clear(dp->dir, err);
+
+	if (r < 0)
+		return r;
+	r = lb_bpf__load(dp->skel);
+	if (r < 0)
+		return load_failed(r, err);
+	r = map_all(dp, err);
+	if (r < 0)
+		return r;
+	dp->tables->abi_version = LB_ABI_VERSION;
+	note_switches(dp);
+	r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
+	if (!r)
+		r = pin_all(dp, err);
+	if (r < 0)
+		dir_clear(dp->dir, NULL);
+	return r;
+}
+
+static bool is_same_program(int fd, int other_fd)
+{
+	struct bpf_prog_info a, b;
+
+	return !prog_info(fd, &a) && !prog_info(other_fd, &b) &&
+	       !memcmp(a.tag, b.tag, sizeof(a.tag));
+}
+
+/* Replace a pin by another in one step. */
+static int repin(const struct dataplane *dp, const char *from, const char *to, struct err *err)
+{
+	if (renameat(dp->dir_fd, from, dp->dir_fd, to) < 0)
+		return err_set(err, -errno, "'%s/%s': %m", dp->dir, to);
+	return 0;
+}
+
+/* Put today's program in force over adopted maps. */
+static int upgrade(struct dataplane *dp, bool has_new_rings, struct err *err)
+{
+	int fd = bpf_program__fd(dp->skel->progs.shoal_lb);
+	char path[192];
+	int r;
+
+	pin_path(dp, "program_new", path);
+	unlink(path);
+	if (bpf_obj_pin(fd, path) < 0)
+		return err_set(err, -errno, "pin '%s': %m", path);
+	r = uplinks_update_program(dp, fd, err);
+	if (!r && has_new_rings)
+		r = repin(dp, "rings_new", "rings", err);
+	if (!r)
+		r = repin(dp, "program_new", "program", err);
+	if (r < 0)
+		return r;
+	note_switches(dp);
+	return use_program(dp, fd, err);
+}
+
+static int load_adopted(struct dataplane *dp, const struct config *config, struct err *err)
+{
+	AUTO(fd_closep) int old_fd = pinned_fd(dp, "program");
+	bool has_new_rings;
+	int r;
+
+	r = reuse_maps(dp, (uint32_t)config->n_pools, err);
+	if (r < 0)
+		return r;
+	has_new_rings = bpf_map__fd(dp->skel->maps.rings) < 0;
+	r = lb_bpf__load(dp->skel);
+	if (r < 0)
+		return load_failed(r, err);
+	r = map_all(dp, err);
+	if (!r && has_new_rings)
+		r = grow_rings(dp, err);
+	if (r < 0)
+		return r;
+	dp->is_adopted = true;
+	if (old_fd < 0 || has_new_rings || switches_differ(dp) ||
+	    !is_same_program(old_fd, bpf_program__fd(dp->skel->progs.shoal_lb)))
+		return upgrade(dp, has_new_rings, err);
+	return use_program(dp, fd_take(&old_fd), err);
+}
+
+static int rebuild(struct dataplane *dp, struct err *err)
+{
+	dp->ring_used = calloc(dp->n_rings, sizeof(*dp->ring_used));
+	if (!dp->ring_used)
+		return err_set(err, -ENOMEM, "no memory for the data plane's lists");
+	reals_rebuild(dp);
+	services_rebuild(dp);
+	rings_rebuild(dp);
+	uplinks_init(dp);
+	return 0;
+}
+
+static int open_pinned(struct dataplane *dp, const char *dir, const struct config *config,
+		       struct err *err)
+{
+	AUTO(fd_closep) int tables_fd = -1;
+	int r = dir_open(dir, &dp->dir_fd, err);
+
+	if (!r)
+		r = open_skeleton(dp, config, err);
+	if (r < 0)
+		return r;
+	tables_fd = pinned_fd(dp, "tables");
+	if (tables_fd < 0 && errno != ENOENT)
+		return err_set(err, -errno, "pinned map '%s/tables': %m", dir);
+	if (tables_fd >= 0)
+		r = check_tables(dp, tables_fd, err);
+	if (!r)
+		r = tables_fd >= 0 ? load_adopted(dp, config, err) : load_fresh(dp, err);
+	return r ? r : rebuild(dp, err);
+}
+
+static int open_private(struct dataplane *dp, const struct config *config, struct err *err)
+{
+	int r = open_skeleton(dp, config, err);
+
+	if (r < 0)
+		return r;
+	r = lb_bpf__load(dp->skel);
+	if (r < 0)
+		return load_failed(r, err);
+	r = map_all(dp, err);
+	if (r < 0)
+		return r;
+	dp->tables->abi_version = LB_ABI_VERSION;
+	r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
+	return r ? r : rebuild(dp, err);
+}
+
+int dataplane_open(const char *bpffs_dir, const struct config *config, struct dataplane **ret,
+		   struct err *err)
+{
+	struct dataplane *dp;
+	int r = check_kernel(err);
+
+	if (r < 0)
+		return r;
+	if (strlen(bpffs_dir) >= sizeof(dp->dir) || !bpffs_dir[0])
+		return err_set(err, -ENAMETOOLONG, "bpffs directory '%s': bad path", bpffs_dir);
+	dp = dataplane_new(bpffs_dir, config);
+	if (!dp)
+		return err_set(err, -ENOMEM, "no memory for the data plane");
+	r = open_pinned(dp, bpffs_dir, config, err);
+	if (r < 0) {
+		dataplane_close(dp);
+		return r;
+	}
+	*ret = dp;
+	return 0;
+}
+
+int dataplane_open_private(const struct config *config, struct dataplane **ret, struct err *err)
+{
+	struct dataplane *dp;
+	int r = check_kernel(err);
+
+	if (r < 0)
+		return r;
+	dp = dataplane_new("", config);
+	if (!dp)
+		return err_set(err, -ENOMEM, "no memory for the data plane");
+	r = open_private(dp, config, err);
+	if (r < 0) {
+		dataplane_close(dp);
+		return r;
+	}
+	*ret = dp;
+	return 0;
+}
+
+int dataplane_reconfigure(struct dataplane *dp, const struct config *config, struct err *err)
+{
+	configure(dp, config);
+	for (uint32_t i = 0; i < DATAPLANE_UPLINKS_MAX; i++) {
+		int r = dp->uplinks[i].ifindex ? uplink_publish(dp, i, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void dataplane_close(struct dataplane *dp)
+{
+	if (!dp)
+		return;
+	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
+		fd_closep(&dp->link_fds[i]);
+	if (dp->rings)
+		munmap(dp->rings, dp->n_rings * sizeof(struct lb_ring));
+	if (dp->lines)
+		munmap(dp->lines, (dp->n_cpus + 1) * sizeof(struct lb_counters));
+	if (dp->prog_fd >= 0 &&
+	    (!dp->skel || dp->prog_fd != bpf_program__fd(dp->skel->progs.shoal_lb)))
+		close(dp->prog_fd);
+	lb_bpf__destroy(dp->skel);
+	fd_closep(&dp->dir_fd);
+	free(dp->ring_used);
+	free(dp);
+}
+
+int dataplane_remove(const char *bpffs_dir, struct err *err)
+{
+	AUTO(fd_closep) int fd = -1;
+	int r;
+
+	if (access(bpffs_dir, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	r = dir_open(bpffs_dir, &fd, err);
+	if (!r)
+		r = dir_clear(bpffs_dir, err);
+	if (r < 0)
+		return r;
+	/* A mount point, or a directory with others' pins, stays. */
+	rmdir(bpffs_dir);
+	return 0;
+}
+
+bool dataplane_is_adopted(const struct dataplane *dp)
+{
+	return dp->is_adopted;
+}
+
+const struct lb_trace *dataplane_trace(const struct dataplane *dp)
+{
+	return &dp->skel->data_trace->lb_trace;
+}

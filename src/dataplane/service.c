@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * service.c - VIPs and services.
+ *
+ * A VIP's record lives as long as it is declared or has a service. Record and counter of a
+ * service are separate: a changed service gets a new record and keeps its counter. Free records
+ * are taken in turn, so that one is not written again while a packet may still look at it.
+ */
+#include "src/dataplane/internal.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/service.h"
+#include "src/dataplane/lb_skel.h"
+
+#define SERVICES_MAX (LB_SERVICES - 256) /* the rest is there for changes */
+
+_Static_assert((int)CONFIG_ENCAP_IPIP == (int)LB_ENCAP_IPIP &&
+		       (int)CONFIG_ENCAP_GUE == (int)LB_ENCAP_GUE,
+	       "encapsulations are numbered alike");
+_Static_assert((int)CONFIG_HASH_5_TUPLE == (int)LB_HASH_5_TUPLE &&
+		       (int)CONFIG_HASH_ALL_PORTS == (int)LB_HASH_ALL_PORTS &&
+		       (int)CONFIG_HASH_SOURCE_IP == (int)LB_HASH_SOURCE_IP &&
+		       (int)CONFIG_HASH_DESTINATION_PORT == (int)LB_HASH_DESTINATION_PORT,
+	       "hash modes are numbered alike");
+
+/* ---- VIPs ---- */
+
+static uint8_t mapped_len(const struct prefix *prefix)
+{
+	return (uint8_t)(addr_is_ipv4(&prefix->addr) ? 96 + prefix->len : prefix->len);
+}
+
+static struct prefix vip_prefix(const struct lb_vip *vip)
+{
+	struct prefix prefix;
+
+	memcpy(prefix.addr.bytes, vip->addr, sizeof(vip->addr));
+	prefix.len = (uint8_t)(addr_is_ipv4(&prefix.addr) ? vip->len - 96 : vip->len);
+	return prefix;
+}
+
+uint32_t vip_find(const struct dataplane *dp, const struct prefix *prefix)
+{
+	uint32_t words[4];
+
+	words_from_addr(words, &prefix->addr);
+	if (prefix_is_host(prefix))
+		return addr_is_ipv4(&prefix->addr) ? lb_find_vip4(dp->tables, words[3])
+						   : lb_find_vip6(dp->tables, words);
+	for (uint32_t i = 0; i < LB_VIPS; i++) {
+		const struct lb_vip *vip = &dp->tables->vips[i];
+
+		if (vip->flags & LB_VIP_USED && vip->len == mapped_len(prefix) &&
+		    !memcmp(vip->addr, words, sizeof(words)))
+			return i;
+	}
+	return LB_NONE;
+}
+
+static __u64 *vip_cells(const struct dataplane *dp, const struct prefix *prefix, uint64_t *key)
+{
+	uint32_t words[4];
+
+	words_from_addr(words, &prefix->addr);
+	if (addr_is_ipv4(&prefix->addr)) {
+		*key = LB_KEY_IPV4(words[3]);
+		return dp->tables->vip4_cells;
+	}
+	*key = lb_key_ipv6(words);
+	return dp->tables->vip6_cells;
+}
+
+static struct lb_prefix_key prefix_key(const struct prefix *prefix)
+{
+	struct lb_prefix_key key = { .len = mapped_len(prefix) };
+
+	words_from_addr(key.addr, &prefix->addr);
+	return key;
+}
+
+/* Let packets find the VIP. */
+static int vip_publish(struct dataplane *dp, const struct prefix *prefix, uint32_t index)
+{
+	struct lb_prefix_key key = prefix_key(prefix);
+	int map_fd = bpf_map__fd(dp->skel->maps.prefixes);
+	uint64_t cell_key;
+	__u64 *cells;
+
+	if (!prefix_is_host(prefix)) {
+		if (bpf_map_update_elem(map_fd, &key, &index, BPF_ANY) < 0)
+			return -errno;
+		DP_STORE(dp->tables->has_prefixes, dp->tables->has_prefixes + 1);
+		return 0;
+	}
+	cells = vip_cells(dp, prefix, &cell_key);
+	/* Two IPv6 addresses of one tag: the second cannot be told from the first. */
+	if (lb_cells_find(cells, lb_key_place(cell_key, LB_VIP_CELLS_LOG2), cell_key) != LB_NONE)
+		return -ENOSPC;
+	return cells_put(cells, LB_VIP_CELLS_LOG2, cell_key, index);
+}
+
+static void vip_unpublish(struct dataplane *dp, const struct prefix *prefix)
+{
+	struct lb_prefix_key key = prefix_key(prefix);
+	int map_fd = bpf_map__fd(dp->skel->maps.prefixes);
+	uint64_t cell_key;
+	__u64 *cells;
+
+	if (!prefix_is_host(prefix)) {
+		if (bpf_map_delete_elem(map_fd, &key) == 0)
+			DP_STORE(dp->tables->has_prefixes, dp->tables->has_prefixes - 1);
+		return;
+	}
+	cells = vip_cells(dp, prefix, &cell_key);
+	cells_del(cells, LB_VIP_CELLS_LOG2, cell_key);
+}
+
+static int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t *ret,
+		   struct err *err)
+{
+	struct lb_vip *vip = NULL;
+	uint32_t index = 0;
+	int r;
+
+	for (uint32_t i = 0; i < LB_VIPS && !vip; i++) {
+		index = (dp->next_vip + i) % LB_VIPS;
+		if (!(dp->tables->vips[index].flags & LB_VIP_USED))
+			vip = &dp->tables->vips[index];
+	}
+	if (!vip)
+		return err_set(err, -ENOSPC, "VIP %s: all %d VIPs are taken", PREFIX_STR(prefix),
+			       LB_VIPS);
+	words_from_addr(vip->addr, &prefix->addr);
+	vip->len = mapped_len(prefix);
+	DP_STORE(vip->flags, LB_VIP_USED);
+	r = vip_publish(dp, prefix, index);
+	if (r < 0) {
+		DP_STORE(vip->flags, 0);
+		return err_set(err, r, "VIP %s: no room in the table of VIPs", PREFIX_STR(prefix));
+	}
+	dp->next_vip = index + 1;
+	*ret = index;
+	return 0;
+}
+
+static bool vip_has_service(const struct dataplane *dp, uint32_t vip)
+{
+	for (uint32_t i = 0; i < LB_SERVICES; i++) {
+		if (dp->tables->services[i].is_used && dp->tables->services[i].vip == vip)
+			return true;
+	}
+	return false;
+}
+
+/* Remove the VIP when nothing holds it any more. */
+static void vip_release(struct dataplane *dp, uint32_t index)
+{
+	struct lb_vip *vip = &dp->tables->vips[index];
+	struct prefix prefix = vip_prefix(vip);
+
+	if (vip->flags & LB_VIP_DECLARED || vip_has_service(dp, index))
+		return;
+	vip_unpublish(dp, &prefix);
+	DP_STORE(vip->flags, 0);
+}
+
+int dataplane_set_vip(struct dataplane *dp, const struct prefix *vip, enum config_unserved unserved,
+		      struct err *err)
+{
+	uint32_t flags = LB_VIP_USED | LB_VIP_DECLARED;
+	uint32_t index = vip_find(dp, vip);
+	int r = 0;
+
+	if (index == LB_NONE)
+		r = vip_add(dp, vip, &index, err);
+	if (r < 0)
+		return r;
+	if (unserved == CONFIG_UNSERVED_PASS)
+		flags |= LB_VIP_UNSERVED_PASS;
+	DP_STORE(dp->tables->vips[index].flags, flags);
+	return 0;
+}
+
+int dataplane_del_vip(struct dataplane *dp, const struct prefix *vip, struct err *err)
+{
+	uint32_t index = vip_find(dp, vip);
+
+	if (index == LB_NONE)
+		return err_set(err, -ENOENT, "VIP %s is not programmed", PREFIX_STR(vip));
+	DP_STORE(dp->tables->vips[index].flags, LB_VIP_USED);
+	vip_release(dp, index);
+	return 0;
+}
+
+/* ---- services ---- */
+
+void services_rebuild(struct dataplane *dp)
+{
+	for (uint32_t i = 0; i < LB_SERVICES; i++) {
+		struct lb_service *service = &dp->tables->services[i];
+		uint32_t named;
+
+		if (!service->is_used)
+			continue;
+		named = lb_find_service(dp->tables, service->vip, service->proto, service->port);
+		/* Written or replaced, but a crash came before its cell: nobody sees it. */
+		if (named != i)
+			service->is_used = 0;
+		else
+			dp->counter_used[service->counter] = true;
+	}
+}
+
+const struct lb_service *service_find(const struct dataplane *dp, const struct prefix *vip,
+				      uint8_t proto, uint16_t port)
+{
+	uint32_t index = vip_find(dp, vip);
+	uint32_t service;
+
+	if (index == LB_NONE)
+		return NULL;
+	service = lb_find_service(dp->tables, index, proto, htons(port));
+	return service < LB_SERVICES ? &dp->tables->services[service] : NULL;
+}
+
+static struct lb_service *record_take(struct dataplane *dp)
+{
+	for (uint32_t i = 0; i < LB_SERVICES; i++) {
+		uint32_t index = (dp->next_service + i) % LB_SERVICES;
+
+		if (dp->tables->services[index].is_used)
+			continue;
+		dp->next_service = index + 1;
+		return &dp->tables->services[index];
+	}
+	return NULL;
+}
+
+static int counter_take(struct dataplane *dp, uint16_t *ret)
+{
+	for (uint32_t i = 0; i < SERVICES_MAX; i++) {
+		uint32_t index = (dp->next_counter + i) % SERVICES_MAX;
+
+		if (dp->counter_used[index])
+			continue;
+		dp->counter_used[index] = true;
+		dp->next_counter = index + 1;
+		for (uint32_t cpu = 0; cpu <= dp->n_cpus; cpu++)
+			dp->lines[cpu].services[index] = (struct lb_count){ 0 };
+		*ret = (uint16_t)index;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static uint64_t service_key(const struct lb_service *service)
+{
+	return LB_KEY_SERVICE(service->vip, service->proto, service->port);
+}
+
+/* Write a record and let packets find it, in place of the old one where there is one. */
+static int service_publish(struct dataplane *dp, const struct lb_service *record,
+			   const struct lb_service *old, struct err *err)
+{
+	struct lb_service *place = record_take(dp);
+	int r;
+
+	if (!place)
+		return err_set(err, -ENOSPC, "all %d services are taken", SERVICES_MAX);
+	*place = *record;
+	r = cells_put(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(record),
+		      (uint32_t)(place - dp->tables->services));
+	if (r < 0) {
+		place->is_used = 0;
+		return err_set(err, r, "no room in the table of services");
+	}
+	if (old)
+		dp->tables->services[old - dp->tables->services].is_used = 0;
+	return 0;
+}
+
+static int service_check(const struct dataplane *dp, const struct dataplane_service *service,
+			 struct err *err)
+{
+	if (service->ring >= dp->n_rings || !dp->ring_used[service->ring])
+		return err_set(err, -EINVAL, "service of VIP %s: there is no ring number %u",
+			       PREFIX_STR(&service->vip), service->ring);
+	return 0;
+}
+
+static int service_add(struct dataplane *dp, struct lb_service *record, struct err *err)
+{
+	int r = counter_take(dp, &record->counter);
+
+	if (r < 0)
+		return err_set(err, r, "all %d services are taken", SERVICES_MAX);
+	r = service_publish(dp, record, NULL, err);
+	if (r < 0)
+		dp->counter_used[record->counter] = false;
+	return r;
+}
+
+int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *service,
+			  struct err *err)
+{
+	struct lb_service record = { .ring = service->ring,
+				     .port = htons(service->port),
+				     .gue_port = htons(service->gue_port),
+				     .proto = service->proto,
+				     .encap = (uint8_t)service->encap,
+				     .hash = (uint8_t)service->hash,
+				     .is_used = 1 };
+	const struct lb_service *old;
+	uint32_t vip = vip_find(dp, &service->vip);
+	int r = service_check(dp, service, err);
+
+	if (!r && vip == LB_NONE)
+		r = vip_add(dp, &service->vip, &vip, err);
+	if (r < 0)
+		return r;
+	record.vip = (uint16_t)vip;
+	old = service_find(dp, &service->vip, service->proto, service->port);
+	if (!old) {
+		r = service_add(dp, &record, err);
+	} else {
+		record.counter = old->counter;
+		r = memcmp(&record, old, sizeof(record)) ? service_publish(dp, &record, old, err)
+							 : 0;
+	}
+	if (r < 0)
+		vip_release(dp, vip);
+	return r;
+}
+
+int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
+			  uint16_t port, struct err *err)
+{
+	const struct lb_service *found = service_find(dp, vip, proto, port);
+	struct lb_service *service;
+
+	if (!found)
+		return err_set(err, -ENOENT, "VIP %s has no service %u/%s", PREFIX_STR(vip), port,
+			       proto == IPPROTO_TCP ? "tcp" : "udp");
+	service = &dp->tables->services[found - dp->tables->services];
+	cells_del(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(service));
+	service->is_used = 0;
+	dp->counter_used[service->counter] = false;
+	vip_release(dp, service->vip);
+	return 0;
+}
+
+int dataplane_list_services(const struct dataplane *dp, struct dataplane_service **ret, size_t *n,
+			    struct err *err)
+{
+	struct dataplane_service *list = calloc(LB_SERVICES, sizeof(*list));
+	size_t count = 0;
+
+	if (!list)
+		return err_set(err, -ENOMEM, "no memory for the list of services");
+	for (uint32_t i = 0; i < LB_SERVICES; i++) {
+		const struct lb_service *service = &dp->tables->services[i];
+
+		if (!service->is_used)
+			continue;
+		list[count++] = (struct dataplane_service){
+			.vip = vip_prefix(&dp->tables->vips[service->vip]),
+			.proto = service->proto,
+			.port = ntohs(service->port),
+			.ring = service->ring,
+			.encap = (enum config_encap)service->encap,
+			.gue_port = ntohs(service->gue_port),
+			.hash = (enum config_hash)service->hash,
+		};
+	}
+	*ret = list;
+	*n = count;
+	return 0;
+}

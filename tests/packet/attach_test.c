@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attach_test.c - pinning, adoption, attaching and the self-test on a real interface: a veth pair
+ * in a network namespace of its own and a bpffs mounted for the test.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "tests/lib/test.h"
+#include "tests/packet/fixture.h"
+
+static char bpffs[64];
+static char dir[96];
+static struct config config;
+
+static int set_up(void **state)
+{
+	(void)state;
+	config.n_pools = 2;
+	config.node.idle_us = 900 * USEC_PER_SEC;
+	/* A mount namespace of our own: nothing to clean up outside, however the test ends. */
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
+		return -1;
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -1;
+	snprintf(bpffs, sizeof(bpffs), "/tmp/shoal-packet-XXXXXX");
+	if (!mkdtemp(bpffs) || mount("bpf", bpffs, "bpf", 0, NULL) < 0)
+		return -1;
+	snprintf(dir, sizeof(dir), "%s/shoal", bpffs);
+	return system("ip link set lo up && ip link add up0 address 02:00:00:00:00:01 type veth "
+		      "peer name peer0 && ip link set up0 up && ip link set peer0 up");
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	umount(bpffs);
+	return rmdir(bpffs);
+}
+
+static struct dataplane *open_here(void)
+{
+	struct dataplane *dp = NULL;
+	struct err err = { "" };
+
+	if (dataplane_open(dir, &config, &dp, &err) < 0)
+		fail_msg("%s", err.text);
+	return dp;
+}
+
+static int attach(struct dataplane *dp, struct err *err)
+{
+	return dataplane_attach(dp, 0, "up0", if_nametoindex("up0"), fixture_mac, CONFIG_XDP_AUTO,
+				err);
+}
+
+static void attach_ok(struct dataplane *dp)
+{
+	struct err err = { "" };
+
+	if (attach(dp, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* A service with one ring that alternates between two reals, reached through the uplink. */
+static struct dataplane_service program(struct dataplane *dp)
+{
+	static uint16_t slots[RING_SLOTS];
+	struct dataplane_next_hop next_hop = { .usable = true };
+	struct addr real[2] = { fixture_addr("10.0.0.1"), fixture_addr("fc00::1") };
+	struct dataplane_service service = { .vip = fixture_prefix("10.200.1.1"),
+					     .proto = IPPROTO_TCP,
+					     .port = 80 };
+	struct err err = { "" };
+	uint16_t index[2];
+
+	memcpy(next_hop.mac, fixture_gateway, 6);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(dataplane_set_real(dp, &real[i], false, &index[i], &err), 0);
+		assert_int_equal(dataplane_set_next_hop(dp, 0, &real[i], &next_hop, &err), 0);
+	}
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slots[i] = index[i % 2];
+	assert_int_equal(dataplane_ring_new(dp, &service.ring, &err), 0);
+	assert_int_equal(dataplane_ring_write(dp, service.ring, slots, NULL, &err), 0);
+	if (dataplane_set_service(dp, &service, &err) < 0)
+		fail_msg("%s", err.text);
+	return service;
+}
+
+static void remove_all(void)
+{
+	struct err err = { "" };
+
+	if (dataplane_remove(dir, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(access(dir, F_OK), -1);
+}
+
+TEST(dataplane, survives_its_process_and_is_adopted)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program(dp), *list;
+	struct err err = { "" };
+	size_t n;
+
+	assert_false(dataplane_is_adopted(dp));
+	attach_ok(dp);
+	assert_true(dataplane_uplink(dp, 0)->is_native);
+	dataplane_close(dp);
+
+	dp = open_here();
+	assert_true(dataplane_is_adopted(dp));
+	attach_ok(dp);
+	assert_true(dataplane_is_attached(dp, 0));
+	assert_int_equal(dataplane_list_services(dp, &list, &n, &err), 0);
+	assert_int_equal(n, 1);
+	assert_memory_equal(&list[0].vip, &service.vip, sizeof(service.vip));
+	assert_int_equal(list[0].ring, service.ring);
+	assert_int_equal(list[0].port, 80);
+	free(list);
+	assert_int_equal(dataplane_real_index(dp, &(struct addr){ { 0 } }), 0);
+	if (dataplane_self_test(dp, &service, &err) < 0)
+		fail_msg("%s", err.text);
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(dataplane, keeps_the_program_where_nothing_changed)
+{
+	struct dataplane *dp = open_here();
+	uint32_t id = dp->prog_id;
+
+	attach_ok(dp);
+	dataplane_close(dp);
+	dp = open_here();
+	assert_int_equal(dp->prog_id, id);
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(dataplane, exchanges_a_program_that_differs_under_the_link)
+{
+	struct dataplane *dp = open_here();
+	uint32_t id = dp->prog_id;
+
+	attach_ok(dp);
+	dp->tables->switches[0] ^= 1;
+	dataplane_close(dp);
+	dp = open_here();
+	assert_int_not_equal(dp->prog_id, id);
+	attach_ok(dp);
+	assert_true(dataplane_is_attached(dp, 0));
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(dataplane, makes_room_for_more_pools_when_adopted)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program(dp);
+	uint32_t n_rings = dp->n_rings, word = dataplane_ring(dp, service.ring)[65536];
+	struct err err = { "" };
+
+	attach_ok(dp);
+	dataplane_close(dp);
+	config.n_pools = n_rings + 1;
+	dp = open_here();
+	assert_true(dp->n_rings > n_rings);
+	attach_ok(dp);
+	assert_int_equal(dataplane_ring(dp, service.ring)[65536], word);
+	if (dataplane_self_test(dp, &service, &err) < 0)
+		fail_msg("%s", err.text);
+	dataplane_close(dp);
+	config.n_pools = 2;
+	remove_all();
+}
+
+TEST(dataplane, refuses_maps_of_another_layout_and_leaves_them)
+{
+	struct dataplane *dp = open_here();
+	struct err err = { "" };
+
+	dp->tables->abi_version = 999;
+	dataplane_close(dp);
+	assert_int_equal(dataplane_open(dir, &config, &dp, &err), -ESTALE);
+	assert_non_null(strstr(err.text, "999"));
+	assert_non_null(strstr(err.text, "remove"));
+	remove_all();
+}
+
+TEST(dataplane, refuses_a_second_controller)
+{
+	struct dataplane *dp = open_here(), *second = NULL;
+	struct err err = { "" };
+
+	assert_int_equal(dataplane_open(dir, &config, &second, &err), -EBUSY);
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(dataplane, refuses_a_directory_off_bpffs)
+{
+	struct dataplane *dp = NULL;
+	struct err err = { "" };
+
+	assert_int_equal(dataplane_open("/tmp", &config, &dp, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "mount -t bpf"));
+}
+
+TEST(dataplane, leaves_a_foreign_xdp_program_in_place)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane *other = NULL;
+	struct err err = { "" };
+	char other_dir[128];
+
+	snprintf(other_dir, sizeof(other_dir), "%s/other", bpffs);
+	attach_ok(dp);
+	assert_int_equal(dataplane_open(other_dir, &config, &other, &err), 0);
+	assert_int_equal(attach(other, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "another XDP program (id "));
+	assert_true(dataplane_is_attached(dp, 0));
+	dataplane_close(other);
+	assert_int_equal(dataplane_remove(other_dir, &err), 0);
+	assert_true(dataplane_is_attached(dp, 0));
+	dataplane_close(dp);
+	remove_all();
+	assert_int_equal(system("ip link show up0 | grep -q xdp"), 1 << 8);
+}
+
+TEST(dataplane, attaches_anew_when_the_interface_was_made_anew)
+{
+	struct dataplane *dp = open_here();
+
+	attach_ok(dp);
+	assert_int_equal(system("ip link del up0 && ip link add up0 address 02:00:00:00:00:01 "
+				"type veth peer name peer0 && ip link set up0 up"),
+			 0);
+	assert_false(dataplane_is_attached(dp, 0));
+	attach_ok(dp);
+	assert_true(dataplane_is_attached(dp, 0));
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(dataplane, takes_generic_mode_when_asked_for)
+{
+	struct dataplane *dp = open_here();
+	struct err err = { "" };
+
+	assert_int_equal(dataplane_attach(dp, 0, "up0", if_nametoindex("up0"), fixture_mac,
+					  CONFIG_XDP_GENERIC, &err),
+			 0);
+	assert_false(dataplane_uplink(dp, 0)->is_native);
+	assert_true(dataplane_is_attached(dp, 0));
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(dataplane, names_an_interface_that_is_not_there)
+{
+	struct dataplane *dp = open_here();
+	struct err err = { "" };
+
+	assert_int_equal(dataplane_attach(dp, 0, "eth9", 4711, fixture_mac, CONFIG_XDP_AUTO, &err),
+			 -ENODEV);
+	assert_string_equal(err.text, "uplink 'eth9': no such interface");
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(self_test, finds_a_slot_without_real_and_a_real_without_next_hop)
+{
+	static uint16_t slots[RING_SLOTS];
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program(dp);
+	struct dataplane_next_hop none = { .usable = false };
+	struct addr real = fixture_addr("10.0.0.1");
+	struct err err = { "" };
+
+	attach_ok(dp);
+	assert_int_equal(dataplane_self_test(dp, &service, &err), 0);
+	assert_int_equal(dataplane_set_next_hop(dp, 0, &real, &none, &err), 0);
+	assert_int_equal(dataplane_self_test(dp, &service, &err), -EIO);
+	assert_string_equal(err.text, "a packet for real 10.0.0.1 was dropped: no-next-hop");
+	assert_int_equal(dataplane_ring_write(dp, service.ring, slots, NULL, &err), 0);
+	assert_int_equal(dataplane_self_test(dp, &service, &err), -EIO);
+	assert_non_null(strstr(err.text, "names no real"));
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(self_test, counts_in_a_line_of_its_own)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program(dp);
+	struct dataplane_count count;
+	uint64_t sent, self_test;
+	struct err err = { "" };
+	const char *name;
+	unsigned i = 0;
+
+	attach_ok(dp);
+	assert_int_equal(dataplane_self_test(dp, &service, &err), 0);
+	assert_true(dataplane_service_count(dp, &service.vip, IPPROTO_TCP, 80, &count));
+	assert_int_equal(count.packets, 0);
+	assert_true(dataplane_total(dp, 0, &name, &sent));
+	assert_string_equal(name, "sent");
+	assert_int_equal(sent, 0);
+	while (dataplane_total(dp, i, &name, &self_test))
+		i++;
+	assert_string_equal(name, "self-test");
+	assert_int_equal(self_test, 8);
+	dataplane_close(dp);
+	remove_all();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(dataplane, survives_its_process_and_is_adopted),
+		T(dataplane, keeps_the_program_where_nothing_changed),
+		T(dataplane, exchanges_a_program_that_differs_under_the_link),
+		T(dataplane, makes_room_for_more_pools_when_adopted),
+		T(dataplane, refuses_maps_of_another_layout_and_leaves_them),
+		T(dataplane, refuses_a_second_controller),
+		T(dataplane, refuses_a_directory_off_bpffs),
+		T(dataplane, leaves_a_foreign_xdp_program_in_place),
+		T(dataplane, attaches_anew_when_the_interface_was_made_anew),
+		T(dataplane, takes_generic_mode_when_asked_for),
+		T(dataplane, names_an_interface_that_is_not_there),
+		T(self_test, finds_a_slot_without_real_and_a_real_without_next_hop),
+		T(self_test, counts_in_a_line_of_its_own),
+	};
+
+	fixture_need_root();
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
