@@ -64,9 +64,11 @@ bool read_value(struct load *load, const struct schema_row *row, const struct no
 static void set_default(struct load *load, const struct schema_row *row, void *field)
 {
 	struct err err;
+	int r = 0;
 
-	if (row->fallback && value_parse(&row->value, row->fallback, load->arena, field, &err) < 0)
-		assert(!"a default in the schema cannot be read");
+	if (row->fallback)
+		r = value_parse(&row->value, row->fallback, load->arena, field, &err);
+	assert(r >= 0); /* else the schema has a default that cannot be read */
 }
 
 static void read_value_row(struct load *load, const struct schema_row *row, const struct node *node,
