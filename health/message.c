@@ -236,7 +236,8 @@ int message_decode(const uint8_t *packet, size_t len, struct message *ret)
 		return -EBADMSG;
 	if (packet[0] < MESSAGE_HELLO || packet[0] >= MESSAGE_KIND_MAX)
 		return -EBADMSG;
-	ret->kind = packet[0];
+	/* Coding reads each field before it writes it; what stands there must be a value. */
+	*ret = (struct message){ .kind = packet[0] };
 	fields[ret->kind](&c, ret);
 	return c.failed || c.pos != len ? -EBADMSG : 0;
 }
