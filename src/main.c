@@ -1,0 +1,954 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main.c - shoald, the controller: wires config, core, reconciler and ports onto one event loop.
+ *
+ * Every input becomes an event of the core; after each the reconciler makes a pass. Once a second
+ * traffic is sampled, attachments are looked at, and the lease towards the guard is kept: `tick` is
+ * written only after a complete pass with fresh verdicts and read-backs. SIGTERM leaves routes
+ * and XDP as they are; SIGHUP reloads.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "frr-integration/router.h"
+#include "health/path.h"
+#include "health/prober.h"
+#include "src/base/auto.h"
+#include "src/base/log.h"
+#include "src/config/config.h"
+#include "src/core/core.h"
+#include "src/ctl/commands.h"
+#include "src/ctl/ctl.h"
+#include "src/dataplane/dataplane.h"
+#include "src/guard/lease.h"
+#include "src/reconcile/drains.h"
+#include "src/reconcile/paths.h"
+#include "src/reconcile/reconcile.h"
+
+#define FRESH_US        (30 * USEC_PER_SEC) /* verdicts and read-backs older than this stop the tick */
+#define PLAN_STALE_US   (2 * USEC_PER_SEC) /* router ops of an older plan are dropped */
+#define START_WAIT_US   (5 * USEC_PER_SEC) /* for the first word on every uplink */
+#define EXIT_BAD_CONFIG 2
+#define EXIT_PERMISSION 5
+
+struct options {
+	const char *config_file, *run_dir, *state_dir, *bpffs_dir;
+	enum log_level log_level;
+	bool remove;
+};
+
+/* What was last logged about a VIP. */
+struct vip_seen {
+	struct prefix prefix;
+	enum vip_state state;
+	enum vip_reason reason;
+	uint64_t packets; /* of all its services, at sampled_at */
+};
+
+struct shoald {
+	struct options options;
+	struct event_base *base;
+	struct config *config;
+	struct core *core;
+	struct dataplane *dataplane;
+	struct router *router;
+	struct prober *prober;
+	struct paths *paths;
+	struct reconcile *reconcile;
+	struct ctl *ctl;
+	struct commands_context context;
+	struct event *pass_event, *timer_event, *second_event, *signal_events[3];
+	int lock_fd;
+	usec_t started, sampled_at, fence_passed_at;
+	bool is_fenced, is_ready;
+	struct vip_seen *vips;
+	size_t n_vips, max_vips;
+	enum real_state *reals; /* as last logged, pool after pool */
+};
+
+static void pass_soon(struct shoald *d)
+{
+	event_active(d->pass_event, EV_TIMEOUT, 0);
+}
+
+static void step(struct shoald *d, const struct core_event *event)
+{
+	core_step(d->core, event);
+	pass_soon(d);
+}
+
+/* ---- log of what changed ---- */
+
+static struct vip_seen *vip_seen(struct shoald *d, const struct prefix *prefix)
+{
+	struct vip_seen *seen;
+
+	for (size_t i = 0; i < d->n_vips; i++)
+		if (prefix_eq(&d->vips[i].prefix, prefix))
+			return &d->vips[i];
+	if (d->n_vips == d->max_vips) {
+		size_t max = d->max_vips ? d->max_vips * 2 : 16;
+
+		seen = realloc(d->vips, max * sizeof(*seen));
+		if (!seen)
+			return NULL;
+		d->vips = seen;
+		d->max_vips = max;
+	}
+	seen = &d->vips[d->n_vips++];
+	*seen = (struct vip_seen){ .prefix = *prefix, .state = VIP_WITHDRAWN };
+	return seen;
+}
+
+static void log_vip(struct shoald *d, const struct core_vip *vip)
+{
+	struct vip_seen *seen = vip_seen(d, &vip->prefix);
+
+	if (!seen || (seen->state == vip->state && seen->reason == vip->reason))
+		return;
+	if (seen->state != vip->state)
+		log_notice("vip_state", "vip=%s prefix=%s from=%s to=%s reason=%s",
+			   vip->config ? vip->config->name : "-", PREFIX_STR(&vip->prefix),
+			   vip_state_str(seen->state), vip_state_str(vip->state),
+			   vip_reason_str(vip->reason));
+	else
+		log_info("vip_reason", "vip=%s prefix=%s state=%s from=%s to=%s",
+			 vip->config ? vip->config->name : "-", PREFIX_STR(&vip->prefix),
+			 vip_state_str(vip->state), vip_reason_str(seen->reason),
+			 vip_reason_str(vip->reason));
+	seen->state = vip->state;
+	seen->reason = vip->reason;
+}
+
+static void log_reals(struct shoald *d)
+{
+	size_t at = 0;
+
+	for (uint32_t p = 0; p < core_n_pools(d->core); p++) {
+		const struct core_pool *pool = core_pool(d->core, p);
+
+		for (size_t i = 0; i < pool->config->n_reals; i++, at++) {
+			const struct core_real *real = &pool->reals[i];
+
+			if (d->reals[at] == real->state)
+				continue;
+			log_notice("real_state",
+				   "pool=%s real=%s from=%s to=%s reason=%s evidence=%s",
+				   pool->config->name, real->config->name,
+				   real_state_str(d->reals[at]), real_state_str(real->state),
+				   probe_reason_str(real->reason), LOG_QUOTE(real->evidence));
+			d->reals[at] = real->state;
+		}
+	}
+}
+
+static void log_changes(struct shoald *d)
+{
+	log_reals(d);
+	for (uint32_t i = 0; i < core_n_vips(d->core); i++)
+		log_vip(d, core_vip(d->core, i));
+}
+
+/* Room for one state a real of the running config, all unknown. */
+static int size_logged_reals(struct shoald *d, const struct config *config, struct err *err)
+{
+	size_t n = 1;
+	enum real_state *reals;
+
+	for (size_t p = 0; p < config->n_pools; p++)
+		n += config->pools[p].n_reals;
+	reals = calloc(n, sizeof(*reals));
+	if (!reals)
+		return err_set(err, -ENOMEM, "shoald: %m");
+	free(d->reals);
+	d->reals = reals;
+	return 0;
+}
+
+/* ---- the pass ---- */
+
+static void on_pass(evutil_socket_t fd, short what, void *arg)
+{
+	struct shoald *d = arg;
+	usec_t now = usec_now(), next = reconcile_pass(d->reconcile, now);
+	usec_t timer = core_next_timer(d->core);
+	struct timeval tv;
+
+	(void)fd;
+	(void)what;
+	log_changes(d);
+	if (timer < next)
+		next = timer;
+	if (next == USEC_NEVER) {
+		event_del(d->timer_event);
+		return;
+	}
+	next = next > now ? next - now : 1000;
+	tv.tv_sec = (time_t)(next / USEC_PER_SEC);
+	tv.tv_usec = (suseconds_t)(next % USEC_PER_SEC);
+	event_add(d->timer_event, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct shoald *d = arg;
+	struct core_event event = { .kind = CORE_EVENT_TIMER, .now = usec_now() };
+
+	(void)fd;
+	(void)what;
+	step(d, &event);
+}
+
+/* ---- the lease towards the guard ---- */
+
+static bool config_has_checks(const struct config *config)
+{
+	for (size_t v = 0; v < config->n_vips; v++)
+		for (size_t s = 0; s < config->vips[v].n_services; s++)
+			if (config->pools[config->vips[v].services[s].pool].n_checks > 0)
+				return true;
+	return false;
+}
+
+static bool verdicts_are_fresh(const struct shoald *d, usec_t now)
+{
+	usec_t last = prober_last_verdict(d->prober);
+
+	if (!config_has_checks(d->config))
+		return true;
+	if (last < d->started)
+		last = d->started;
+	return now - last < FRESH_US;
+}
+
+/* A bgpd that is gone announces nothing, so there is nothing to read back; one that hangs is not
+ * fresh. */
+static bool read_back_is_fresh(const struct shoald *d, usec_t now)
+{
+	usec_t at;
+
+	switch (router_life(d->router)) {
+	case ROUTER_CONNECTING:
+	case ROUTER_NO_INSTANCE:
+		return true;
+	case ROUTER_READY:
+		return router_is_read(d->router, &at) && now - at < FRESH_US;
+	case ROUTER_STUCK:
+	case ROUTER_LIFE_MAX:
+		break;
+	}
+	return false;
+}
+
+static bool pass_is_complete(const struct shoald *d, usec_t now)
+{
+	return now - reconcile_planned_at(d->reconcile) < PLAN_STALE_US &&
+	       verdicts_are_fresh(d, now) && read_back_is_fresh(d, now);
+}
+
+static void tell_fence(struct shoald *d, bool fenced)
+{
+	struct core_event event = { .kind = CORE_EVENT_FENCE, .now = usec_now(), .fenced = fenced };
+
+	d->is_fenced = fenced;
+	step(d, &event);
+}
+
+/* The fence falls after complete passes throughout the warm-up. */
+static void keep_fence(struct shoald *d, bool complete, usec_t now)
+{
+	struct lease_fence fence;
+	struct err err;
+	int r = lease_read_fence(d->options.run_dir, &fence, NULL);
+
+	if (r == -ENOENT) {
+		if (d->is_fenced)
+			tell_fence(d, false);
+		d->fence_passed_at = 0;
+		return;
+	}
+	if (!d->is_fenced) {
+		log_warn("fence",
+			 "word=%s hint=\"the guard acted; nothing is announced until the "
+			 "warm-up is over\"",
+			 r == 0 ? fence.word : "unreadable");
+		tell_fence(d, true);
+	}
+	if (!complete || !reconcile_is_settled(d->reconcile)) {
+		d->fence_passed_at = 0;
+		return;
+	}
+	if (d->fence_passed_at == 0)
+		d->fence_passed_at = now;
+	if (now - d->fence_passed_at < d->config->routing.warm_up_us)
+		return;
+	if (lease_clear_fence(d->options.run_dir, &err) < 0) {
+		log_warn("fence", "error=%s", LOG_QUOTE(err.text));
+		return;
+	}
+	log_notice("fence", "cleared=yes");
+	tell_fence(d, false);
+}
+
+static void keep_lease(struct shoald *d, usec_t now)
+{
+	bool complete = pass_is_complete(d, now);
+	struct err err;
+
+	keep_fence(d, complete, now);
+	if (!complete)
+		return;
+	if (lease_write_tick(d->options.run_dir, now, &err) < 0)
+		log_warn("tick", "error=%s", LOG_QUOTE(err.text));
+	sd_notify(0, "WATCHDOG=1");
+}
+
+/* Asked by the router before each command that changes bgpd. */
+static bool may_write(void *arg)
+{
+	struct shoald *d = arg;
+
+	return usec_now() - reconcile_planned_at(d->reconcile) < PLAN_STALE_US;
+}
+
+/* ---- once a second ---- */
+
+static uint64_t vip_packets(struct shoald *d, const struct core_vip *vip)
+{
+	uint64_t packets = 0;
+
+	for (size_t i = 0; i < vip->n_services; i++) {
+		struct dataplane_count count;
+
+		if (dataplane_service_count(d->dataplane, &vip->prefix, vip->services[i].proto,
+					    vip->services[i].port, &count))
+			packets += count.packets;
+	}
+	return packets;
+}
+
+static void sample_traffic(struct shoald *d, usec_t now)
+{
+	usec_t span = now - d->sampled_at;
+
+	for (uint32_t i = 0; i < core_n_vips(d->core); i++) {
+		const struct core_vip *vip = core_vip(d->core, i);
+		struct vip_seen *seen = vip_seen(d, &vip->prefix);
+		struct core_event event = { .kind = CORE_EVENT_TRAFFIC, .now = now };
+		uint64_t packets = vip_packets(d, vip);
+
+		if (!seen)
+			continue;
+		event.traffic.vip = i;
+		if (d->sampled_at && packets >= seen->packets && span > 0)
+			event.traffic.pps = (packets - seen->packets) * USEC_PER_SEC / span;
+		seen->packets = packets;
+		core_step(d->core, &event);
+	}
+	d->sampled_at = now;
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct shoald *d = arg;
+	usec_t now = usec_now();
+
+	(void)fd;
+	(void)what;
+	sample_traffic(d, now);
+	paths_check(d->paths, now);
+	keep_lease(d, now);
+	pass_soon(d);
+}
+
+/* ---- what the parts report ---- */
+
+static void on_verdict(const struct core_verdict *verdict, void *arg)
+{
+	struct core_event event = { .kind = CORE_EVENT_VERDICT,
+				    .now = usec_now(),
+				    .verdict = *verdict };
+
+	step(arg, &event);
+}
+
+static void on_prober_life(bool connected, void *arg)
+{
+	(void)arg;
+	if (connected)
+		log_info("prober", "connected=yes");
+	else
+		log_warn("prober", "connected=no hint=\"states hold; start shoal-probe\"");
+}
+
+static void on_router(void *arg)
+{
+	struct shoald *d = arg;
+	enum router_life life = router_life(d->router);
+	struct core_event event = { .kind = CORE_EVENT_ROUTER, .now = usec_now() };
+
+	event.router = (struct core_router){
+		.connected = life == ROUTER_READY || life == ROUTER_NO_INSTANCE,
+		.has_instance = life == ROUTER_READY,
+		.established_peers = (uint32_t)router_n_established(d->router),
+	};
+	step(d, &event);
+}
+
+static void on_real_programmed(const struct addr *real, void *arg)
+{
+	struct shoald *d = arg;
+
+	paths_real_programmed(d->paths, real);
+}
+
+static void on_paths(void *arg)
+{
+	pass_soon(arg);
+}
+
+/* ---- what operators ask for ---- */
+
+static const struct core_drain *current_drain(const struct shoald *d, uint32_t vip)
+{
+	if (vip == CORE_NONE)
+		return core_node(d->core)->is_drained ? &core_node(d->core)->drain : NULL;
+	return core_vip(d->core, vip)->is_drained ? &core_vip(d->core, vip)->drain : NULL;
+}
+
+static int drain(void *daemon, const struct core_drain *drain, struct err *err)
+{
+	struct shoald *d = daemon;
+	const struct prefix *vip =
+		drain->vip == CORE_NONE ? NULL : &core_vip(d->core, drain->vip)->prefix;
+	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
+	int r;
+
+	if (drain->set == (current_drain(d, drain->vip) != NULL))
+		return err_set(err, -EALREADY, "%s is %s already",
+			       vip ? PREFIX_STR(vip) : "the node",
+			       drain->set ? "drained" : "not drained");
+	r = drain->set ? drains_store(d->options.state_dir, vip, drain, err)
+		       : drains_clear(d->options.state_dir, vip, err);
+	if (r < 0)
+		return r;
+	log_notice(drain->set ? "drain" : "undrain", "what=%s owner=%s reason=%s",
+		   vip ? PREFIX_STR(vip) : "node", LOG_QUOTE(drain->owner),
+		   LOG_QUOTE(drain->reason));
+	step(d, &event);
+	return 0;
+}
+
+static bool strings_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What is fixed when the data plane is loaded; everything else changes while running. */
+static const char *needs_restart(const struct config *a, const struct config *b)
+{
+	if (a->node.n_uplinks != b->node.n_uplinks)
+		return "node.uplinks";
+	for (size_t i = 0; i < a->node.n_uplinks; i++)
+		if (strcmp(a->node.uplinks[i], b->node.uplinks[i]) != 0)
+			return "node.uplinks";
+	if (a->node.xdp_mode != b->node.xdp_mode)
+		return "node.xdp-mode";
+	if (a->node.mtu_bytes != b->node.mtu_bytes)
+		return "node.mtu";
+	if (a->node.client_mtu_bytes != b->node.client_mtu_bytes)
+		return "node.client-mtu";
+	if (a->node.flow_table != b->node.flow_table)
+		return "node.flow-table";
+	if (!strings_equal(a->node.hash_key_file, b->node.hash_key_file))
+		return "node.hash-key-file";
+	if (!strings_equal(a->routing.vty, b->routing.vty))
+		return "routing.vty";
+	if (a->routing.local_as != b->routing.local_as)
+		return "routing.local-as";
+	return NULL;
+}
+
+/* The parts follow one another; the first that refuses sends all back to the old config. */
+static int apply(struct shoald *d, const struct config *config, struct err *err)
+{
+	int r = core_reload(d->core, config, usec_now());
+
+	if (r < 0)
+		return err_set(err, r, "reload: %m");
+	r = size_logged_reals(d, config, err);
+	if (r == 0)
+		r = reconcile_reload(d->reconcile, err);
+	if (r == 0)
+		r = router_reload(d->router, config, err);
+	if (r == 0)
+		r = prober_set_config(d->prober, config, err);
+	if (r == 0)
+		r = paths_reload(d->paths, config, err);
+	return r;
+}
+
+static int reload(void *daemon, struct config_report *report, struct err *err)
+{
+	struct shoald *d = daemon;
+	struct config *next = NULL, *old = d->config;
+	const char *key;
+	struct err ignored;
+	int r;
+
+	r = config_load(d->options.config_file, CONFIG_NEED_NODE, &next, report);
+	if (r < 0)
+		return err_set(err, r, "%s: %u error%s; the running config (generation %s) stays",
+			       d->options.config_file, report->errors,
+			       report->errors == 1 ? "" : "s", old->generation);
+	key = needs_restart(old, next);
+	if (key) {
+		config_free(next);
+		return err_set(err, -EBUSY,
+			       "%s: %s cannot change while shoald runs; restart it (traffic goes "
+			       "on). The running config (generation %s) stays",
+			       d->options.config_file, key, old->generation);
+	}
+	r = apply(d, next, err);
+	if (r < 0) {
+		apply(d, old, &ignored);
+		config_free(next);
+		return r;
+	}
+	d->config = next;
+	d->context.config_loaded_wall_us = usec_wall();
+	log_notice("reload", "generation=%s from=%s", next->generation, old->generation);
+	config_free(old);
+	pass_soon(d);
+	return 0;
+}
+
+static bool is_settled(void *daemon)
+{
+	struct shoald *d = daemon;
+
+	return reconcile_is_settled(d->reconcile);
+}
+
+/* ---- signals ---- */
+
+static void on_stop(evutil_socket_t signal, short what, void *arg)
+{
+	struct shoald *d = arg;
+
+	(void)what;
+	log_notice("stop", "signal=%d hint=\"routes and XDP stay as they are\"", (int)signal);
+	event_base_loopbreak(d->base);
+}
+
+static void on_hangup(evutil_socket_t signal, short what, void *arg)
+{
+	struct shoald *d = arg;
+	struct config_report report;
+	struct err err;
+
+	(void)signal;
+	(void)what;
+	if (reload(d, &report, &err) < 0)
+		log_err("reload", "error=%s report=%s", LOG_QUOTE(err.text),
+			LOG_QUOTE(report.text ? report.text : ""));
+	config_report_fini(&report);
+}
+
+/* ---- start ---- */
+
+static int take_lock(struct shoald *d, struct err *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/shoald.lock", d->options.run_dir);
+	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (d->lock_fd < 0)
+		return err_set(err, -errno,
+			       "lock '%s': %m; the directory must exist and belong to the user of "
+			       "shoald",
+			       path);
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -errno,
+			       "lock '%s': another shoald holds it; stop that one first", path);
+	return 0;
+}
+
+static void found_drain(const struct prefix *vip, const struct core_drain *drain, void *arg)
+{
+	struct shoald *d = arg;
+	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
+
+	event.drain.vip = vip ? core_vip_find(d->core, vip) : CORE_NONE;
+	if (vip && event.drain.vip == CORE_NONE)
+		return;
+	log_notice("drain", "what=%s owner=%s reason=%s since=start",
+		   vip ? PREFIX_STR(vip) : "node", LOG_QUOTE(drain->owner),
+		   LOG_QUOTE(drain->reason));
+	core_step(d->core, &event);
+}
+
+static int load_drains(struct shoald *d, struct err *err)
+{
+	int r = drains_init(d->options.state_dir, err);
+
+	if (r < 0)
+		return err_prefix(err, r, "--state-dir");
+	if (drains_load(d->options.state_dir, found_drain, d, err) < 0)
+		log_err("drains", "error=%s hint=\"the node counts as drained\"",
+			LOG_QUOTE(err->text));
+	return 0;
+}
+
+static const char *group_or_null(const char *name)
+{
+	return getgrnam(name) ? name : NULL;
+}
+
+static int open_sockets(struct shoald *d, struct err *err)
+{
+	char probe[PATH_MAX], read_path[PATH_MAX], admin[PATH_MAX];
+	struct prober_callbacks prober = { .verdict = on_verdict,
+					   .life = on_prober_life,
+					   .arg = d };
+	struct ctl_options ctl = { .read_path = read_path,
+				   .admin_path = admin,
+				   .read_group = group_or_null("shoal"),
+				   .admin_group = group_or_null("shoal-admin"),
+				   .commands = commands_table,
+				   .context = &d->context };
+	int r;
+
+	snprintf(probe, sizeof(probe), "%s/probe.sock", d->options.run_dir);
+	snprintf(read_path, sizeof(read_path), "%s/read.sock", d->options.run_dir);
+	snprintf(admin, sizeof(admin), "%s/admin.sock", d->options.run_dir);
+	r = prober_new(d->base, probe, &prober, &d->prober, err);
+	if (r == 0)
+		r = prober_set_config(d->prober, d->config, err);
+	if (r == 0)
+		r = ctl_new(d->base, &ctl, &d->ctl, err);
+	return r;
+}
+
+static int open_ports(struct shoald *d, struct err *err)
+{
+	struct router_callbacks router = { .changed = on_router, .may_write = may_write, .arg = d };
+	struct reconcile_options reconcile;
+	struct paths_options paths;
+	int r;
+
+	r = router_new(d->base, d->config, &router, &d->router, err);
+	if (r < 0)
+		return r;
+	paths = (struct paths_options){ .base = d->base,
+					.config = d->config,
+					.core = d->core,
+					.dataplane = d->dataplane,
+					.prober = d->prober,
+					.bpffs_dir = d->options.bpffs_dir,
+					.changed = on_paths,
+					.arg = d };
+	r = paths_new(&paths, &d->paths, err);
+	if (r < 0)
+		return r;
+	reconcile = (struct reconcile_options){ .core = d->core,
+						.dataplane = d->dataplane,
+						.router = d->router,
+						.run_dir = d->options.run_dir,
+						.real_programmed = on_real_programmed,
+						.arg = d };
+	return reconcile_new(&reconcile, &d->reconcile, err);
+}
+
+static void fill_context(struct shoald *d)
+{
+	d->context = (struct commands_context){
+		.base = d->base,
+		.core = d->core,
+		.dataplane = d->dataplane,
+		.net = paths_net(d->paths),
+		.prober = d->prober,
+		.router = d->router,
+		.config_file = d->options.config_file,
+		.run_dir = d->options.run_dir,
+		.started = d->started,
+		.config_loaded_wall_us = usec_wall(),
+		.daemon = d,
+		.reload = reload,
+		.drain = drain,
+		.is_settled = is_settled,
+	};
+}
+
+static int open_events(struct shoald *d, struct err *err)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+
+	d->base = event_base_new();
+	if (!d->base)
+		return err_set(err, -ENOMEM, "event loop: %m");
+	d->pass_event = event_new(d->base, -1, 0, on_pass, d);
+	d->timer_event = event_new(d->base, -1, 0, on_timer, d);
+	d->second_event = event_new(d->base, -1, EV_PERSIST, on_second, d);
+	d->signal_events[0] = evsignal_new(d->base, SIGTERM, on_stop, d);
+	d->signal_events[1] = evsignal_new(d->base, SIGINT, on_stop, d);
+	d->signal_events[2] = evsignal_new(d->base, SIGHUP, on_hangup, d);
+	if (!d->pass_event || !d->timer_event || !d->second_event || !d->signal_events[2])
+		return err_set(err, -ENOMEM, "event loop: %m");
+	for (size_t i = 0; i < 3; i++)
+		event_add(d->signal_events[i], NULL);
+	event_add(d->second_event, &second);
+	return 0;
+}
+
+static int start(struct shoald *d, struct err *err)
+{
+	int r = take_lock(d, err);
+
+	if (r == 0)
+		r = open_events(d, err);
+	if (r == 0)
+		r = dataplane_open(d->options.bpffs_dir, d->config, &d->dataplane, err);
+	if (r < 0)
+		return r;
+	d->core = core_new(d->config, d->started);
+	if (!d->core)
+		return err_set(err, -ENOMEM, "core: %m");
+	r = size_logged_reals(d, d->config, err);
+	if (r == 0)
+		r = load_drains(d, err);
+	if (r == 0)
+		r = open_sockets(d, err);
+	if (r == 0)
+		r = open_ports(d, err);
+	fill_context(d);
+	return r;
+}
+
+/* Run until every uplink had its say; without a single attachment there is no node. */
+static int wait_for_uplinks(struct shoald *d, struct err *err)
+{
+	usec_t until = d->started + START_WAIT_US;
+	unsigned attached = 0;
+
+	while (!paths_is_started(d->paths, &attached) && usec_now() < until &&
+	       !event_base_got_break(d->base))
+		event_base_loop(d->base, EVLOOP_ONCE);
+	if (attached > 0)
+		return 0;
+	return err_set(err, -ENODEV, "%s", paths_sentence(d->paths));
+}
+
+static void stop(struct shoald *d)
+{
+	ctl_free(d->ctl);
+	reconcile_free(d->reconcile);
+	paths_free(d->paths);
+	prober_free(d->prober);
+	router_free(d->router);
+	core_free(d->core);
+	dataplane_close(d->dataplane);
+	for (size_t i = 0; i < 3; i++)
+		if (d->signal_events[i])
+			event_free(d->signal_events[i]);
+	if (d->second_event)
+		event_free(d->second_event);
+	if (d->timer_event)
+		event_free(d->timer_event);
+	if (d->pass_event)
+		event_free(d->pass_event);
+	if (d->base)
+		event_base_free(d->base);
+	config_free(d->config);
+	free(d->vips);
+	free(d->reals);
+}
+
+/* A start that failed leaves nothing behind that was not there before. */
+static void undo_start(struct shoald *d)
+{
+	bool adopted = d->dataplane && dataplane_is_adopted(d->dataplane);
+	bool opened = d->dataplane != NULL;
+	const char *bpffs_dir = d->options.bpffs_dir;
+	struct err err;
+
+	stop(d);
+	if (!opened || adopted)
+		return;
+	if (dataplane_remove(bpffs_dir, &err) < 0)
+		log_warn("undo", "error=%s", LOG_QUOTE(err.text));
+	if (health_path_remove(bpffs_dir, &err) < 0)
+		log_warn("undo", "error=%s", LOG_QUOTE(err.text));
+}
+
+static int exit_status(int code)
+{
+	return code == -EPERM || code == -EACCES ? EXIT_PERMISSION : EXIT_FAILURE;
+}
+
+static int fail(const struct err *err, int code)
+{
+	log_err("start", "error=%s", LOG_QUOTE(err->text));
+	return exit_status(code);
+}
+
+static int run(struct shoald *d)
+{
+	struct err err = { "" };
+	int r;
+
+	d->started = usec_now();
+	r = start(d, &err);
+	if (r == 0)
+		r = wait_for_uplinks(d, &err);
+	if (r < 0) {
+		r = fail(&err, r);
+		undo_start(d);
+		return r;
+	}
+	log_notice("start", "node=%s generation=%s version=%s adopted=%s", d->config->node.name,
+		   d->config->generation, SHOAL_VERSION,
+		   dataplane_is_adopted(d->dataplane) ? "yes" : "no");
+	sd_notify(0, "READY=1");
+	pass_soon(d);
+	event_base_dispatch(d->base);
+	stop(d);
+	return EXIT_SUCCESS;
+}
+
+/* ---- command line ---- */
+
+static const char usage_text[] =
+	"Usage: shoald [OPTION]...\n"
+	"The controller of a Shoal node: health, data plane and announcements.\n"
+	"\n"
+	"  --config FILE     the config (/etc/shoal/shoal.yaml)\n"
+	"  --run-dir DIR     sockets and lease files (/run/shoal)\n"
+	"  --state-dir DIR   drains (/var/lib/shoal)\n"
+	"  --bpffs DIR       pinned program, maps and links (/sys/fs/bpf/shoal)\n"
+	"  --log-level L     err, warn, notice, info or debug (info)\n"
+	"  --remove          detach and unpin everything of --bpffs, then exit\n"
+	"  --help, --version\n"
+	"\n"
+	"SIGTERM leaves routes and XDP as they are, SIGHUP reloads the config.\n"
+	"Exit status: 0 done, 1 failed, 2 usage or bad config, 5 permission.\n";
+
+static int parse_log_level(const char *text, enum log_level *ret)
+{
+	static const char *const names[] = { "err", "warn", "notice", "info", "debug" };
+
+	for (unsigned i = 0; i < LOG_LEVEL_MAX; i++)
+		if (strcmp(text, names[i]) == 0) {
+			*ret = (enum log_level)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int bad_usage(const char *text)
+{
+	fprintf(stderr, "shoald: %s; see shoald --help\n", text);
+	return EXIT_BAD_CONFIG;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "run-dir", required_argument, NULL, 'r' },
+		{ "state-dir", required_argument, NULL, 's' },
+		{ "bpffs", required_argument, NULL, 'b' },
+		{ "log-level", required_argument, NULL, 'l' },
+		{ "remove", no_argument, NULL, 'R' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", longs, NULL)) >= 0) {
+		switch (c) {
+		case 'c':
+			options->config_file = optarg;
+			break;
+		case 'r':
+			options->run_dir = optarg;
+			break;
+		case 's':
+			options->state_dir = optarg;
+			break;
+		case 'b':
+			options->bpffs_dir = optarg;
+			break;
+		case 'l':
+			if (parse_log_level(optarg, &options->log_level) < 0)
+				return bad_usage(
+					"--log-level is one of err, warn, notice, info, debug");
+			break;
+		case 'R':
+			options->remove = true;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("shoald " SHOAL_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			return EXIT_BAD_CONFIG;
+		}
+	}
+	return optind < argc ? bad_usage("takes no arguments") : -1;
+}
+
+static int remove_all(const char *bpffs_dir)
+{
+	struct err err;
+	int r = dataplane_remove(bpffs_dir, &err);
+
+	if (r == 0)
+		r = health_path_remove(bpffs_dir, &err);
+	return r < 0 ? fail(&err, r) : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct shoald d = { .options = { .config_file = "/etc/shoal/shoal.yaml",
+					 .run_dir = "/run/shoal",
+					 .state_dir = "/var/lib/shoal",
+					 .bpffs_dir = "/sys/fs/bpf/shoal",
+					 .log_level = LOG_LEVEL_INFO },
+			    .lock_fd = -1 };
+	struct config_report report;
+	int r = parse_options(argc, argv, &d.options);
+
+	if (r >= 0)
+		return r;
+	log_init("shoald", d.options.log_level);
+	if (d.options.remove)
+		return remove_all(d.options.bpffs_dir);
+	r = config_load(d.options.config_file, CONFIG_NEED_NODE, &d.config, &report);
+	if (report.text && *report.text)
+		fputs(report.text, stderr);
+	config_report_fini(&report);
+	if (r < 0) {
+		log_err("config",
+			"file=%s hint=\"shoal check shows the same; nothing was started\"",
+			LOG_QUOTE(d.options.config_file));
+		return EXIT_BAD_CONFIG;
+	}
+	return run(&d);
+}

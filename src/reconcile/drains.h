@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drains.h - drains that outlive the process and the boot: one small file each under
+ * STATE-DIR/drains, written and synced before the command that asked for it is answered.
+ *
+ * The file is called `node`, or `vip-` and the prefix with '/' as '_'. Its content is one JSON
+ * object {"v":1,"owner":...,"reason":...,"wall_us":...}. A file that cannot be read still
+ * means drained: erring to that side loses capacity, never traffic. The same goes for the
+ * directory.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/core/core.h"
+
+/* Make STATE-DIR/drains when it is missing. */
+int drains_init(const char *state_dir, struct err *err);
+
+/* Store a drain; vip NULL is the node. drain->vip and drain->set are not looked at. */
+int drains_store(const char *state_dir, const struct prefix *vip, const struct core_drain *drain,
+		 struct err *err);
+
+/* End a drain; one that is not there is fine. */
+int drains_clear(const char *state_dir, const struct prefix *vip, struct err *err);
+
+/*
+ * drains_load - call found() for each drain stored, vip NULL for the node.
+ * Returns 0; a negative errno when the directory could not be read, after a call of found() that
+ * drains the node.
+ */
+int drains_load(const char *state_dir,
+		void (*found)(const struct prefix *vip, const struct core_drain *drain, void *arg),
+		void *arg, struct err *err);

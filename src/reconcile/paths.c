@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/reconcile/paths.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "health/path.h"
+#include "health/prober.h"
+#include "src/base/log.h"
+#include "src/core/core.h"
+#include "src/dataplane/dataplane.h"
+#include "src/net/net.h"
+
+#define PROBE_PATH_CHECK_US (5 * USEC_PER_SEC)
+
+struct uplink {
+	bool is_seen;      /* net said something about it */
+	bool was_attached; /* as last told to the core */
+	bool may_attach;   /* false for one second after the program went missing */
+};
+
+struct paths {
+	struct paths_options options;
+	struct net *net;
+	struct health_path *probe_path; /* NULL: no check goes through the tunnel */
+	struct uplink uplinks[DATAPLANE_UPLINKS_MAX];
+	usec_t probe_path_checked_at;
+	char sentence[ERR_TEXT_MAX];
+};
+
+/* ---- next hops ---- */
+
+/* The way to a real over one uplink: the configured MAC, or what the kernel says. */
+static bool way_over(const struct paths *p, uint32_t uplink, const struct addr *real,
+		     uint8_t ret_mac[6])
+{
+	const struct config_node *node = &p->options.config->node;
+	const struct net_uplink *link = net_uplink(p->net, uplink);
+	const struct net_next_hop *hop;
+
+	if (!link || !link->present || !link->has_carrier)
+		return false;
+	if (node->has_next_hop_mac) {
+		memcpy(ret_mac, node->next_hop_mac, 6);
+		return true;
+	}
+	hop = net_next_hop(p->net, uplink, real);
+	if (!hop || !hop->usable)
+		return false;
+	memcpy(ret_mac, hop->mac, 6);
+	return true;
+}
+
+/* The first uplink that reaches the real, or the number of uplinks. */
+static uint32_t first_way(const struct paths *p, const struct addr *real, uint8_t ret_mac[6])
+{
+	uint32_t n = (uint32_t)p->options.config->node.n_uplinks, i;
+
+	for (i = 0; i < n; i++)
+		if (way_over(p, i, real, ret_mac))
+			break;
+	return i;
+}
+
+static void write_next_hop(struct paths *p, uint32_t uplink, const struct addr *real)
+{
+	struct dataplane_next_hop hop = { .usable = false };
+	struct err err;
+
+	if (dataplane_real_index(p->options.dataplane, real) == DATAPLANE_NO_REAL)
+		return;
+	hop.usable = way_over(p, uplink, real, hop.mac);
+	if (dataplane_set_next_hop(p->options.dataplane, uplink, real, &hop, &err) < 0)
+		log_warn("next_hop", "real=%s error=%s", ADDR_STR(real), LOG_QUOTE(err.text));
+}
+
+/* Marked probes to a real leave as its client packets do; without a way they die. */
+static void write_probe_target(struct paths *p, uint32_t pool, uint32_t real)
+{
+	const struct config *config = p->options.config;
+	const struct config_pool *in = &config->pools[pool];
+	const struct addr *addr = &in->reals[real].addr;
+	struct health_path_target target = { .real = *addr,
+					     .encap = in->encap,
+					     .gue_port = in->gue_port };
+	uint32_t mark = prober_mark(p->options.prober, pool, real);
+	uint32_t uplink = first_way(p, addr, target.dst_mac);
+	struct err err;
+
+	if (!p->probe_path || mark == 0)
+		return;
+	if (uplink < config->node.n_uplinks) {
+		const struct net_uplink *link = net_uplink(p->net, uplink);
+
+		target.ifindex = link->ifindex;
+		memcpy(target.src_mac, link->mac, 6);
+		target.has_source4 = config->node.has_encap_source4 || link->has_addr4;
+		target.has_source6 = config->node.has_encap_source6 || link->has_addr6;
+		target.source4 =
+			config->node.has_encap_source4 ? config->node.encap_source4 : link->addr4;
+		target.source6 =
+			config->node.has_encap_source6 ? config->node.encap_source6 : link->addr6;
+	}
+	if (health_path_set(p->probe_path, mark, &target, &err) < 0)
+		log_warn("probe_path", "real=%s error=%s", ADDR_STR(addr), LOG_QUOTE(err.text));
+}
+
+/* Tell everybody about the way to one real of one pool. */
+static void tell_real(struct paths *p, uint32_t pool, uint32_t real)
+{
+	const struct addr *addr = &p->options.config->pools[pool].reals[real].addr;
+	struct core_event event = { .kind = CORE_EVENT_NEXT_HOP, .now = usec_now() };
+	uint8_t mac[6];
+
+	event.next_hop.pool = pool;
+	event.next_hop.real = real;
+	event.next_hop.usable = p->options.config->pools[pool].reals[real].is_local ||
+				first_way(p, addr, mac) < p->options.config->node.n_uplinks;
+	core_step(p->options.core, &event);
+	write_probe_target(p, pool, real);
+}
+
+static void tell_all_reals(struct paths *p)
+{
+	const struct config *config = p->options.config;
+
+	for (uint32_t i = 0; i < config->n_pools; i++)
+		for (uint32_t k = 0; k < config->pools[i].n_reals; k++) {
+			for (uint32_t u = 0; u < config->node.n_uplinks; u++)
+				write_next_hop(p, u, &config->pools[i].reals[k].addr);
+			tell_real(p, i, k);
+		}
+}
+
+static void next_hop_changed(const struct net_next_hop *hop, void *arg)
+{
+	struct paths *p = arg;
+	const struct config *config = p->options.config;
+
+	log_info("next_hop", "real=%s uplink=%u usable=%s%s%s", ADDR_STR(&hop->real), hop->uplink,
+		 hop->usable ? "yes" : "no", hop->usable ? "" : " why=",
+		 hop->usable ? "" : LOG_QUOTE(hop->why ? hop->why : ""));
+	write_next_hop(p, hop->uplink, &hop->real);
+	for (uint32_t i = 0; i < config->n_pools; i++)
+		for (uint32_t k = 0; k < config->pools[i].n_reals; k++)
+			if (addr_eq(&config->pools[i].reals[k].addr, &hop->real))
+				tell_real(p, i, k);
+	p->options.changed(p->options.arg);
+}
+
+void paths_real_programmed(struct paths *p, const struct addr *real)
+{
+	for (uint32_t u = 0; u < p->options.config->node.n_uplinks; u++)
+		write_next_hop(p, u, real);
+}
+
+/* ---- uplinks ---- */
+
+static void attach(struct paths *p, const struct net_uplink *link)
+{
+	enum config_xdp_mode mode = p->options.config->node.xdp_mode;
+	struct err err;
+
+	if (dataplane_attach(p->options.dataplane, link->index, link->name, link->ifindex,
+			     link->mac, mode, &err) < 0) {
+		if (strcmp(p->sentence, err.text) != 0)
+			log_err("attach", "uplink=%s error=%s", link->name, LOG_QUOTE(err.text));
+		snprintf(p->sentence, sizeof(p->sentence), "%s", err.text);
+		return;
+	}
+	p->sentence[0] = '\0';
+	if (dataplane_uplink(p->options.dataplane, link->index)->is_native)
+		log_notice("attach", "uplink=%s mode=native", link->name);
+	else
+		log_warn("attach",
+			 "uplink=%s mode=generic hint=\"the driver has no native XDP: slower, and "
+			 "GRO and LRO must be off\"",
+			 link->name);
+}
+
+static bool needs_attach(const struct paths *p, const struct net_uplink *link)
+{
+	const struct dataplane_uplink *have = dataplane_uplink(p->options.dataplane, link->index);
+
+	return !have || have->ifindex != link->ifindex || memcmp(have->mac, link->mac, 6) != 0 ||
+	       !dataplane_is_attached(p->options.dataplane, link->index);
+}
+
+static void tell_uplink(struct paths *p, const struct net_uplink *link)
+{
+	struct uplink *uplink = &p->uplinks[link->index];
+	struct core_event event = { .kind = CORE_EVENT_UPLINK, .now = usec_now() };
+	bool attached = link->present && dataplane_is_attached(p->options.dataplane, link->index);
+
+	if (uplink->was_attached && !attached)
+		log_err("xdp_gone", "uplink=%s", link->name);
+	uplink->was_attached = attached;
+	event.uplink = (struct core_uplink){ .uplink = link->index,
+					     .present = link->present,
+					     .has_carrier = link->has_carrier,
+					     .xdp_attached = attached };
+	core_step(p->options.core, &event);
+	p->options.changed(p->options.arg);
+}
+
+static void uplink_changed(const struct net_uplink *link, void *arg)
+{
+	struct paths *p = arg;
+	struct uplink *uplink = &p->uplinks[link->index];
+	bool lost = uplink->was_attached && link->present &&
+		    !dataplane_is_attached(p->options.dataplane, link->index);
+
+	log_info("uplink", "uplink=%s present=%s carrier=%s ifindex=%u", link->name,
+		 link->present ? "yes" : "no", link->has_carrier ? "yes" : "no", link->ifindex);
+	uplink->is_seen = true;
+	uplink->may_attach = !lost;
+	if (!link->present)
+		snprintf(p->sentence, sizeof(p->sentence),
+			 "uplink '%s': no such interface; name one that `ip link` shows under "
+			 "node.uplinks",
+			 link->name);
+	else if (!lost && needs_attach(p, link))
+		attach(p, link);
+	tell_uplink(p, link);
+	tell_all_reals(p);
+	prober_set_sources(
+		p->options.prober,
+		p->options.config->node.has_encap_source4 ? &p->options.config->node.encap_source4
+		: link->has_addr4                         ? &link->addr4
+							  : NULL,
+		p->options.config->node.has_encap_source6 ? &p->options.config->node.encap_source6
+		: link->has_addr6                         ? &link->addr6
+							  : NULL);
+}
+
+static void check_uplink(struct paths *p, uint32_t index)
+{
+	const struct net_uplink *link = net_uplink(p->net, index);
+	struct uplink *uplink = &p->uplinks[index];
+
+	if (!link || !link->present)
+		return;
+	if (!needs_attach(p, link)) {
+		if (!uplink->was_attached)
+			tell_uplink(p, link);
+		return;
+	}
+	if (uplink->was_attached || !uplink->may_attach) {
+		if (uplink->was_attached)
+			tell_uplink(p, link);
+		uplink->may_attach = true;
+		return;
+	}
+	attach(p, link);
+	tell_uplink(p, link);
+}
+
+static void check_probe_path(struct paths *p, usec_t now)
+{
+	struct err err;
+	int r;
+
+	if (!p->probe_path || now < p->probe_path_checked_at + PROBE_PATH_CHECK_US)
+		return;
+	p->probe_path_checked_at = now;
+	r = health_path_check(p->probe_path, &err);
+	if (r == 0)
+		return;
+	log_warn("probe_path", "%s=%s", r > 0 ? "repaired" : "error", LOG_QUOTE(err.text));
+	for (uint32_t i = 0; i < p->options.config->n_pools; i++)
+		for (uint32_t k = 0; k < p->options.config->pools[i].n_reals; k++)
+			write_probe_target(p, i, k);
+}
+
+void paths_check(struct paths *p, usec_t now)
+{
+	for (uint32_t u = 0; u < p->options.config->node.n_uplinks; u++)
+		check_uplink(p, u);
+	check_probe_path(p, now);
+}
+
+/* ---- life ---- */
+
+static bool needs_probe_path(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t c = 0; c < config->pools[i].n_checks; c++)
+			if (config->checks[config->pools[i].checks[c]].via == CONFIG_VIA_TUNNEL)
+				return true;
+	return false;
+}
+
+static int open_probe_path(struct paths *p, struct err *err)
+{
+	if (p->probe_path || !needs_probe_path(p->options.config))
+		return 0;
+	return health_path_open(p->options.bpffs_dir, &p->probe_path, err);
+}
+
+static int watch_reals(struct paths *p, struct err *err)
+{
+	const struct config *config = p->options.config;
+
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t k = 0; k < config->pools[i].n_reals; k++) {
+			int r = net_watch_real(p->net, &config->pools[i].reals[k].addr, err);
+
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+static bool config_has_real(const struct config *config, const struct addr *addr)
+{
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t k = 0; k < config->pools[i].n_reals; k++)
+			if (addr_eq(&config->pools[i].reals[k].addr, addr))
+				return true;
+	return false;
+}
+
+int paths_new(const struct paths_options *options, struct paths **ret, struct err *err)
+{
+	struct paths *p = calloc(1, sizeof(*p));
+	const struct config_node *node = &options->config->node;
+	struct net_callbacks callbacks = { .uplink = uplink_changed,
+					   .next_hop = next_hop_changed,
+					   .arg = p };
+	int r;
+
+	if (!p)
+		return err_set(err, -ENOMEM, "paths: %m");
+	p->options = *options;
+	r = net_new(options->base, &callbacks, &p->net, err);
+	if (r == 0)
+		r = open_probe_path(p, err);
+	for (uint32_t u = 0; r == 0 && u < node->n_uplinks; u++)
+		r = net_watch_uplink(p->net, u, node->uplinks[u], err);
+	if (r == 0)
+		r = watch_reals(p, err);
+	if (r < 0) {
+		paths_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void paths_free(struct paths *p)
+{
+	if (!p)
+		return;
+	net_free(p->net);
+	health_path_close(p->probe_path);
+	free(p);
+}
+
+int paths_reload(struct paths *p, const struct config *config, struct err *err)
+{
+	const struct config *old = p->options.config;
+	int r;
+
+	p->options.config = config;
+	r = open_probe_path(p, err);
+	if (r == 0)
+		r = watch_reals(p, err);
+	for (size_t i = 0; i < old->n_pools; i++)
+		for (size_t k = 0; k < old->pools[i].n_reals; k++)
+			if (!config_has_real(config, &old->pools[i].reals[k].addr))
+				net_unwatch_real(p->net, &old->pools[i].reals[k].addr);
+	tell_all_reals(p);
+	return r;
+}
+
+bool paths_is_started(const struct paths *p, unsigned *ret_attached)
+{
+	bool started = true;
+
+	*ret_attached = 0;
+	for (uint32_t u = 0; u < p->options.config->node.n_uplinks; u++) {
+		started = started && p->uplinks[u].is_seen;
+		*ret_attached += p->uplinks[u].was_attached;
+	}
+	return started;
+}
+
+const char *paths_sentence(const struct paths *p)
+{
+	return p->sentence;
+}
+
+struct net *paths_net(const struct paths *p)
+{
+	return p->net;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * paths.h - carries what the kernel says of uplinks and of the ways to the reals to whom it
+ * concerns: the core (is it usable?), the data plane (attachment, next-hop records) and the
+ * probe path (outer headers of marked probes).
+ *
+ * An XDP program found missing is told to the core first and attached again a second later, so
+ * that the withdrawal goes out before any attempt to mend. Called by src/main.c on the main loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "src/base/addr.h"
+#include "src/base/err.h"
+#include "src/base/usec.h"
+#include "src/config/config.h"
+
+struct core;
+struct dataplane;
+struct event_base;
+struct net;
+struct paths;
+struct prober;
+
+struct paths_options {
+	struct event_base *base;
+	const struct config *config; /* borrowed until paths_reload() or paths_free() */
+	struct core *core;
+	struct dataplane *dataplane;
+	struct prober *prober;
+	const char *bpffs_dir;      /* borrowed */
+	void (*changed)(void *arg); /* the core took an event: make a pass soon */
+	void *arg;
+};
+
+/* Follow uplinks and reals, set up the probe path when a check needs it. */
+int paths_new(const struct paths_options *options, struct paths **ret, struct err *err);
+void paths_free(struct paths *paths);
+int paths_reload(struct paths *paths, const struct config *config, struct err *err);
+
+/* Write the next hops of a real that just got its index. */
+void paths_real_programmed(struct paths *paths, const struct addr *real);
+
+/* Once a second: attachment still there? attach what is missing, mend the probe path. */
+void paths_check(struct paths *paths, usec_t now);
+
+/* True when every uplink was seen or found missing; *ret_attached gets how many carry XDP. */
+bool paths_is_started(const struct paths *paths, unsigned *ret_attached);
+/* The last sentence on why an uplink carries no XDP, or "". */
+const char *paths_sentence(const struct paths *paths);
+
+struct net *paths_net(const struct paths *paths);

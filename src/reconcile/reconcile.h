@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reconcile.h - keeps `struct observed` true and carries the core's plan out through the two ports:
+ * the data plane and the router.
+ *
+ * Level-triggered: one pass reads back what the ports know, tells the core, asks it for a plan,
+ * does the ops in order, and repeats until nothing is left to do now. An op that fails stays in
+ * the plan and is tried again after a pause that doubles up to RECONCILE_BACKOFF_MAX_US. Start,
+ * restart, reload and repair are this one path.
+ *
+ * Rings are found again through the services that point to them, never by a pool's name.
+ * Called by src/main.c only, on the main loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/err.h"
+#include "src/base/usec.h"
+#include "src/core/core.h"
+
+struct dataplane;
+struct router;
+struct reconcile;
+
+#define RECONCILE_BACKOFF_MIN_US (100 * USEC_PER_MSEC)
+#define RECONCILE_BACKOFF_MAX_US (10 * USEC_PER_SEC)
+/* Every announced service is proved again this often. */
+#define RECONCILE_SELF_TEST_US (5 * USEC_PER_SEC)
+/* What the maps hold is compared with what was written this often. */
+#define RECONCILE_READ_BACK_US (15 * USEC_PER_SEC)
+
+struct reconcile_options {
+	struct core *core;
+	struct dataplane *dataplane;
+	struct router *router;
+	const char *run_dir; /* for the `announced` file; borrowed */
+	/* a real got its index: write its next hops now; called inside the pass */
+	void (*real_programmed)(const struct addr *real, void *arg);
+	void *arg;
+};
+
+/*
+ * reconcile_new - read back the data plane and tell the core which reals the adopted rings name.
+ * Returns 0 or a negative errno with the sentence.
+ */
+int reconcile_new(const struct reconcile_options *options, struct reconcile **ret, struct err *err);
+void reconcile_free(struct reconcile *reconcile);
+
+/* After core_reload(): match tables to the new config. 0 or -ENOMEM, the former state kept. */
+int reconcile_reload(struct reconcile *reconcile, struct err *err);
+
+/*
+ * reconcile_pass - one pass. Returns when the next one is due for a retry or a periodic
+ * self-test (boottime), whatever events come before.
+ */
+usec_t reconcile_pass(struct reconcile *reconcile, usec_t now);
+
+/* True when the last pass left nothing planned, failed or in flight. */
+bool reconcile_is_settled(const struct reconcile *reconcile);
+/* When the plan that queued router commands was made; a plan gets stale (boottime). */
+usec_t reconcile_planned_at(const struct reconcile *reconcile);
+
+struct reconcile_stats {
+	uint64_t passes, ops, failures;
+	char last_failure[320]; /* "ring-set pool=web: ..." or empty */
+};
+const struct reconcile_stats *reconcile_stats(const struct reconcile *reconcile);
