@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fakes.h - the two ports and the lease files as plain tables, linked in place of the real ones, so
+ * that the reconciler runs with the real core and nothing else.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "frr-integration/router.h"
+#include "src/core/core.h"
+#include "src/dataplane/dataplane.h"
+#include "src/guard/lease.h"
+
+#define FAKE_MAX 64
+
+/* What the fake ports hold; tests read it and set faults in it. */
+struct fake {
+	char journal[4096]; /* one word a call that changes something, separated by spaces */
+
+	struct addr reals[FAKE_MAX]; /* index 0 unused */
+	size_t n_reals;
+	bool ring_used[FAKE_MAX];
+	uint32_t rings[FAKE_MAX][RING_SLOTS];
+	struct dataplane_service services[FAKE_MAX];
+	size_t n_services;
+	struct prefix vips[FAKE_MAX];
+	size_t n_vips;
+	int fail_set_real, fail_set_service, fail_self_test; /* calls to fail before succeeding */
+
+	enum router_life life;
+	bool is_read, is_busy;
+	struct router_route routes[FAKE_MAX];
+	size_t n_routes;
+
+	struct lease_prefix announced[FAKE_MAX];
+	size_t n_announced;
+	bool fail_announced;
+};
+
+extern struct fake fake;
+
+/* Everything empty, the router ready and read. */
+void fake_reset(void);
+
+/* True when word stands in the journal, and before other where that is not NULL. */
+bool fake_did(const char *word, const char *before);
