@@ -466,10 +466,6 @@ static const char *needs_restart(const struct config *a, const struct config *b)
 			return "node.uplinks";
 	if (a->node.xdp_mode != b->node.xdp_mode)
 		return "node.xdp-mode";
-	if (a->node.mtu_bytes != b->node.mtu_bytes)
-		return "node.mtu";
-	if (a->node.client_mtu_bytes != b->node.client_mtu_bytes)
-		return "node.client-mtu";
 	if (a->node.flow_table != b->node.flow_table)
 		return "node.flow-table";
 	if (!strings_equal(a->node.hash_key_file, b->node.hash_key_file))
@@ -489,6 +485,8 @@ static int apply(struct shoald *d, const struct config *config, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "reload: %m");
 	r = size_logged_reals(d, config, err);
+	if (r == 0)
+		r = dataplane_reconfigure(d->dataplane, config, err);
 	if (r == 0)
 		r = reconcile_reload(d->reconcile, err);
 	if (r == 0)

@@ -161,6 +161,7 @@ void paths_real_programmed(struct paths *p, const struct addr *real)
 static void attach(struct paths *p, const struct net_uplink *link)
 {
 	enum config_xdp_mode mode = p->options.config->node.xdp_mode;
+	const struct dataplane_uplink *have;
 	struct err err;
 
 	if (dataplane_attach(p->options.dataplane, link->index, link->name, link->ifindex,
@@ -171,13 +172,14 @@ static void attach(struct paths *p, const struct net_uplink *link)
 		return;
 	}
 	p->sentence[0] = '\0';
-	if (dataplane_uplink(p->options.dataplane, link->index)->is_native)
+	have = dataplane_uplink(p->options.dataplane, link->index);
+	if (have->is_native)
 		log_notice("attach", "uplink=%s mode=native", link->name);
 	else
 		log_warn("attach",
-			 "uplink=%s mode=generic hint=\"the driver has no native XDP: slower, and "
-			 "GRO and LRO must be off\"",
-			 link->name);
+			 "uplink=%s mode=generic why=%s hint=\"slower, and GRO and LRO must be "
+			 "off\"",
+			 link->name, LOG_QUOTE(have->generic_why));
 }
 
 static bool needs_attach(const struct paths *p, const struct net_uplink *link)
@@ -358,6 +360,18 @@ void paths_free(struct paths *p)
 	free(p);
 }
 
+/* Marks that name nothing any more: their probes must die rather than reach somebody else. */
+static void drop_gone_marks(struct paths *p)
+{
+	size_t n;
+	const uint32_t *gone = prober_marks_gone(p->options.prober, &n);
+	struct err err;
+
+	for (size_t i = 0; p->probe_path && i < n; i++)
+		if (health_path_del(p->probe_path, gone[i], &err) < 0)
+			log_warn("probe_path", "mark=%#x error=%s", gone[i], LOG_QUOTE(err.text));
+}
+
 int paths_reload(struct paths *p, const struct config *config, struct err *err)
 {
 	const struct config *old = p->options.config;
@@ -371,6 +385,7 @@ int paths_reload(struct paths *p, const struct config *config, struct err *err)
 		for (size_t k = 0; k < old->pools[i].n_reals; k++)
 			if (!config_has_real(config, &old->pools[i].reals[k].addr))
 				net_unwatch_real(p->net, &old->pools[i].reals[k].addr);
+	drop_gone_marks(p);
 	tell_all_reals(p);
 	return r;
 }

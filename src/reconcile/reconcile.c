@@ -42,6 +42,7 @@ struct reconcile {
 	size_t n_services, max_services;
 	struct observed_route *routes;
 	size_t n_routes, max_routes;
+	bool routes_are_read;
 	struct backoff *vips; /* index: core's VIP */
 	size_t n_vips;
 	struct op *ops;
@@ -320,6 +321,7 @@ static int read_routes(struct reconcile *r)
 	bool is_read = router_life(router) == ROUTER_READY && router_is_read(router, &at);
 	size_t n_vips = core_n_vips(r->options.core), n_found = router_n_routes(router);
 
+	r->routes_are_read = is_read;
 	r->n_routes = 0;
 	if (grow(&r->routes, &r->max_routes, n_vips + n_found, sizeof(*r->routes)) < 0)
 		return -ENOMEM;
@@ -362,7 +364,8 @@ static struct observed observed_view(const struct reconcile *r)
 				  .services = r->services,
 				  .n_services = r->n_services,
 				  .routes = r->routes,
-				  .n_routes = r->n_routes };
+				  .n_routes = r->n_routes,
+				  .routes_are_read = r->routes_are_read };
 }
 
 /* ---- the file `announced` ---- */
