@@ -207,6 +207,24 @@ static void tell_uplink(struct paths *p, const struct net_uplink *link)
 	p->options.changed(p->options.arg);
 }
 
+/* Probes are sent from encap-source, or from the first uplink that has an address. */
+static void tell_sources(struct paths *p)
+{
+	const struct config_node *node = &p->options.config->node;
+	const struct addr *source4 = node->has_encap_source4 ? &node->encap_source4 : NULL;
+	const struct addr *source6 = node->has_encap_source6 ? &node->encap_source6 : NULL;
+
+	for (uint32_t u = 0; u < node->n_uplinks; u++) {
+		const struct net_uplink *link = net_uplink(p->net, u);
+
+		if (link && link->has_addr4 && !source4)
+			source4 = &link->addr4;
+		if (link && link->has_addr6 && !source6)
+			source6 = &link->addr6;
+	}
+	prober_set_sources(p->options.prober, source4, source6);
+}
+
 static void uplink_changed(const struct net_uplink *link, void *arg)
 {
 	struct paths *p = arg;
@@ -227,14 +245,7 @@ static void uplink_changed(const struct net_uplink *link, void *arg)
 		attach(p, link);
 	tell_uplink(p, link);
 	tell_all_reals(p);
-	prober_set_sources(
-		p->options.prober,
-		p->options.config->node.has_encap_source4 ? &p->options.config->node.encap_source4
-		: link->has_addr4                         ? &link->addr4
-							  : NULL,
-		p->options.config->node.has_encap_source6 ? &p->options.config->node.encap_source6
-		: link->has_addr6                         ? &link->addr6
-							  : NULL);
+	tell_sources(p);
 }
 
 static void check_uplink(struct paths *p, uint32_t index)

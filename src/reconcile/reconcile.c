@@ -49,7 +49,7 @@ struct reconcile {
 	size_t max_ops;
 	struct lease_prefix *announced; /* as the file says */
 	size_t n_announced;
-	bool announced_is_written;
+	bool announced_is_written, announced_failed;
 	uint32_t *orphans; /* rings that no pool uses any more */
 	size_t n_orphans, max_orphans;
 	usec_t planned_at, read_back_at, retry_at;
@@ -838,8 +838,15 @@ static size_t round_run(struct reconcile *r, usec_t now, bool *ret_progress)
 		log_err("pass", "error=\"out of memory\"");
 		return 1;
 	}
-	if (write_announced(r, &err) < 0)
-		log_warn("announced", "error=%s", LOG_QUOTE(err.text));
+	if (write_announced(r, &err) == 0)
+		r->announced_failed = false;
+	else if (!r->announced_failed) {
+		r->announced_failed = true;
+		log_warn("announced",
+			 "error=%s hint=\"nothing new is announced until it can be "
+			 "written\"",
+			 LOG_QUOTE(err.text));
+	}
 	n = core_plan(r->options.core, &observed, r->ops, r->max_ops);
 	for (size_t i = 0; i < n; i++)
 		if (op_carry_out(r, &r->ops[i], now))

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reconciler with the real core between fake ports: order, repair, adoption, reload. */
+#include "src/reconcile/reconcile.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "tests/lib/config_builder.h"
+#include "tests/lib/test.h"
+#include "tests/unit/reconcile/fakes.h"
+
+static struct node {
+	struct config_builder config, other;
+	struct core *core;
+	struct reconcile *reconcile;
+	usec_t now;
+} node;
+
+static void step(struct core_event event)
+{
+	event.now = node.now;
+	core_step(node.core, &event);
+}
+
+/* Passes every 100 ms for a while. */
+static void run_for(usec_t span)
+{
+	for (usec_t end = node.now + span; node.now < end; node.now += 100 * USEC_PER_MSEC) {
+		step((struct core_event){ .kind = CORE_EVENT_TIMER });
+		reconcile_pass(node.reconcile, node.now);
+	}
+}
+
+static void tell_ways(void)
+{
+	step((struct core_event){
+		.kind = CORE_EVENT_UPLINK,
+		.uplink = { .present = true, .has_carrier = true, .xdp_attached = true } });
+	step((struct core_event){
+		.kind = CORE_EVENT_ROUTER,
+		.router = { .connected = true, .has_instance = true, .established_peers = 1 } });
+	for (uint32_t p = 0; p < core_n_pools(node.core); p++)
+		for (uint32_t r = 0; r < core_pool(node.core, p)->config->n_reals; r++)
+			step((struct core_event){ .kind = CORE_EVENT_NEXT_HOP,
+						  .next_hop = { p, r, true } });
+}
+
+static void tell_verdict(uint32_t pool, uint32_t real, enum real_state state)
+{
+	step((struct core_event){
+		.kind = CORE_EVENT_VERDICT,
+		.verdict = { .pool = pool,
+			     .real = real,
+			     .state = state,
+			     .reason = state == REAL_UP ? PROBE_OK : PROBE_REFUSED } });
+}
+
+static void start_controller(const struct config *config)
+{
+	struct reconcile_options options = { .run_dir = "/nowhere" };
+	struct err err = { "" };
+
+	node.core = core_new(config, node.now);
+	assert_non_null(node.core);
+	options.core = node.core;
+	assert_int_equal(reconcile_new(&options, &node.reconcile, &err), 0);
+	tell_ways();
+}
+
+static void stop_controller(void)
+{
+	reconcile_free(node.reconcile);
+	core_free(node.core);
+	node.reconcile = NULL;
+	node.core = NULL;
+}
+
+/* One pool of three, one VIP with one service. */
+static void build_one(struct config_builder *b)
+{
+	build_start(b);
+	build_service(b, build_vip(b, "203.0.113.10/32"), 80, build_pool(b, "web", 3));
+}
+
+static void start_one(void)
+{
+	fake_reset();
+	node.now = 1000 * USEC_PER_SEC;
+	build_one(&node.config);
+	start_controller(build_finish(&node.config));
+}
+
+static void judge_all(enum real_state state)
+{
+	for (uint32_t r = 0; r < 3; r++)
+		tell_verdict(0, r, state);
+}
+
+static void start_announced(void)
+{
+	start_one();
+	judge_all(REAL_UP);
+	run_for(2 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1);
+	assert_int_equal(core_vip(node.core, 0)->state, VIP_ANNOUNCED);
+}
+
+TEST(reconcile, goes_up_in_order)
+{
+	start_announced();
+	assert_true(fake_did("real-set", "ring-write"));
+	assert_true(fake_did("ring-write", "service-set"));
+	assert_true(fake_did("vip-set", "service-set"));
+	assert_true(fake_did("service-set", "self-test"));
+	assert_true(fake_did("self-test", "announce"));
+	assert_true(fake_did("lease-some", "announce"));
+	assert_false(fake_did("bad-test", NULL));
+	assert_true(reconcile_is_settled(node.reconcile));
+	assert_int_equal(fake.n_announced, 1);
+	stop_controller();
+}
+
+TEST(reconcile, ring_names_only_reals_that_take_flows)
+{
+	start_announced();
+	tell_verdict(0, 1, REAL_DOWN);
+	run_for(USEC_PER_SEC);
+	for (uint32_t s = 0; s < RING_SLOTS; s++)
+		assert_true(fake.rings[0][s] == 1 || fake.rings[0][s] == 3);
+	stop_controller();
+}
+
+TEST(reconcile, withdraws_and_shortens_the_lease_when_all_reals_fail)
+{
+	start_announced();
+	judge_all(REAL_DOWN);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 0);
+	assert_int_equal(fake.n_announced, 0);
+	assert_int_equal(fake.n_services, 1);
+	stop_controller();
+}
+
+TEST(reconcile, does_not_announce_what_the_guard_cannot_answer_for)
+{
+	start_one();
+	fake.fail_announced = true;
+	judge_all(REAL_UP);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 0);
+	assert_false(fake_did("announce", NULL));
+	fake.fail_announced = false;
+	run_for(12 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1);
+	stop_controller();
+}
+
+TEST(reconcile, retries_failed_ops_with_growing_pauses)
+{
+	start_one();
+	fake.fail_set_service = 5;
+	judge_all(REAL_UP);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 0);
+	assert_true(reconcile_stats(node.reconcile)->failures >= 3);
+	assert_true(reconcile_stats(node.reconcile)->failures <= 5);
+	assert_non_null(
+		strstr(reconcile_stats(node.reconcile)->last_failure, "no service is free"));
+	run_for(5 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1);
+	stop_controller();
+}
+
+TEST(reconcile, announces_nothing_that_fails_its_self_test)
+{
+	start_one();
+	fake.fail_self_test = 1000;
+	judge_all(REAL_UP);
+	run_for(5 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 0);
+	fake.fail_self_test = 0;
+	run_for(12 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1);
+	stop_controller();
+}
+
+TEST(reconcile, withdraws_after_two_failed_self_tests)
+{
+	start_announced();
+	fake.fail_self_test = 1;
+	run_for(8 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1); /* one failure is none */
+	fake.fail_self_test = 1000;
+	run_for(8 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 0);
+	stop_controller();
+}
+
+TEST(reconcile, mends_a_service_that_vanished_from_the_maps)
+{
+	start_announced();
+	fake.n_services = 0;
+	run_for(RECONCILE_READ_BACK_US + USEC_PER_SEC);
+	assert_int_equal(fake.n_services, 1);
+	assert_int_equal(fake.n_routes, 1);
+	stop_controller();
+}
+
+TEST(reconcile, announces_again_what_bgpd_forgot)
+{
+	start_announced();
+	fake.n_routes = 0;
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1);
+	stop_controller();
+}
+
+TEST(reconcile, removes_lines_in_the_ranges_that_are_not_ours)
+{
+	start_announced();
+	fake.routes[1] = (struct router_route){ .has_line = true, .peers = 1 };
+	assert_int_equal(prefix_parse("203.0.113.99/32", &fake.routes[1].prefix), 0);
+	fake.n_routes = 2;
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1);
+	assert_true(prefix_eq(&fake.routes[0].prefix, &node.config.vips[0].prefix));
+	stop_controller();
+}
+
+TEST(reconcile, restart_adopts_without_a_write)
+{
+	start_announced();
+	tell_verdict(0, 1, REAL_DOWN);
+	run_for(USEC_PER_SEC);
+	stop_controller();
+	fake.journal[0] = '\0';
+	start_controller(build_finish(&node.config));
+	run_for(USEC_PER_SEC);
+	assert_false(fake_did("ring-new", NULL));
+	assert_false(fake_did("withdraw", NULL));
+	for (uint32_t s = 0; s < RING_SLOTS; s++)
+		assert_true(fake.rings[0][s] == 1 || fake.rings[0][s] == 3);
+	judge_all(REAL_UP);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 1);
+	assert_false(fake_did("withdraw", NULL));
+	stop_controller();
+}
+
+TEST(reconcile, removed_vip_is_withdrawn_lingers_then_goes)
+{
+	start_announced();
+	build_start(&node.other);
+	build_pool(&node.other, "web", 3);
+	fake.journal[0] = '\0';
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	run_for(2 * USEC_PER_SEC);
+	assert_int_equal(fake.n_routes, 0);
+	assert_int_equal(fake.n_services, 1);
+	run_for(12 * USEC_PER_SEC);
+	assert_int_equal(fake.n_services, 0);
+	assert_int_equal(fake.n_vips, 0);
+	assert_true(fake_did("withdraw", "service-del"));
+	assert_false(fake.ring_used[0]);
+	stop_controller();
+}
+
+TEST(reconcile, renamed_pool_keeps_its_ring)
+{
+	start_announced();
+	build_start(&node.other);
+	build_service(&node.other, build_vip(&node.other, "203.0.113.10/32"), 80,
+		      build_pool(&node.other, "www", 3));
+	fake.journal[0] = '\0';
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	tell_ways();
+	run_for(5 * USEC_PER_SEC);
+	assert_false(fake_did("ring-new", NULL));
+	assert_false(fake_did("ring-del", NULL));
+	assert_false(fake_did("withdraw", NULL));
+	assert_int_equal(fake.n_routes, 1);
+	stop_controller();
+}
+
+TEST(reconcile, real_that_left_the_config_is_freed_after_its_ring)
+{
+	start_announced();
+	build_start(&node.other);
+	build_service(&node.other, build_vip(&node.other, "203.0.113.10/32"), 80,
+		      build_pool(&node.other, "web", 2));
+	fake.journal[0] = '\0';
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	tell_ways();
+	run_for(5 * USEC_PER_SEC);
+	assert_true(fake_did("ring-write", "real-del"));
+	for (uint32_t s = 0; s < RING_SLOTS; s++)
+		assert_true(fake.rings[0][s] == 1 || fake.rings[0][s] == 2);
+	stop_controller();
+}
+
+RUN_TESTS(T(reconcile, goes_up_in_order), T(reconcile, ring_names_only_reals_that_take_flows),
+	  T(reconcile, withdraws_and_shortens_the_lease_when_all_reals_fail),
+	  T(reconcile, does_not_announce_what_the_guard_cannot_answer_for),
+	  T(reconcile, retries_failed_ops_with_growing_pauses),
+	  T(reconcile, announces_nothing_that_fails_its_self_test),
+	  T(reconcile, withdraws_after_two_failed_self_tests),
+	  T(reconcile, mends_a_service_that_vanished_from_the_maps),
+	  T(reconcile, announces_again_what_bgpd_forgot),
+	  T(reconcile, removes_lines_in_the_ranges_that_are_not_ours),
+	  T(reconcile, restart_adopts_without_a_write),
+	  T(reconcile, removed_vip_is_withdrawn_lingers_then_goes),
+	  T(reconcile, renamed_pool_keeps_its_ring),
+	  T(reconcile, real_that_left_the_config_is_freed_after_its_ring))
