@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/config/suggest.h"
+#include "src/base/suggest.h"
 
 /* Suggestions look at every known name; a file full of mistakes gets this many. */
 #define SUGGESTIONS_MAX 200

@@ -14,7 +14,7 @@
 #include "src/base/addr.h"
 #include "src/base/usec.h"
 #include "src/config/config.h"
-#include "src/config/suggest.h"
+#include "src/base/suggest.h"
 
 /* ---- numbers ---- */
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/ctl/suggest.h"
+#include "src/base/suggest.h"
 
 static int check_version(const json_t *document, struct err *err)
 {

@@ -21,3 +21,10 @@ void suggest_try(struct suggest *suggest, const char *name);
  * when either is longer than 63 bytes. Source: optimal string alignment distance.
  */
 size_t suggest_distance(const char *a, const char *b);
+
+/*
+ * suggest_find - the candidate nearest to word, or NULL when none is near. candidate(i, arg) gives
+ * the names, NULL ends them.
+ */
+const char *suggest_find(const char *word, const char *(*candidate)(size_t i, const void *arg),
+			 const void *arg);

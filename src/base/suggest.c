@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/config/suggest.h"
+#include "src/base/suggest.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -51,4 +51,15 @@ void suggest_try(struct suggest *suggest, const char *name)
 		return;
 	suggest->best = name;
 	suggest->distance = distance;
+}
+
+const char *suggest_find(const char *word, const char *(*candidate)(size_t i, const void *arg),
+			 const void *arg)
+{
+	struct suggest suggest = { .word = word };
+	const char *name;
+
+	for (size_t i = 0; (name = candidate(i, arg)) != NULL; i++)
+		suggest_try(&suggest, name);
+	return suggest.best;
 }
