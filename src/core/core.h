@@ -164,7 +164,7 @@ struct core_pool {
 	uint32_t usable;               /* up, not backup, with a next hop */
 	uint32_t usable_backups;       /* up, backup, with a next hop */
 	bool has_quorum;               /* with hysteresis: return, stay */
-	bool is_judged;                /* no real is unknown, or quorum is reached anyhow */
+	bool is_judged;                /* no real is unknown, or quorum was reached anyhow */
 	bool is_held;                  /* unknown reals keep what they had, see above */
 	usec_t quorum_since;
 };

@@ -257,13 +257,16 @@ void pool_update(struct core *core, struct pool *pool)
 	struct tallies t = pool_tally(pool);
 	bool had_quorum = pool->view.has_quorum;
 
-	if (pool->view.is_held && (!t.any_unknown || core_is_due(core, pool->held_until)))
+	if (pool->view.is_held && (!t.any_unknown || core_is_due(core, pool->held_until))) {
 		pool->view.is_held = false;
+		pool->view.is_judged = true;
+	}
 	pool->view.usable = t.usable.normal;
 	pool->view.usable_backups = t.usable.backup;
 	pool->view.has_quorum = quorum_holds(core, pool, &t);
-	pool->view.is_judged =
-		!t.any_unknown || serving(&t.usable) >= pool->view.config->quorum_return;
+	pool->view.is_judged = !t.any_unknown ||
+			       serving(&t.usable) >= pool->view.config->quorum_return ||
+			       (pool->view.is_judged && !pool->view.is_held);
 	if (pool->view.has_quorum != had_quorum)
 		pool->view.quorum_since = core->now;
 	if (takers_update(pool))

@@ -120,6 +120,7 @@ static void pool_carry(struct core *core, uint32_t old_index, struct tables *to,
 
 	pool->view.has_quorum = old->view.has_quorum;
 	pool->view.quorum_since = old->view.quorum_since;
+	pool->view.is_judged = old->view.is_judged;
 	pool->view.is_held = old->view.is_held;
 	pool->held_until = old->held_until;
 	pool->short_since = old->short_since;

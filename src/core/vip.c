@@ -165,7 +165,7 @@ static bool has_lingered(struct core *core, struct vip *vip)
 	until = usec_add(vip->gone_since, routing->linger_us);
 	if (!core_is_due(core, until))
 		return false;
-	return vip->watch.sample_at < vip->gone_since ||
+	return vip->watch.sample_at <= vip->gone_since ||
 	       vip->view.pps <= routing->drain_until_pps ||
 	       core_is_due(core, usec_add(until, routing->drain_timeout_us));
 }

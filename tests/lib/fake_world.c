@@ -100,46 +100,6 @@ static void ring_set(struct world *world, const struct core *core, uint32_t pool
 	ring->version = desired->version;
 }
 
-static void service_set(struct world *world, const struct core *core, uint32_t index)
-{
-	uint32_t vip, pool = core_desired(core)->services[index].pool;
-	const struct core_service *service = core_service(core, index, &vip);
-	const struct prefix *prefix = &core_vip(core, vip)->prefix;
-	struct world_service *s = world_service_find(world, prefix, service->proto, service->port);
-	struct world_ring *ring = world_ring_find(world, core_config(core)->pools[pool].name);
-
-	assert(ring); /* the plan's order */
-	for (size_t i = 0; !s && i < LEN(world->services); i++)
-		if (!world->services[i].used)
-			s = &world->services[i];
-	assert(s);
-	*s = (struct world_service){ .used = true,
-				     .vip = *prefix,
-				     .proto = service->proto,
-				     .port = service->port,
-				     .ring = (uint32_t)(ring - world->rings) };
-}
-
-static struct world_service *service_of(struct world *world, const struct core *core,
-					uint32_t index)
-{
-	uint32_t vip;
-	const struct core_service *service = core_service(core, index, &vip);
-
-	return world_service_find(world, &core_vip(core, vip)->prefix, service->proto,
-				  service->port);
-}
-
-static void self_test(struct world *world, const struct core *core, uint32_t index)
-{
-	struct world_service *service = service_of(world, core, index);
-
-	if (!service)
-		return;
-	service->self_tested = world->forwards;
-	service->self_test_failures = world->forwards ? 0 : service->self_test_failures + 1;
-}
-
 static bool ring_is_named(const struct world *world, uint32_t ring)
 {
 	for (size_t i = 0; i < LEN(world->services); i++)
@@ -160,6 +120,47 @@ static void rings_sweep(struct world *world, const struct core *core)
 		if (!in_config && !ring_is_named(world, i))
 			world->rings[i].used = false;
 	}
+}
+
+static void service_set(struct world *world, const struct core *core, uint32_t index)
+{
+	uint32_t vip, pool = core_desired(core)->services[index].pool;
+	const struct core_service *service = core_service(core, index, &vip);
+	const struct prefix *prefix = &core_vip(core, vip)->prefix;
+	struct world_service *s = world_service_find(world, prefix, service->proto, service->port);
+	struct world_ring *ring = world_ring_find(world, core_config(core)->pools[pool].name);
+
+	assert(ring); /* the plan's order */
+	for (size_t i = 0; !s && i < LEN(world->services); i++)
+		if (!world->services[i].used)
+			s = &world->services[i];
+	assert(s);
+	*s = (struct world_service){ .used = true,
+				     .vip = *prefix,
+				     .proto = service->proto,
+				     .port = service->port,
+				     .ring = (uint32_t)(ring - world->rings) };
+	rings_sweep(world, core);
+}
+
+static struct world_service *service_of(struct world *world, const struct core *core,
+					uint32_t index)
+{
+	uint32_t vip;
+	const struct core_service *service = core_service(core, index, &vip);
+
+	return world_service_find(world, &core_vip(core, vip)->prefix, service->proto,
+				  service->port);
+}
+
+static void self_test(struct world *world, const struct core *core, uint32_t index)
+{
+	struct world_service *service = service_of(world, core, index);
+
+	if (!service)
+		return;
+	service->self_tested = world->forwards;
+	service->self_test_failures = world->forwards ? 0 : service->self_test_failures + 1;
 }
 
 static void service_del(struct world *world, const struct core *core, uint32_t index)

@@ -45,4 +45,458 @@ TEST(vip, is_announced_bottom_up)
 	site_stop(&s);
 }
 
-RUN_TESTS(T(vip, is_announced_bottom_up))
+#define S USEC_PER_SEC
+
+TEST(vip, is_withdrawn_at_once_when_quorum_is_lost)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_verdict(&s, 0, 0, REAL_DOWN);
+	site_verdict(&s, 0, 1, REAL_DOWN);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_verdict(&s, 0, 2, REAL_DOWN);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_QUORUM);
+	assert_int_equal(site_vip(&s, 0)->intent, ROUTE_NONE);
+	site_run(&s);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_QUORUM);
+	site_pass(&s, 5 * S);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_NO_QUORUM);
+	site_stop(&s);
+}
+
+TEST(vip, waits_for_all_services_or_for_any)
+{
+	for (int any = 0; any < 2; any++) {
+		struct config_builder b;
+		struct site s;
+
+		small(&b);
+		build_pool(&b, "other", 1);
+		build_service(&b, 0, 8443, 1);
+		b.vips[0].announce_when = any ? CONFIG_ANNOUNCE_ANY : CONFIG_ANNOUNCE_ALL;
+		site_start(&s, &b.config);
+		site_facts_good(&s);
+		site_verdict(&s, 0, 0, REAL_UP);
+		site_verdict(&s, 1, 0, REAL_DOWN);
+		site_run(&s);
+		expect(&s, any ? VIP_ANNOUNCED : VIP_WITHDRAWN,
+		       any ? VIP_REASON_SERVING : VIP_REASON_NO_QUORUM);
+		site_verdict(&s, 1, 0, REAL_UP);
+		site_run(&s);
+		expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+		site_verdict(&s, 0, 0, REAL_DOWN);
+		site_run(&s);
+		expect(&s, any ? VIP_ANNOUNCED : VIP_WITHDRAWING,
+		       any ? VIP_REASON_SERVING : VIP_REASON_NO_QUORUM);
+		site_stop(&s);
+	}
+}
+
+TEST(vip, without_services_is_never_announced)
+{
+	struct config_builder b;
+	struct site s;
+
+	build_start(&b);
+	build_vip(&b, "203.0.113.10/32");
+	site_start(&s, build_finish(&b));
+	site_serve(&s);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_NO_QUORUM);
+	site_stop(&s);
+}
+
+TEST(vip, outside_vip_ranges_is_never_announced)
+{
+	struct config_builder b;
+	struct site s;
+
+	small(&b);
+	assert_int_equal(prefix_parse("198.51.100.1/32", &b.vips[0].prefix), 0);
+	site_start(&s, &b.config);
+	world_route_add(&s.world, &b.vips[0].prefix, ROUTE_ANNOUNCE);
+	site_serve(&s);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_OUTSIDE_RANGES);
+	assert_int_equal(site_trace_find(&s, OP_ROUTE_ANNOUNCE, 0), -1);
+	assert_int_equal(site_trace_find(&s, OP_ROUTE_WITHDRAW, 0), -1);
+	site_stop(&s);
+}
+
+TEST(vip, loses_the_route_at_once_when_xdp_is_gone)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_uplink(&s, 0, true, true, false);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_XDP_GONE);
+	site_stop(&s);
+}
+
+TEST(vip, is_withdrawn_when_one_of_two_uplinks_in_use_has_no_program)
+{
+	struct config_builder b;
+	struct site s;
+
+	small(&b);
+	b.config.node.n_uplinks = 2;
+	site_start(&s, &b.config);
+	site_serve(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_uplink(&s, 1, true, false, false); /* no carrier: receives nothing */
+	site_pass(&s, 10 * S);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_uplink(&s, 1, true, true, false);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_XDP_GONE);
+	site_stop(&s);
+}
+
+TEST(vip, survives_a_short_loss_of_carrier)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_uplink(&s, 0, true, false, true);
+	site_pass(&s, S - 1);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_NO_NEXT_HOP);
+	site_uplink(&s, 0, true, true, true);
+	site_pass(&s, 10 * S);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_uplink(&s, 0, true, false, true);
+	site_pass(&s, S);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_NEXT_HOP);
+	site_stop(&s);
+}
+
+TEST(vip, survives_a_short_loss_of_all_next_hops)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	for (uint32_t r = 0; r < 3; r++)
+		site_next_hop(&s, 0, r, false);
+	site_pass(&s, S - 1);
+	assert_int_equal(site_vip(&s, 0)->state, VIP_ANNOUNCED);
+	site_next_hop(&s, 0, 1, true);
+	site_pass(&s, 3 * S);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_next_hop(&s, 0, 1, false);
+	site_pass(&s, S);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_NEXT_HOP);
+	site_stop(&s);
+}
+
+TEST(vip, is_withdrawn_after_two_failed_self_tests)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	s.world.forwards = false;
+	for (size_t i = 0; i < WORLD_SERVICES; i++)
+		s.world.services[i].self_tested = false;
+	site_run(&s);
+	assert_int_equal(site_vip(&s, 0)->state, VIP_ANNOUNCED);
+	site_run(&s);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_SELF_TEST);
+	s.world.forwards = true;
+	site_pass(&s, 6 * S);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+TEST(vip, is_not_announced_before_the_self_test_passes)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	s.world.forwards = false;
+	site_serve(&s);
+	for (int round = 0; round < 6; round++) {
+		assert_int_equal(site_vip(&s, 0)->state, VIP_WITHDRAWN);
+		site_run(&s);
+	}
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_SELF_TEST);
+	s.world.forwards = true;
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+TEST(vip, is_withdrawn_when_a_service_cannot_be_programmed_again)
+{
+	struct config_builder b;
+	struct site s;
+	struct observed seen;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	seen = *world_observe(&s.world, s.core);
+	seen.n_services = 1; /* the other one is gone */
+	site_step(&s, (struct core_event){ .kind = CORE_EVENT_OBSERVED, .observed = &seen });
+	assert_int_equal(site_vip(&s, 0)->state, VIP_ANNOUNCED);
+	assert_int_equal(core_next_timer(s.core), s.now + 2 * S);
+	s.now += 2 * S;
+	site_step(&s, (struct core_event){ .kind = CORE_EVENT_TIMER });
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NOT_PROGRAMMED);
+	site_stop(&s);
+}
+
+TEST(vip, stays_announced_through_router_and_peer_trouble)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_router(&s, true, true, 0);
+	site_pass(&s, 60 * S);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_NO_PEER);
+	site_router(&s, true, false, 0);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_NO_INSTANCE);
+	site_router(&s, false, false, 0);
+	site_pass(&s, 60 * S);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_ROUTER_DOWN);
+
+	/* bgpd comes back without our lines: they are put back without a warm-up. */
+	memset(s.world.routes, 0, sizeof(s.world.routes));
+	site_router(&s, true, true, 2);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_ROUTE_PENDING);
+	site_trace_clear(&s);
+	site_run(&s);
+	assert_true(site_trace_find(&s, OP_ROUTE_ANNOUNCE, 0) >= 0);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	assert_int_equal(site_vip(&s, 0)->flaps, 0);
+	site_stop(&s);
+}
+
+TEST(vip, is_announcing_until_enough_peers_hold_the_route)
+{
+	struct config_builder b;
+	struct site s;
+
+	small(&b);
+	b.config.routing.require_peers = 2;
+	site_start(&s, &b.config);
+	site_facts_good(&s);
+	site_router(&s, true, true, 1);
+	site_verdict_all(&s, REAL_UP);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCING, VIP_REASON_NO_PEER);
+	site_router(&s, true, true, 2);
+	expect(&s, VIP_ANNOUNCING, VIP_REASON_ROUTE_PENDING);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+TEST(vip, is_announced_late_when_the_router_comes_late)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_stop(&s);
+	site_start(&s, small(&b));
+	site_facts_good(&s);
+	site_router(&s, false, false, 0);
+	site_verdict_all(&s, REAL_UP);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCING, VIP_REASON_ROUTER_DOWN);
+	assert_int_equal(site_trace_find(&s, OP_ROUTE_ANNOUNCE, 0), -1);
+	site_router(&s, true, false, 0);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCING, VIP_REASON_NO_INSTANCE);
+	assert_int_equal(site_trace_find(&s, OP_ROUTE_ANNOUNCE, 0), -1);
+	site_router(&s, true, true, 2);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+/* ---- damping ---- */
+
+/* Fail all reals and bring them back; the VIP's return is up to time. */
+static void flap(struct site *s)
+{
+	site_verdict_all(s, REAL_DOWN);
+	site_run(s);
+	assert_int_equal(site_vip(s, 0)->state, VIP_WITHDRAWING);
+	site_verdict_all(s, REAL_UP);
+	site_run(s);
+}
+
+static void returns_after(struct site *s, usec_t how_long)
+{
+	site_pass(s, how_long - 1);
+	assert_int_not_equal(site_vip(s, 0)->state, VIP_ANNOUNCED);
+	site_pass(s, 1);
+	assert_int_equal(site_vip(s, 0)->state, VIP_ANNOUNCED);
+}
+
+TEST(damping, doubles_from_the_second_withdrawal_up_to_eight_times)
+{
+	struct config_builder b;
+	struct site s;
+	const usec_t holds[] = { 5, 30, 60, 120, 240 };
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	for (size_t i = 0; i < 5; i++) {
+		flap(&s);
+		assert_string_equal(vip_reason_str(site_vip(&s, 0)->reason),
+				    i == 0 ? "warm-up" : "hold-down");
+		assert_int_equal(site_vip(&s, 0)->held_until, s.now + holds[i] * S);
+		assert_int_equal(site_vip(&s, 0)->flaps, i + 1);
+		returns_after(&s, holds[i] * S);
+	}
+	/* 455 s have passed: the first flap still counts, and 8 times is the most. */
+	flap(&s);
+	returns_after(&s, 240 * S);
+	site_stop(&s);
+}
+
+TEST(damping, forgets_after_ten_minutes)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	flap(&s);
+	site_pass(&s, 600 * S - 1);
+	assert_int_equal(site_vip(&s, 0)->flaps, 1);
+	site_pass(&s, 1);
+	assert_int_equal(site_vip(&s, 0)->flaps, 0);
+	flap(&s);
+	returns_after(&s, 5 * S);
+	site_stop(&s);
+}
+
+TEST(damping, warm_up_starts_again_when_health_breaks)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	flap(&s);
+	site_pass(&s, 4 * S);
+	site_verdict_all(&s, REAL_DOWN);
+	site_pass(&s, 100 * S);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_NO_QUORUM);
+	assert_int_equal(site_vip(&s, 0)->flaps, 1); /* it was not announced */
+	site_verdict_all(&s, REAL_UP);
+	site_run(&s);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_WARM_UP);
+	returns_after(&s, 5 * S);
+	site_stop(&s);
+}
+
+TEST(damping, holds_down_from_the_withdrawal_on)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	flap(&s);
+	site_pass(&s, 5 * S);
+	site_verdict_all(&s, REAL_DOWN);
+	site_pass(&s, 28 * S);
+	site_verdict_all(&s, REAL_UP);
+	site_run(&s); /* 2 s of hold-down are left, 5 s of warm-up */
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_WARM_UP);
+	returns_after(&s, 5 * S);
+	site_stop(&s);
+}
+
+/* ---- fence ---- */
+
+TEST(fence, keeps_a_new_vip_away_and_then_costs_a_warm_up)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_fence(&s, true);
+	site_serve(&s);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_FENCED);
+	site_pass(&s, 100 * S);
+	site_fence(&s, false);
+	site_run(&s);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_WARM_UP);
+	returns_after(&s, 5 * S);
+	assert_int_equal(site_vip(&s, 0)->flaps, 0);
+	site_stop(&s);
+}
+
+TEST(fence, leaves_a_line_the_guard_drained)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	world_route_find(&s.world, &b.vips[0].prefix)->line = ROUTE_DRAIN;
+	site_fence(&s, true);
+	site_trace_clear(&s);
+	site_pass(&s, 1000 * S);
+	expect(&s, VIP_DRAINING, VIP_REASON_FENCED);
+	assert_int_equal(s.n_trace, 0);
+	site_fence(&s, false);
+	site_run(&s);
+	expect(&s, VIP_DRAINING, VIP_REASON_WARM_UP);
+	returns_after(&s, 5 * S);
+	site_stop(&s);
+}
+
+TEST(fence, does_not_put_back_a_line_the_guard_withdrew)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	memset(s.world.routes, 0, sizeof(s.world.routes));
+	site_fence(&s, true);
+	site_trace_clear(&s);
+	site_pass(&s, 100 * S);
+	assert_int_equal(s.n_trace, 0);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_FENCED);
+	site_fence(&s, false);
+	site_run(&s);
+	returns_after(&s, 5 * S);
+	site_stop(&s);
+}
+
+RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quorum_is_lost),
+	  T(vip, waits_for_all_services_or_for_any), T(vip, without_services_is_never_announced),
+	  T(vip, outside_vip_ranges_is_never_announced),
+	  T(vip, loses_the_route_at_once_when_xdp_is_gone),
+	  T(vip, is_withdrawn_when_one_of_two_uplinks_in_use_has_no_program),
+	  T(vip, survives_a_short_loss_of_carrier), T(vip, survives_a_short_loss_of_all_next_hops),
+	  T(vip, is_withdrawn_after_two_failed_self_tests),
+	  T(vip, is_not_announced_before_the_self_test_passes),
+	  T(vip, is_withdrawn_when_a_service_cannot_be_programmed_again),
+	  T(vip, stays_announced_through_router_and_peer_trouble),
+	  T(vip, is_announcing_until_enough_peers_hold_the_route),
+	  T(vip, is_announced_late_when_the_router_comes_late),
+	  T(damping, doubles_from_the_second_withdrawal_up_to_eight_times),
+	  T(damping, forgets_after_ten_minutes),
+	  T(damping, warm_up_starts_again_when_health_breaks),
+	  T(damping, holds_down_from_the_withdrawal_on),
+	  T(fence, keeps_a_new_vip_away_and_then_costs_a_warm_up),
+	  T(fence, leaves_a_line_the_guard_drained),
+	  T(fence, does_not_put_back_a_line_the_guard_withdrew))

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drain_test.c - drains of the node and of a VIP: progress, timeout, force, undrain. */
+#include "tests/lib/config_builder.h"
+#include "tests/lib/site.h"
+#include "tests/lib/test.h"
+
+#define S USEC_PER_SEC
+
+/* Two VIPs on one pool, announced, with traffic. */
+static void start(struct site *s, struct config_builder *b, uint64_t pps)
+{
+	uint32_t pool;
+
+	build_start(b);
+	pool = build_pool(b, "web", 2);
+	build_service(b, build_vip(b, "203.0.113.10/32"), 80, pool);
+	build_service(b, build_vip(b, "203.0.113.11/32"), 80, pool);
+	site_start(s, build_finish(b));
+	site_serve(s);
+	site_traffic(s, 0, pps);
+	site_traffic(s, 1, pps);
+}
+
+static void expect(const struct site *s, uint32_t vip, enum vip_state state, enum vip_reason reason)
+{
+	assert_string_equal(vip_state_str(site_vip(s, vip)->state), vip_state_str(state));
+	assert_string_equal(vip_reason_str(site_vip(s, vip)->reason), vip_reason_str(reason));
+}
+
+/* A second with this traffic. */
+static void second(struct site *s, uint32_t vip, uint64_t pps)
+{
+	site_pass(s, S);
+	site_traffic(s, vip, pps);
+	site_run(s);
+}
+
+TEST(drain, withdraws_when_traffic_fell_by_90_percent)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 10000);
+	site_drain(&s, 0, true, false);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_VIP_DRAINED);
+	assert_int_equal(site_vip(&s, 0)->intent, ROUTE_DRAIN);
+	site_run(&s);
+	assert_int_equal(world_route_find(&s.world, &b.vips[0].prefix)->line, ROUTE_DRAIN);
+	for (int i = 0; i < 20; i++)
+		second(&s, 0, 1001);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_VIP_DRAINED);
+	second(&s, 0, 1000);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_pass(&s, 5 * S);
+	expect(&s, 0, VIP_WITHDRAWN, VIP_REASON_VIP_DRAINED);
+	expect(&s, 1, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	assert_int_equal(site_vip(&s, 0)->flaps, 0);
+	/* Its services stay programmed: it may come back any moment. */
+	assert_non_null(world_service_find(&s.world, &b.vips[0].prefix, IPPROTO_TCP, 80));
+	site_stop(&s);
+}
+
+TEST(drain, withdraws_when_traffic_is_below_until)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 100);
+	site_drain(&s, 0, true, false);
+	site_run(&s);
+	for (int i = 0; i < 5; i++)
+		second(&s, 0, 51);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_VIP_DRAINED);
+	second(&s, 0, 50);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
+TEST(drain, gives_routers_two_seconds_from_the_read_back_on)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 0);
+	s.is_silent_router = true;
+	site_drain(&s, 0, true, false);
+	for (int i = 0; i < 10; i++)
+		second(&s, 0, 0);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_VIP_DRAINED);
+	s.is_silent_router = false;
+	site_run(&s); /* in force now */
+	second(&s, 0, 0);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_VIP_DRAINED);
+	second(&s, 0, 0);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
+TEST(drain, that_nobody_follows_stays_announced_for_good)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1000);
+	site_drain(&s, 0, true, false);
+	site_run(&s);
+	for (int i = 0; i < 299; i++)
+		second(&s, 0, 1000);
+	assert_false(site_vip(&s, 0)->is_drain_stuck);
+	second(&s, 0, 1000);
+	assert_true(site_vip(&s, 0)->is_drain_stuck);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	for (int i = 0; i < 10; i++)
+		second(&s, 0, 0); /* the night */
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	assert_int_equal(site_vip(&s, 0)->intent, ROUTE_DRAIN);
+
+	site_drain(&s, 0, true, true);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
+TEST(drain, by_force_does_not_wait)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1000);
+	site_drain(&s, 0, true, true);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
+TEST(drain, ends_at_once_by_undrain_from_every_state)
+{
+	/* 0: draining, 1: stuck, 2: withdrawing, 3: withdrawn */
+	for (int when = 0; when < 4; when++) {
+		struct config_builder b;
+		struct site s;
+
+		start(&s, &b, 1000);
+		site_drain(&s, 0, true, when >= 2);
+		site_run(&s);
+		if (when == 1)
+			site_pass(&s, 300 * S);
+		if (when == 3)
+			site_pass(&s, 10 * S);
+		site_drain(&s, 0, false, false);
+		assert_int_equal(site_vip(&s, 0)->state, when < 2 ? VIP_ANNOUNCED : VIP_ANNOUNCING);
+		site_run(&s);
+		expect(&s, 0, VIP_ANNOUNCED, VIP_REASON_SERVING);
+		assert_int_equal(world_route_find(&s.world, &b.vips[0].prefix)->line,
+				 ROUTE_ANNOUNCE);
+		assert_int_equal(site_vip(&s, 0)->flaps, 0);
+		site_stop(&s);
+	}
+}
+
+TEST(drain, of_the_node_drains_every_vip)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1000);
+	site_drain(&s, CORE_NONE, true, false);
+	assert_true(core_node(s.core)->is_drained);
+	assert_string_equal(core_node(s.core)->drain.owner, "alice");
+	for (uint32_t i = 0; i < 2; i++)
+		expect(&s, i, VIP_DRAINING, VIP_REASON_NODE_DRAINED);
+	site_run(&s);
+	for (int i = 0; i < 3; i++) {
+		site_traffic(&s, 1, 0);
+		second(&s, 0, 0);
+	}
+	for (uint32_t i = 0; i < 2; i++)
+		expect(&s, i, VIP_WITHDRAWING, VIP_REASON_NODE_DRAINED);
+	site_drain(&s, CORE_NONE, false, false);
+	site_run(&s);
+	for (uint32_t i = 0; i < 2; i++)
+		expect(&s, i, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+TEST(drain, of_a_vip_outlasts_the_undrain_of_the_node)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1000);
+	site_drain(&s, 0, true, false);
+	site_drain(&s, CORE_NONE, true, false);
+	site_drain(&s, CORE_NONE, false, false);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_VIP_DRAINED);
+	expect(&s, 1, VIP_ANNOUNCED, VIP_REASON_SERVING); /* its line was not touched yet */
+	site_stop(&s);
+}
+
+TEST(drain, said_twice_does_not_start_again)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1000);
+	site_drain(&s, 0, true, false);
+	site_pass(&s, 299 * S);
+	site_drain(&s, 0, true, false);
+	site_pass(&s, S);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	site_stop(&s);
+}
+
+TEST(drain, before_the_first_announcement_keeps_the_vip_away)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 0);
+	site_stop(&s);
+	site_start(&s, &b.config);
+	site_drain(&s, CORE_NONE, true, false);
+	site_serve(&s);
+	expect(&s, 0, VIP_WITHDRAWN, VIP_REASON_NODE_DRAINED);
+	assert_int_equal(site_trace_find(&s, OP_ROUTE_ANNOUNCE, 0), -1);
+	site_drain(&s, CORE_NONE, false, false);
+	site_run(&s);
+	expect(&s, 0, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+TEST(drain, ends_when_quorum_is_lost)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1000);
+	site_drain(&s, 0, true, false);
+	site_run(&s);
+	site_verdict_all(&s, REAL_DOWN);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_NO_QUORUM);
+	site_stop(&s);
+}
+
+TEST(drain, survives_a_bgpd_that_forgot_the_line)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1000);
+	site_drain(&s, 0, true, false);
+	site_run(&s);
+	memset(s.world.routes, 0, sizeof(s.world.routes));
+	site_run(&s);
+	assert_int_equal(world_route_find(&s.world, &b.vips[0].prefix)->line, ROUTE_DRAIN);
+	site_stop(&s);
+}
+
+RUN_TESTS(T(drain, withdraws_when_traffic_fell_by_90_percent),
+	  T(drain, withdraws_when_traffic_is_below_until),
+	  T(drain, gives_routers_two_seconds_from_the_read_back_on),
+	  T(drain, that_nobody_follows_stays_announced_for_good), T(drain, by_force_does_not_wait),
+	  T(drain, ends_at_once_by_undrain_from_every_state),
+	  T(drain, of_the_node_drains_every_vip),
+	  T(drain, of_a_vip_outlasts_the_undrain_of_the_node),
+	  T(drain, said_twice_does_not_start_again),
+	  T(drain, before_the_first_announcement_keeps_the_vip_away),
+	  T(drain, ends_when_quorum_is_lost), T(drain, survives_a_bgpd_that_forgot_the_line))
