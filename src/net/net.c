@@ -27,7 +27,6 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 
 #include <linux/rtnetlink.h>
@@ -36,24 +35,21 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
-#include "src/base/auto.h"
+#include "src/net/request.h"
 #include "src/net/table.h"
 #include "src/net/wire.h"
 
 #define BATCH_MAX       32
 #define EVENTS_PER_TURN 64
-#define ANSWER_TIMEOUT  (1 * USEC_PER_SEC)
 #define ROUTE_PAUSE     (5 * USEC_PER_MSEC)
 #define ROUTE_PAUSE_MAX (2 * USEC_PER_SEC)
 #define RESYNC_TICKS    30 /* seconds */
-#define BUFFER_BYTES    (4 << 20)
 
 struct net {
 	struct net_callbacks callbacks;
 	struct table *table;
 	struct nl_sock *events, *requests;
 	struct event *readable, *pump, *routes_due, *tick;
-	uint32_t seq;
 	unsigned ticks;
 	bool stale_addrs;
 	bool is_route_round; /* the lookups that run follow from a route event */
@@ -62,90 +58,6 @@ struct net {
 };
 
 /* ---- requests ---- */
-
-typedef void (*answer_fn)(struct nlmsghdr *hdr, void *arg);
-
-/* What libnl's own code says as an errno, as far as we tell codes apart. */
-static int nl_errno(int nl_error)
-{
-	switch (-nl_error) {
-	case NLE_AGAIN:
-		return -ETIMEDOUT;
-	case NLE_NOMEM:
-		return -ENOBUFS;
-	case NLE_PERM:
-		return -EPERM;
-	default:
-		return -EIO;
-	}
-}
-
-/* Receive once from a socket and hand out each message. 0, or -EAGAIN, -ENOBUFS, -EIO. */
-static int receive_once(struct nl_sock *sk, answer_fn fn, void *arg)
-{
-	AUTO(freep) unsigned char *buf = NULL;
-	struct sockaddr_nl from;
-	struct nlmsghdr *hdr;
-	int len = nl_recv(sk, &from, &buf, NULL);
-
-	if (len == 0)
-		return -EAGAIN;
-	if (len < 0)
-		return len == -NLE_AGAIN ? -EAGAIN : nl_errno(len);
-	if (from.nl_pid != 0)
-		return 0; /* another process; only the kernel is believed */
-	for (hdr = (struct nlmsghdr *)(void *)buf; nlmsg_ok(hdr, len); hdr = nlmsg_next(hdr, &len))
-		fn(hdr, arg);
-	return 0;
-}
-
-struct dump {
-	uint32_t seq;
-	bool is_done, is_torn;
-	int error;
-	answer_fn each;
-	void *arg;
-};
-
-static void dump_message(struct nlmsghdr *hdr, void *arg)
-{
-	struct dump *dump = arg;
-
-	if (hdr->nlmsg_seq != dump->seq)
-		return;
-	if (hdr->nlmsg_flags & NLM_F_DUMP_INTR)
-		dump->is_torn = true;
-	if (hdr->nlmsg_type == NLMSG_ERROR)
-		dump->error = ((struct nlmsgerr *)nlmsg_data(hdr))->error;
-	if (hdr->nlmsg_type == NLMSG_ERROR || hdr->nlmsg_type == NLMSG_DONE) {
-		dump->is_done = true;
-		return;
-	}
-	dump->each(hdr, dump->arg);
-	if (!(hdr->nlmsg_flags & NLM_F_MULTI))
-		dump->is_done = true;
-}
-
-/* Send one request and hand each answer to fn. Takes the message. */
-static int ask(struct net *net, struct nl_msg *msg, answer_fn each, void *arg)
-{
-	struct dump dump = { .seq = ++net->seq, .each = each, .arg = arg };
-	int r;
-
-	if (!msg)
-		return -ENOMEM;
-	nlmsg_hdr(msg)->nlmsg_seq = dump.seq;
-	r = nl_sendto(net->requests, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len);
-	nlmsg_free(msg);
-	if (r < 0)
-		return nl_errno(r);
-	while (!dump.is_done) {
-		r = receive_once(net->requests, dump_message, &dump);
-		if (r < 0)
-			return r == -EAGAIN ? -ETIMEDOUT : r;
-	}
-	return dump.error ? dump.error : dump.is_torn ? -EINTR : 0;
-}
 
 static void link_answer(struct nlmsghdr *hdr, void *arg)
 {
@@ -165,7 +77,7 @@ static void link_read(struct net *net, uint32_t uplink)
 {
 	const char *name = table_uplink_name(net->table, uplink);
 
-	if (name && ask(net, wire_link_query(name), link_answer, net) == -ENODEV)
+	if (name && request_ask(net->requests, wire_link_query(name), link_answer, net) == -ENODEV)
 		table_no_link(net->table, uplink);
 }
 
@@ -207,7 +119,8 @@ static void addrs_read(struct net *net)
 {
 	struct addr_list list = { 0 };
 
-	net->stale_addrs = ask(net, wire_addr_dump(), addr_answer, &list) < 0 || list.is_short;
+	net->stale_addrs = request_ask(net->requests, wire_addr_dump(), addr_answer, &list) < 0 ||
+			   list.is_short;
 	if (!net->stale_addrs)
 		table_addrs(net->table, list.addrs, list.n);
 	free(list.addrs);
@@ -260,7 +173,9 @@ static bool batch_put(struct batch *batch, const struct lookup_query *query)
 	if (!msg)
 		return false;
 	hdr = nlmsg_hdr(msg);
-	hdr->nlmsg_seq = batch->first_seq + batch->n;
+	hdr->nlmsg_seq = nl_socket_use_seq(batch->net->requests);
+	if (batch->n == 0)
+		batch->first_seq = hdr->nlmsg_seq;
 	size = NLMSG_ALIGN(hdr->nlmsg_len);
 	assert(batch->len + size <= sizeof(batch->buf)); /* every question is under 128 bytes */
 	memset(batch->buf + batch->len, 0, size);
@@ -285,7 +200,6 @@ static void batch_fill(struct batch *batch)
 		batch->n++;
 	}
 	batch->n_open = batch->n;
-	batch->net->seq += batch->n;
 }
 
 static void answer_route(struct net *net, struct lookup *lookup, struct nlmsghdr *hdr, int error)
@@ -331,7 +245,7 @@ static void batch_answer(struct nlmsghdr *hdr, void *arg)
 /* Ask the next questions and take their answers; those unanswered go back into the queue. */
 static int batch_run(struct net *net)
 {
-	struct batch batch = { .net = net, .first_seq = net->seq + 1 };
+	struct batch batch = { .net = net };
 	int r = 0;
 
 	batch_fill(&batch);
@@ -340,7 +254,7 @@ static int batch_run(struct net *net)
 	if (nl_sendto(net->requests, batch.buf, batch.len) < 0)
 		r = -EIO;
 	while (r == 0 && batch.n_open > 0)
-		r = receive_once(net->requests, batch_answer, &batch);
+		r = request_receive(net->requests, batch_answer, &batch);
 	for (unsigned i = 0; i < batch.n; i++)
 		if (batch.items[i].lookup)
 			table_requeue(net->table, batch.items[i].lookup);
@@ -467,7 +381,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (int i = 0; i < EVENTS_PER_TURN && r == 0; i++)
-		r = receive_once(net->events, event_message, net);
+		r = request_receive(net->events, event_message, net);
 	if (r < 0 && r != -EAGAIN) {
 		links_read(net);
 		resync(net);
@@ -477,26 +391,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ---- */
 
-static int socket_open(struct nl_sock **ret, struct err *err)
-{
-	struct nl_sock *sk = nl_socket_alloc();
-	int size = BUFFER_BYTES, r;
-
-	if (!sk)
-		return err_set(err, -ENOMEM, "netlink: %m");
-	r = nl_connect(sk, NETLINK_ROUTE);
-	if (r < 0) {
-		nl_socket_free(sk);
-		return err_set(err, nl_errno(r), "netlink: %s", nl_geterror(r));
-	}
-	/* The plain form is capped by net.core.rmem_max, this one asks for CAP_NET_ADMIN. */
-	if (setsockopt(nl_socket_get_fd(sk), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(nl_socket_get_fd(sk), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	nl_socket_disable_seq_check(sk);
-	*ret = sk;
-	return 0;
-}
-
 static int events_open(struct nl_sock **ret, struct err *err)
 {
 	static const int groups[] = {
@@ -505,7 +399,7 @@ static int events_open(struct nl_sock **ret, struct err *err)
 		RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,  RTNLGRP_NEXTHOP,
 	};
 	struct nl_sock *sk = NULL;
-	int r = socket_open(&sk, err);
+	int r = request_open(&sk, err);
 
 	if (r < 0)
 		return r;
@@ -515,22 +409,9 @@ static int events_open(struct nl_sock **ret, struct err *err)
 		r = nl_socket_set_nonblocking(sk);
 	if (r < 0) {
 		nl_socket_free(sk);
-		return err_set(err, nl_errno(r), "netlink events: %s", nl_geterror(r));
+		return err_set(err, -EIO, "netlink events: %s", nl_geterror(r));
 	}
 	*ret = sk;
-	return 0;
-}
-
-static int requests_open(struct nl_sock **ret, struct err *err)
-{
-	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT / USEC_PER_SEC };
-	int r = socket_open(ret, err);
-
-	if (r < 0)
-		return r;
-	if (setsockopt(nl_socket_get_fd(*ret), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) <
-	    0)
-		return err_set(err, -errno, "netlink receive timeout: %m");
 	return 0;
 }
 
@@ -562,7 +443,7 @@ int net_new(struct event_base *base, const struct net_callbacks *callbacks, stru
 	net->table = table_new();
 	r = net->table ? events_open(&net->events, err) : err_set(err, -ENOMEM, "netlink: %m");
 	if (r == 0)
-		r = requests_open(&net->requests, err);
+		r = request_open(&net->requests, err);
 	if (r == 0)
 		r = loop_join(net, base, err);
 	if (r < 0) {
