@@ -246,8 +246,9 @@ struct nl_msg *wire_route_query(const struct addr *dst, uint32_t ifindex)
 		.rtm_family = (uint8_t)addr_family(dst),
 		.rtm_dst_len = addr_is_ipv4(dst) ? 32 : 128,
 		/* With an output interface and no route IPv4 assumes "on link"; only the table
-		 * looked up, which is then none, tells that from a route. */
-		.rtm_flags = RTM_F_LOOKUP_TABLE,
+		 * looked up, which is then none, tells that from a route. IPv6 tells it unasked,
+		 * and strict sockets refuse the flag there. */
+		.rtm_flags = addr_is_ipv4(dst) ? RTM_F_LOOKUP_TABLE : 0,
 	};
 	struct nl_msg *msg = msg_new(RTM_GETROUTE, 0, &info, sizeof(info));
 	int put;
