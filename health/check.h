@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check.h - what a kind of check is to the rest of shoal-probe.
+ *
+ * A probe is one run of a target's check. It begins with a connection (dial.h); once that stands,
+ * the kind takes the descriptor and goes on. Whatever happens, a probe ends with exactly one call
+ * of probe_end(), or with stop() when it is cut off. The evidence is only put into words when
+ * somebody will read it, which in the steady state is never.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "health/dial.h"
+#include "src/base/usec.h"
+#include "src/config/config.h"
+#include "src/core/reason.h"
+
+struct event_base;
+struct probe;
+struct ca;
+
+/* What a check asks for; of the target, constant while it lives. */
+struct check_spec {
+	enum config_check_type type;
+	struct dial_options dial;
+	char *path, *host; /* http, https; NULL for other kinds; host "": the address */
+	struct config_range *status;
+	uint32_t n_status;
+	uint64_t ca_id;
+};
+
+struct check_kind {
+	/* The connection stands: go on. fd is this function's to close. */
+	void (*connected)(struct probe *probe, int fd);
+	/* Cut a probe off that is past its connection; no probe_end() after that. */
+	void (*stop)(struct probe *probe);
+	/* What the probe is waiting for, past its connection: "the status line". */
+	const char *(*waiting_for)(const struct probe *probe);
+};
+
+struct probe {
+	struct dial dial;
+	const struct check_spec *spec;
+	usec_t started;
+	void *run; /* the kind's own */
+};
+
+/*
+ * probe_end - the probe is over; implemented by targets.c. The probe may be started again, but not
+ * before this returns. fmt is the evidence; what it prints is cut to size and made printable.
+ */
+void probe_end(struct probe *probe, enum probe_reason reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Milliseconds since the start of the probe, for evidence. */
+double probe_msec(const struct probe *probe);
+
+extern const struct check_kind check_tcp;
+extern const struct check_kind check_http; /* and https */
+
+/* Once, before the process locks itself up; base outlives http_fini(). */
+int http_init(struct event_base *base);
+void http_fini(void);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "health/dial.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "src/base/auto.h"
+
+#define PORT_DISCARD 9
+
+union sockaddr_any {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+static socklen_t sockaddr_make(union sockaddr_any *ret, const struct addr *addr, uint16_t port)
+{
+	size_t len;
+	const uint8_t *raw = addr_raw(addr, &len);
+
+	memset(ret, 0, sizeof(*ret));
+	if (addr_is_ipv4(addr)) {
+		ret->in.sin_family = AF_INET;
+		ret->in.sin_port = htons(port);
+		memcpy(&ret->in.sin_addr, raw, len);
+		return sizeof(ret->in);
+	}
+	ret->in6.sin6_family = AF_INET6;
+	ret->in6.sin6_port = htons(port);
+	memcpy(&ret->in6.sin6_addr, raw, len);
+	return sizeof(ret->in6);
+}
+
+/* Mark and source address; returns NULL, or the word of the call that failed (errno says why). */
+static const char *socket_direct(int fd, const struct dial_options *options)
+{
+	union sockaddr_any source;
+	int on = 1;
+
+	if (options->mark != 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_MARK, &options->mark, sizeof(options->mark)) < 0)
+		return "mark";
+	if (!options->has_source)
+		return NULL;
+	/* The port is picked at connect, by the whole 4-tuple: else 28,000 probes exhaust them. */
+	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0)
+		return "bind";
+	return bind(fd, &source.sa, sockaddr_make(&source, &options->source, 0)) < 0 ? "bind"
+										     : NULL;
+}
+
+/* An attempt that this node refused to make at all. */
+static enum probe_reason local_reason(int error, bool is_tunnel)
+{
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EAGAIN: /* no free local port */
+		return PROBE_LOCAL_ERROR;
+	case ECONNREFUSED:
+		return PROBE_REFUSED;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return is_tunnel ? PROBE_PROBE_PATH : PROBE_UNREACHABLE;
+	default:
+		/* EADDRNOTAVAIL at connect means no free local port, at bind a source that is not
+		 * ours; EPERM a local packet filter or a missing capability. */
+		return is_tunnel && error != EADDRNOTAVAIL ? PROBE_PROBE_PATH : PROBE_LOCAL_ERROR;
+	}
+}
+
+/* What came back from the network. */
+static enum probe_reason remote_reason(int error)
+{
+	switch (error) {
+	case 0:
+		return PROBE_OK;
+	case ECONNREFUSED:
+		return PROBE_REFUSED;
+	case ECONNRESET:
+	case EPIPE:
+		return PROBE_RESET;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENETDOWN:
+		return PROBE_UNREACHABLE;
+	case ETIMEDOUT:
+		return PROBE_TIMEOUT;
+	default:
+		return PROBE_CONNECT_ERROR;
+	}
+}
+
+/*
+ * A port of our own that nobody listens on can be met by a connection from just that port: TCP
+ * then connects the socket to itself, and nothing answers for nobody.
+ */
+static bool is_connected_to_itself(int fd)
+{
+	union sockaddr_any local, peer;
+	socklen_t local_len = sizeof(local), peer_len = sizeof(peer);
+
+	memset(&local, 0, sizeof(local));
+	memset(&peer, 0, sizeof(peer));
+	if (getsockname(fd, &local.sa, &local_len) < 0 || getpeername(fd, &peer.sa, &peer_len) < 0)
+		return false;
+	return local_len == peer_len && memcmp(&local, &peer, local_len) == 0;
+}
+
+static void dial_fail(struct dial *dial, enum probe_reason reason, int error, const char *step)
+{
+	struct dial_result result = { .reason = reason, .fd = -1, .error = error, .step = step };
+
+	if (dial->fd >= 0)
+		close(dial->fd);
+	dial->fd = -1;
+	dial->done(dial->arg, &result);
+}
+
+static void dial_finish(struct dial *dial)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	struct dial_result result = { .reason = PROBE_OK, .fd = dial->fd, .step = "connect" };
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	if (error == 0 && is_connected_to_itself(dial->fd))
+		error = ECONNREFUSED;
+	if (error != 0) {
+		dial_fail(dial, remote_reason(error), error, "connect");
+		return;
+	}
+	setsockopt(dial->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	dial->fd = -1;
+	dial->done(dial->arg, &result);
+}
+
+static void on_writable(evutil_socket_t fd __attribute__((unused)),
+			short what __attribute__((unused)), void *arg)
+{
+	dial_finish(arg);
+}
+
+void dial_start(struct dial *dial, struct event_base *base, const struct dial_options *options)
+{
+	union sockaddr_any to;
+	socklen_t to_len = sockaddr_make(&to, &options->addr, options->port);
+	const char *step;
+
+	dial->is_tunnel = options->mark != 0;
+	dial->fd = socket(to.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (dial->fd < 0) {
+		dial_fail(dial, PROBE_LOCAL_ERROR, errno, "socket");
+		return;
+	}
+	step = socket_direct(dial->fd, options);
+	if (step) {
+		dial_fail(dial, dial->is_tunnel ? PROBE_PROBE_PATH : PROBE_LOCAL_ERROR, errno,
+			  step);
+		return;
+	}
+	if (connect(dial->fd, &to.sa, to_len) == 0) {
+		dial_finish(dial);
+		return;
+	}
+	if (errno != EINPROGRESS) {
+		dial_fail(dial, local_reason(errno, dial->is_tunnel), errno, "connect");
+		return;
+	}
+	if (event_assign(&dial->event, base, dial->fd, EV_WRITE, on_writable, dial) < 0 ||
+	    event_add(&dial->event, NULL) < 0)
+		dial_fail(dial, PROBE_LOCAL_ERROR, ENOMEM, "watch");
+}
+
+void dial_stop(struct dial *dial)
+{
+	if (dial->fd < 0)
+		return;
+	event_del(&dial->event);
+	close(dial->fd);
+	dial->fd = -1;
+}
+
+bool dial_path_is_broken(const struct dial_options *options)
+{
+	union sockaddr_any to;
+	socklen_t to_len = sockaddr_make(&to, &options->addr, PORT_DISCARD);
+	bool v4 = to.sa.sa_family == AF_INET;
+	AUTO(fd_closep)
+	int fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	if (fd < 0)
+		return false;
+	if (setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
+		       sizeof(on)) < 0 ||
+	    socket_direct(fd, options))
+		return true;
+	if (sendto(fd, NULL, 0, 0, &to.sa, to_len) >= 0)
+		return false;
+	/* A queue that is full for once is no broken path; one that stays full is. */
+	return errno != EAGAIN;
+}

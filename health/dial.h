@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dial.h - the TCP connection every kind of check begins with, made the way the target asks: from
+ * which address, with which mark, without blocking; and what its failure means.
+ *
+ * A connection that stands is set to end by reset (SO_LINGER 0): ten thousand probes a second must
+ * not leave a minute's worth of TIME_WAIT behind on either side.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+
+#include "src/base/addr.h"
+#include "src/core/reason.h"
+
+struct dial_options {
+	struct addr addr;
+	uint16_t port;
+	uint32_t mark; /* SO_MARK, for the tunnel; 0: none */
+	bool has_source;
+	struct addr source;
+};
+
+/* How a connection attempt ended. */
+struct dial_result {
+	enum probe_reason reason; /* PROBE_OK: fd is open and the callee's to close */
+	int fd;
+	int error;        /* errno, when not OK */
+	const char *step; /* constant word: the call that failed */
+};
+
+struct dial {
+	struct event event;
+	int fd; /* -1: not dialling */
+	bool is_tunnel;
+	void (*done)(void *arg, const struct dial_result *result);
+	void *arg;
+};
+
+/*
+ * dial_start - begin to connect; dial->done and dial->arg are set by the caller. done is called
+ * once, possibly before this returns, unless dial_stop() comes first.
+ */
+void dial_start(struct dial *dial, struct event_base *base, const struct dial_options *options);
+
+/* Give up; fine when not dialling. */
+void dial_stop(struct dial *dial);
+
+/*
+ * dial_path_is_broken - whether the node's own probe path swallows what is sent with a mark.
+ *
+ * A SYN that steer.bpf.c drops vanishes without a word, as one does that no real answers. A
+ * datagram does not: with error reporting on, the sender is told that the device refused it. So
+ * an empty datagram to the discard port of the same address, with the same mark, tells the two
+ * apart. Source: ip(7), IP_RECVERR.
+ */
+bool dial_path_is_broken(const struct dial_options *options);

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "health/targets.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "health/ca.h"
+#include "health/check.h"
+#include "health/judge.h"
+#include "health/lateness.h"
+#include "health/schedule.h"
+
+/* While a real is not up its evidence is refreshed this often; `shoal why` shows the last. */
+#define REFRESH_US (5 * USEC_PER_SEC)
+/* So many starts and timeouts, then the sockets have their turn. */
+#define DUE_A_TURN 256
+
+struct target {
+	struct probe probe;
+	uint64_t id;
+	struct target *hash_next;
+	TAILQ_ENTRY(target) report_link;
+	bool is_to_report;
+	bool is_running;
+	bool is_named; /* since targets_begin() */
+	uint32_t heap_at;
+	usec_t due; /* start when waiting, timeout when running */
+	usec_t planned;
+	uint64_t n_runs;
+	struct check_spec spec;
+	struct schedule_timing timing;
+	uint32_t rise, fall;
+	struct judge judge;
+	usec_t latency_us, reported_at;
+	char evidence[CORE_EVIDENCE_MAX];
+	struct targets *table;
+};
+
+struct targets {
+	struct event_base *base;
+	struct targets_options options;
+	struct event *timer;
+	usec_t armed_for;
+	struct target **heap;
+	uint32_t n, room;
+	struct target **buckets; /* by id; a power of two of them */
+	uint32_t n_buckets;
+	TAILQ_HEAD(, target) reports;
+	bool is_resyncing;
+	uint32_t n_running;
+	uint64_t n_probes, n_verdicts, n_late;
+	struct lateness lateness;
+};
+
+static void unknown_connected(struct probe *probe, int fd)
+{
+	close(fd);
+	probe_end(probe, PROBE_LOCAL_ERROR, "this shoal-probe does not know that kind of check");
+}
+
+static void unknown_stop(struct probe *probe __attribute__((unused)))
+{
+}
+
+static const char *unknown_waiting_for(const struct probe *probe __attribute__((unused)))
+{
+	return "nothing";
+}
+
+/* What a later shoald may ask for and this prober cannot do: never up or down. */
+static const struct check_kind check_unknown = {
+	.connected = unknown_connected,
+	.stop = unknown_stop,
+	.waiting_for = unknown_waiting_for,
+};
+
+static const struct check_kind *kind_of(const struct check_spec *spec)
+{
+	switch (spec->type) {
+	case CONFIG_CHECK_TCP:
+		return &check_tcp;
+	case CONFIG_CHECK_HTTP:
+	case CONFIG_CHECK_HTTPS:
+		return &check_http;
+	case CONFIG_CHECK_TLS:
+	case CONFIG_CHECK_GRPC:
+	case CONFIG_CHECK_DNS:
+	case CONFIG_CHECK_UDP:
+	case CONFIG_CHECK_ICMP:
+	case CONFIG_CHECK_EXEC:
+		break;
+	}
+	return &check_unknown;
+}
+
+/* ---- the heap, earliest due first ---- */
+
+static void heap_put(struct targets *table, struct target *target, uint32_t at)
+{
+	table->heap[at] = target;
+	target->heap_at = at;
+}
+
+static void heap_up(struct targets *table, struct target *target)
+{
+	uint32_t at = target->heap_at;
+
+	while (at > 0 && table->heap[(at - 1) / 2]->due > target->due) {
+		heap_put(table, table->heap[(at - 1) / 2], at);
+		at = (at - 1) / 2;
+	}
+	heap_put(table, target, at);
+}
+
+static void heap_down(struct targets *table, struct target *target)
+{
+	uint32_t at = target->heap_at;
+
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+
+		if (child + 1 < table->n && table->heap[child + 1]->due < table->heap[child]->due)
+			child++;
+		if (child >= table->n || table->heap[child]->due >= target->due)
+			break;
+		heap_put(table, table->heap[child], at);
+		at = child;
+	}
+	heap_put(table, target, at);
+}
+
+static void arm_timer(struct targets *table)
+{
+	usec_t now, due = table->n > 0 ? table->heap[0]->due : USEC_NEVER;
+	struct timeval tv = { 0 };
+
+	if (due >= table->armed_for)
+		return; /* it comes early enough, and finds the right time then */
+	table->armed_for = due;
+	now = usec_now();
+	if (due > now) {
+		tv.tv_sec = (time_t)((due - now) / USEC_PER_SEC);
+		tv.tv_usec = (suseconds_t)((due - now) % USEC_PER_SEC);
+	}
+	event_add(table->timer, &tv);
+}
+
+static void set_due(struct target *target, usec_t due)
+{
+	target->due = due;
+	heap_up(target->table, target);
+	heap_down(target->table, target);
+	arm_timer(target->table);
+}
+
+static void heap_del(struct targets *table, struct target *target)
+{
+	struct target *last = table->heap[--table->n];
+
+	if (last == target)
+		return;
+	heap_put(table, last, target->heap_at);
+	heap_up(table, last);
+	heap_down(table, last);
+}
+
+/* ---- reports ---- */
+
+static void report(struct target *target)
+{
+	struct targets *table = target->table;
+
+	if (!target->is_to_report)
+		TAILQ_INSERT_TAIL(&table->reports, target, report_link);
+	target->is_to_report = true;
+	table->options.report_ready(table->options.arg);
+}
+
+bool targets_next_report(struct targets *table, struct message_verdict *ret)
+{
+	const struct target *target = TAILQ_FIRST(&table->reports);
+
+	if (!target)
+		return false;
+	*ret = (struct message_verdict){
+		.id = target->id,
+		.state = target->judge.state,
+		.reason = target->judge.reason,
+		.in_a_row = target->judge.in_a_row,
+		.latency_us = target->latency_us,
+	};
+	memcpy(ret->evidence, target->evidence, sizeof(ret->evidence));
+	return true;
+}
+
+void targets_reported(struct targets *table)
+{
+	struct target *target = TAILQ_FIRST(&table->reports);
+
+	TAILQ_REMOVE(&table->reports, target, report_link);
+	target->is_to_report = false;
+	target->reported_at = usec_now();
+}
+
+/* ---- the end of a probe ---- */
+
+static void plan_next(struct target *target, usec_t now)
+{
+	enum schedule_pace pace = judge_pace(&target->judge);
+	uint64_t random = schedule_mix(target->id ^ ++target->n_runs);
+	bool missed = target->judge.reason == PROBE_LATE;
+
+	target->planned = (missed ? schedule_skip : schedule_next)(&target->timing, pace, random,
+								   target->planned, now);
+	set_due(target, target->planned);
+}
+
+/* Bytes of strangers never reach a log or a terminal raw. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < 0x20 || *text > 0x7e)
+			*text = '?';
+}
+
+static bool is_worth_reporting(const struct target *target, bool changed, usec_t now)
+{
+	bool is_fine = target->judge.state == REAL_UP && target->judge.reason == PROBE_OK;
+
+	return changed || (!is_fine && now - target->reported_at >= REFRESH_US);
+}
+
+static void take_result(struct target *target, enum probe_reason reason, const char *fmt,
+			va_list ap) __attribute__((format(printf, 3, 0)));
+
+static void take_result(struct target *target, enum probe_reason reason, const char *fmt,
+			va_list ap)
+{
+	struct targets *table = target->table;
+	usec_t now = usec_now();
+	bool changed = judge_step(&target->judge, target->rise, target->fall, reason);
+
+	table->n_probes++;
+	table->n_verdicts += judge_classify(reason) != JUDGE_NO_VERDICT;
+	table->n_late += reason == PROBE_LATE;
+	if (is_worth_reporting(target, changed, now)) {
+		vsnprintf(target->evidence, sizeof(target->evidence), fmt, ap);
+		make_printable(target->evidence);
+		report(target);
+	}
+	plan_next(target, now);
+}
+
+static void take_result_fmt(struct target *target, enum probe_reason reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void take_result_fmt(struct target *target, enum probe_reason reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	take_result(target, reason, fmt, ap);
+	va_end(ap);
+}
+
+static struct target *target_of(struct probe *probe)
+{
+	return (struct target *)(void *)((char *)probe - offsetof(struct target, probe));
+}
+
+/* A result noticed long after the timeout says that this process stood still, not the real. */
+static bool is_stalled(const struct target *target, usec_t now)
+{
+	return schedule_is_late(&target->timing, target->probe.started + target->timing.timeout_us,
+				now);
+}
+
+void probe_end(struct probe *probe, enum probe_reason reason, const char *fmt, ...)
+{
+	struct target *target = target_of(probe);
+	usec_t now = usec_now();
+	va_list ap;
+
+	target->is_running = false;
+	target->table->n_running--;
+	target->latency_us = now - probe->started;
+	if (is_stalled(target, now)) {
+		take_result_fmt(target, PROBE_LATE, "the prober stood still for %.0f ms",
+				(double)target->latency_us / 1000);
+		return;
+	}
+	va_start(ap, fmt);
+	take_result(target, reason, fmt, ap);
+	va_end(ap);
+}
+
+double probe_msec(const struct probe *probe)
+{
+	return (double)(usec_now() - probe->started) / 1000;
+}
+
+/* ---- starts and timeouts ---- */
+
+static void on_dialled(void *arg, const struct dial_result *result)
+{
+	struct probe *probe = arg;
+
+	if (result->reason == PROBE_OK)
+		kind_of(probe->spec)->connected(probe, result->fd);
+	else
+		probe_end(probe, result->reason, "%s: %s", result->step, strerror(result->error));
+}
+
+static void start_probe(struct target *target, usec_t now)
+{
+	struct targets *table = target->table;
+
+	lateness_add(&table->lateness, now - target->planned);
+	if (schedule_is_late(&target->timing, target->planned, now)) {
+		take_result_fmt(target, PROBE_LATE, "started %.1f ms late",
+				(double)(now - target->planned) / 1000);
+		return;
+	}
+	if (kind_of(target->probe.spec) == &check_unknown) {
+		take_result_fmt(target, PROBE_LOCAL_ERROR,
+				"this shoal-probe does not know that kind of check");
+		return;
+	}
+	if (table->n_running >= table->options.max_running) {
+		take_result_fmt(target, PROBE_LOCAL_ERROR,
+				"%u probes are running, more than descriptors allow",
+				table->n_running);
+		return;
+	}
+	target->is_running = true;
+	table->n_running++;
+	target->probe.started = now;
+	set_due(target, now + target->timing.timeout_us);
+	dial_start(&target->probe.dial, table->base, &target->spec.dial);
+}
+
+/* Stop what runs; says how far it had come. */
+static const char *cut_off(struct target *target)
+{
+	struct probe *probe = &target->probe;
+	const char *waiting = "the connection";
+
+	if (probe->dial.fd >= 0) {
+		dial_stop(&probe->dial);
+	} else {
+		waiting = kind_of(probe->spec)->waiting_for(probe);
+		kind_of(probe->spec)->stop(probe);
+	}
+	return waiting;
+}
+
+static void time_out(struct target *target)
+{
+	struct probe *probe = &target->probe;
+	bool was_dialling = probe->dial.fd >= 0;
+	const char *waiting = cut_off(target);
+
+	if (was_dialling && probe->spec->dial.mark != 0 && dial_path_is_broken(&probe->spec->dial))
+		probe_end(probe, PROBE_PROBE_PATH,
+			  "the device shoal-probe refuses packets for this real");
+	else
+		probe_end(probe, PROBE_TIMEOUT, "no answer in %.0f ms, waiting for %s",
+			  (double)target->timing.timeout_us / 1000, waiting);
+}
+
+static void on_timer(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
+		     void *arg)
+{
+	struct targets *table = arg;
+	usec_t now = usec_now();
+
+	table->armed_for = 0; /* no arming from inside: once at the end will do */
+	for (int i = 0; i < DUE_A_TURN && table->n > 0 && table->heap[0]->due <= now; i++) {
+		struct target *target = table->heap[0];
+
+		if (target->is_running)
+			time_out(target);
+		else
+			start_probe(target, now);
+	}
+	table->armed_for = USEC_NEVER;
+	arm_timer(table);
+}
+
+/* ---- the table ---- */
+
+static struct target **bucket_of(const struct targets *table, uint64_t id)
+{
+	return &table->buckets[schedule_mix(id) & (table->n_buckets - 1)];
+}
+
+static struct target *find(const struct targets *table, uint64_t id)
+{
+	struct target *target = *bucket_of(table, id);
+
+	while (target && target->id != id)
+		target = target->hash_next;
+	return target;
+}
+
+static void unhash(struct targets *table, struct target *target)
+{
+	struct target **place = bucket_of(table, target->id);
+
+	while (*place != target)
+		place = &(*place)->hash_next;
+	*place = target->hash_next;
+}
+
+static void target_free(struct target *target)
+{
+	free(target->spec.path);
+	free(target->spec.host);
+	free(target->spec.status);
+	free(target);
+}
+
+static void target_del(struct targets *table, struct target *target)
+{
+	if (target->is_running) {
+		cut_off(target);
+		table->n_running--;
+	}
+	if (target->is_to_report)
+		TAILQ_REMOVE(&table->reports, target, report_link);
+	heap_del(table, target);
+	unhash(table, target);
+	target_free(target);
+}
+
+/* Room for one more in heap and buckets. */
+static int grow(struct targets *table)
+{
+	uint32_t room = table->room ? table->room * 2 : 64;
+	struct target **heap, **buckets;
+
+	if (table->n < table->room)
+		return 0;
+	heap = reallocarray(table->heap, room, sizeof(struct target *));
+	if (!heap)
+		return -ENOMEM;
+	table->heap = heap;
+	buckets = calloc(room, sizeof(struct target *));
+	if (!buckets)
+		return -ENOMEM;
+	free(table->buckets);
+	table->buckets = buckets;
+	table->n_buckets = room;
+	table->room = room;
+	for (uint32_t i = 0; i < table->n; i++) {
+		struct target **place = bucket_of(table, heap[i]->id);
+
+		heap[i]->hash_next = *place;
+		*place = heap[i];
+	}
+	return 0;
+}
+
+static int spec_fill(struct check_spec *spec, const struct message_target *m)
+{
+	bool is_http = m->type == CONFIG_CHECK_HTTP || m->type == CONFIG_CHECK_HTTPS;
+
+	*spec = (struct check_spec){
+		.type = m->type,
+		.dial = { .addr = m->addr,
+			  .port = m->port,
+			  .mark = m->mark,
+			  .has_source = m->has_source,
+			  .source = m->source },
+		.ca_id = m->ca,
+	};
+	if (!is_http)
+		return 0;
+	spec->path = strdup(m->path);
+	spec->host = strdup(m->host);
+	spec->status = calloc(m->n_status, sizeof(*spec->status));
+	if (!spec->path || !spec->host || !spec->status)
+		return -ENOMEM;
+	memcpy(spec->status, m->status, m->n_status * sizeof(*spec->status));
+	spec->n_status = m->n_status;
+	return 0;
+}
+
+static struct target *target_new(struct targets *table, const struct message_target *m)
+{
+	struct target *target = calloc(1, sizeof(*target));
+
+	if (!target)
+		return NULL;
+	target->table = table;
+	target->id = m->id;
+	target->timing = (struct schedule_timing){
+		.interval_us = m->interval_us,
+		.fast_us = m->fast_interval_us,
+		.slow_us = m->slow_interval_us,
+		.timeout_us = m->timeout_us,
+		.jitter_percent = m->jitter_percent,
+	};
+	target->rise = m->rise;
+	target->fall = m->fall;
+	target->probe.spec = &target->spec;
+	target->probe.dial = (struct dial){ .fd = -1, .done = on_dialled, .arg = &target->probe };
+	judge_init(&target->judge, m->state);
+	if (spec_fill(&target->spec, m) < 0) {
+		target_free(target);
+		return NULL;
+	}
+	return target;
+}
+
+int targets_set(struct targets *table, const struct message_target *message)
+{
+	struct target *target = table->n_buckets ? find(table, message->id) : NULL;
+	struct target **place;
+
+	if (target) {
+		target->is_named = true;
+		if (target->judge.reason != PROBE_NONE)
+			report(target);
+		return 0;
+	}
+	if (grow(table) < 0)
+		return -ENOMEM;
+	target = target_new(table, message);
+	if (!target)
+		return -ENOMEM;
+	target->is_named = true;
+	place = bucket_of(table, target->id);
+	target->hash_next = *place;
+	*place = target;
+	heap_put(table, target, table->n++);
+	target->planned =
+		schedule_first(&target->timing, judge_pace(&target->judge), target->id, usec_now());
+	set_due(target, target->planned);
+	return 0;
+}
+
+void targets_remove(struct targets *table, uint64_t id)
+{
+	struct target *target = table->n_buckets ? find(table, id) : NULL;
+
+	if (target)
+		target_del(table, target);
+}
+
+void targets_begin(struct targets *table)
+{
+	table->is_resyncing = true;
+	for (uint32_t i = 0; i < table->n; i++)
+		table->heap[i]->is_named = false;
+}
+
+static bool ca_is_used(uint64_t id, void *arg)
+{
+	const struct targets *table = arg;
+
+	for (uint32_t i = 0; i < table->n; i++)
+		if (table->heap[i]->spec.ca_id == id)
+			return true;
+	return false;
+}
+
+void targets_end(struct targets *table)
+{
+	/* Backwards: a deletion moves the last target into the place of the deleted one, or further
+	 * up. One that is moved up unseen is seen by another round. */
+	for (bool again = table->is_resyncing; again;) {
+		again = false;
+		for (uint32_t i = table->n; i-- > 0;) {
+			if (i < table->n && !table->heap[i]->is_named) {
+				target_del(table, table->heap[i]);
+				again = true;
+			}
+		}
+	}
+	table->is_resyncing = false;
+	ca_sweep(ca_is_used, table);
+}
+
+void targets_clear(struct targets *table)
+{
+	while (table->n > 0)
+		target_del(table, table->heap[table->n - 1]);
+}
+
+void targets_heartbeat(struct targets *table, struct message_heartbeat *ret)
+{
+	*ret = (struct message_heartbeat){
+		.probes = table->n_probes,
+		.verdicts = table->n_verdicts,
+		.late = table->n_late,
+		.n_targets = table->n,
+		.n_running = table->n_running,
+		.p99_late_us = lateness_percentile(&table->lateness, 99),
+	};
+	table->lateness = (struct lateness){ 0 };
+}
+
+int targets_new(struct event_base *base, const struct targets_options *options,
+		struct targets **ret, struct err *err)
+{
+	struct targets *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return err_set(err, -ENOMEM, "targets: %m");
+	table->base = base;
+	table->options = *options;
+	table->armed_for = USEC_NEVER;
+	TAILQ_INIT(&table->reports);
+	table->timer = event_new(base, -1, 0, on_timer, table);
+	if (!table->timer) {
+		free(table);
+		return err_set(err, -ENOMEM, "targets: %m");
+	}
+	*ret = table;
+	return 0;
+}
+
+void targets_free(struct targets *table)
+{
+	if (!table)
+		return;
+	targets_clear(table);
+	event_free(table->timer);
+	free(table->heap);
+	free(table->buckets);
+	free(table);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * targets.h - shoal-probe's table of targets: starts their probes when due, cuts them off at their
+ * timeout, judges, and keeps a list of judgements that are to be reported.
+ *
+ * One heap holds all targets by the moment at which something is next due for each: its start while
+ * it waits, its timeout while it runs. One timer serves the heap.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "health/message.h"
+#include "src/base/err.h"
+
+struct event_base;
+struct targets;
+
+struct targets_options {
+	uint32_t max_running;            /* probes at once: what the descriptor limit allows */
+	void (*report_ready)(void *arg); /* targets_next_report() has something */
+	void *arg;
+};
+
+int targets_new(struct event_base *base, const struct targets_options *options,
+		struct targets **ret, struct err *err);
+void targets_free(struct targets *targets);
+
+/*
+ * targets_begin - a new connection to shoald: everything will be told anew. What is known goes on
+ * meanwhile; targets_end() drops what was not named.
+ */
+void targets_begin(struct targets *targets);
+
+/*
+ * targets_set - there is this target. One with the same id is the same target: it keeps schedule
+ * and judgement, and its judgement is reported. Returns 0 or -ENOMEM.
+ */
+int targets_set(struct targets *targets, const struct message_target *message);
+void targets_remove(struct targets *targets, uint64_t id);
+void targets_end(struct targets *targets);
+/* Forget all. */
+void targets_clear(struct targets *targets);
+
+/* The next judgement to report; false: none. It stays next until targets_reported(). */
+bool targets_next_report(struct targets *targets, struct message_verdict *ret);
+void targets_reported(struct targets *targets);
+
+/* Counts since the start, lateness since the last call. */
+void targets_heartbeat(struct targets *targets, struct message_heartbeat *ret);

@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real shoal-probe against real servers on loopback: this process plays shoald (with the real
+ * prober.c) and the servers; argv[1] is the program. No root is needed.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "health/prober.h"
+#include "src/base/log.h"
+#include "tests/lib/test.h"
+#include "tests/unit/health/servers.h"
+
+#define POOLS_MAX 64
+#define DEADLINE  (10 * USEC_PER_SEC) /* for what takes well under a second */
+
+static const char *program;
+
+/* ---- a site: each pool has one check and one real, 127.0.0.1 ---- */
+
+struct pool {
+	struct config_check check;
+	uint32_t check_index;
+	struct config_real real;
+	struct config_service service;
+	struct core_verdict verdict; /* the last */
+	unsigned n_verdicts;
+};
+
+struct site {
+	struct event_base *base;
+	struct prober *prober;
+	char directory[64], socket[96];
+	pid_t pid;           /* of shoal-probe */
+	struct rlimit files; /* of shoal-probe; 0: as it is */
+	bool without_net_raw;
+	struct pool pools[POOLS_MAX];
+	uint32_t n_pools;
+	struct config_check checks[POOLS_MAX];
+	struct config_pool config_pools[POOLS_MAX];
+	struct config_service services[POOLS_MAX];
+	struct config_vip vip;
+	struct config config;
+	bool is_connected;
+};
+
+static const struct config_range good_status = { 200, 299 };
+
+static struct pool *site_add(struct site *site, enum config_check_type type, uint16_t port)
+{
+	struct pool *pool = &site->pools[site->n_pools++];
+
+	pool->check = (struct config_check){
+		.name = "check",
+		.type = type,
+		.path = "/healthz",
+		.status = &good_status,
+		.n_status = 1,
+		.port = port,
+		.interval_us = 50 * USEC_PER_MSEC,
+		.fast_interval_us = 20 * USEC_PER_MSEC,
+		.slow_interval_us = 100 * USEC_PER_MSEC,
+		.timeout_us = 300 * USEC_PER_MSEC,
+		.jitter_percent = 20,
+		.rise = 2,
+		.fall = 2,
+		.via = CONFIG_VIA_DIRECT,
+	};
+	pool->real.name = "real";
+	pool->service.proto = IPPROTO_TCP;
+	pool->service.port = 80;
+	assert_int_equal(addr_parse("127.0.0.1", &pool->real.addr), 0);
+	return pool;
+}
+
+static void site_configure(struct site *site)
+{
+	static char names[POOLS_MAX][16];
+	struct err err = { .text = "" };
+
+	for (uint32_t i = 0; i < site->n_pools; i++) {
+		struct pool *pool = &site->pools[i];
+
+		snprintf(names[i], sizeof(names[i]), "p%u", i);
+		pool->check_index = i;
+		site->checks[i] = pool->check;
+		site->services[i] = pool->service;
+		site->services[i].pool = i;
+		site->config_pools[i] = (struct config_pool){ .name = names[i],
+							      .checks = &pool->check_index,
+							      .n_checks = 1,
+							      .reals = &pool->real,
+							      .n_reals = 1 };
+	}
+	site->vip = (struct config_vip){ .name = "vip",
+					 .services = site->services,
+					 .n_services = site->n_pools,
+					 .prefix = { .len = 32 } };
+	assert_int_equal(addr_parse("127.0.0.9", &site->vip.prefix.addr), 0);
+	site->config = (struct config){ .checks = site->checks,
+					.n_checks = site->n_pools,
+					.pools = site->config_pools,
+					.n_pools = site->n_pools,
+					.vips = &site->vip,
+					.n_vips = 1 };
+	if (prober_set_config(site->prober, &site->config, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void on_verdict(const struct core_verdict *verdict, void *arg)
+{
+	struct site *site = arg;
+	struct pool *pool = &site->pools[verdict->pool];
+
+	pool->verdict = *verdict;
+	pool->n_verdicts++;
+}
+
+static void on_life(bool connected, void *arg)
+{
+	((struct site *)arg)->is_connected = connected;
+}
+
+static void child_restrict(const struct site *site)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (site->files.rlim_max != 0)
+		setrlimit(RLIMIT_NOFILE, &site->files);
+	if (site->without_net_raw)
+		prctl(PR_CAPBSET_DROP, 13 /* CAP_NET_RAW */, 0, 0, 0);
+	/* Looking for leaks at exit takes what the filter refuses. */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+}
+
+static void daemon_start(struct site *site)
+{
+	site->pid = fork();
+	if (site->pid == 0) {
+		child_restrict(site);
+		execl(program, "shoal-probe", "--socket", site->socket, NULL);
+		_exit(127);
+	}
+}
+
+static int daemon_stop(struct site *site, int signo)
+{
+	int status = 0;
+
+	kill(site->pid, signo);
+	waitpid(site->pid, &status, 0);
+	site->pid = 0;
+	return status;
+}
+
+static void shoald_start(struct site *site)
+{
+	const struct prober_callbacks callbacks = { on_verdict, on_life, site };
+	struct err err = { .text = "" };
+
+	if (prober_new(site->base, site->socket, &callbacks, &site->prober, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void site_init(struct site *site)
+{
+	memset(site, 0, sizeof(*site));
+	log_init("test", LOG_LEVEL_ERR);
+	site->base = event_base_new();
+	strcpy(site->directory, "/tmp/shoal-probe-test-XXXXXX");
+	assert_non_null(mkdtemp(site->directory));
+	snprintf(site->socket, sizeof(site->socket), "%s/probe.sock", site->directory);
+	shoald_start(site);
+}
+
+static void site_fini(struct site *site)
+{
+	if (site->pid)
+		assert_int_equal(daemon_stop(site, SIGTERM), 0);
+	prober_free(site->prober);
+	event_base_free(site->base);
+	rmdir(site->directory);
+}
+
+/* Run the loop until the condition holds; false when it does not within the deadline. */
+#define WAIT_FOR(site, condition)                                                                  \
+	({                                                                                         \
+		usec_t give_up_ = usec_now() + DEADLINE;                                           \
+		while (!(condition) && usec_now() < give_up_)                                      \
+			event_base_loop((site)->base, EVLOOP_ONCE);                                \
+		(condition);                                                                       \
+	})
+
+static void run_for(struct site *site, usec_t us)
+{
+	struct timeval tv = { .tv_sec = (time_t)(us / USEC_PER_SEC),
+			      .tv_usec = (suseconds_t)(us % USEC_PER_SEC) };
+
+	event_base_loopexit(site->base, &tv);
+	event_base_dispatch(site->base);
+}
+
+static void expect(struct site *site, struct pool *pool, enum real_state state,
+		   enum probe_reason reason, const char *evidence)
+{
+	if (!WAIT_FOR(site, pool->verdict.state == state && pool->verdict.reason == reason) ||
+	    !strstr(pool->verdict.evidence, evidence))
+		fail_msg("pool %ld: state %d reason %d evidence '%s'; wanted %d %d '%s'",
+			 pool - site->pools, (int)pool->verdict.state, (int)pool->verdict.reason,
+			 pool->verdict.evidence, (int)state, (int)reason, evidence);
+}
+
+/* ---- what each server is judged ---- */
+
+static const struct {
+	enum behaviour behaviour;
+	enum config_check_type type;
+	enum real_state state;
+	enum probe_reason reason;
+	const char *evidence;
+} meetings[] = {
+	{ SERVER_ACCEPTS, CONFIG_CHECK_TCP, REAL_UP, PROBE_OK, "connected in " },
+	{ SERVER_REFUSES, CONFIG_CHECK_TCP, REAL_DOWN, PROBE_REFUSED,
+	  "connect: Connection refused" },
+	{ SERVER_IS_FULL, CONFIG_CHECK_TCP, REAL_DOWN, PROBE_TIMEOUT,
+	  "no answer in 300 ms, waiting for the connection" },
+	{ SERVER_REFUSES, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_REFUSED, "Connection refused" },
+	{ SERVER_ACCEPTS, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_TIMEOUT,
+	  "no answer in 300 ms, waiting for the status line" },
+	{ SERVER_OK, CONFIG_CHECK_HTTP, REAL_UP, PROBE_OK, "HTTP 200 in " },
+	{ SERVER_NO_CONTENT, CONFIG_CHECK_HTTP, REAL_UP, PROBE_OK, "HTTP 204 in " },
+	{ SERVER_CONTINUES, CONFIG_CHECK_HTTP, REAL_UP, PROBE_OK, "HTTP 200 in " },
+	{ SERVER_GZIP, CONFIG_CHECK_HTTP, REAL_UP, PROBE_OK, "HTTP 200 in " },
+	{ SERVER_UNAVAILABLE, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_HTTP_STATUS, "HTTP 503 in " },
+	{ SERVER_REDIRECTS, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_HTTP_STATUS, "HTTP 301 in " },
+	{ SERVER_GARBAGE, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_HTTP_GARBAGE, "" },
+	{ SERVER_BINARY, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_HTTP_GARBAGE, "" },
+	{ SERVER_BAD_CHUNKS, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_HTTP_GARBAGE, "" },
+	{ SERVER_ENDLESS_BODY, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_TOO_LARGE,
+	  "the body is larger than 1 MiB" },
+	{ SERVER_ENDLESS_HEADERS, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_TOO_LARGE,
+	  "the headers are larger than 64 KiB" },
+	{ SERVER_ENDLESS_LINE, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_TOO_LARGE, "" },
+	{ SERVER_SLOW, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_TIMEOUT,
+	  "no answer in 300 ms, waiting for" },
+	{ SERVER_CLOSES, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_CLOSED, "" },
+	{ SERVER_CUTS_SHORT, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_CLOSED, "" },
+	{ SERVER_RESETS, CONFIG_CHECK_HTTP, REAL_DOWN, PROBE_RESET, "" },
+	{ SERVER_ACCEPTS, CONFIG_CHECK_HTTPS, REAL_DOWN, PROBE_TIMEOUT,
+	  "waiting for the status line" },
+	{ SERVER_GARBAGE, CONFIG_CHECK_HTTPS, REAL_DOWN, PROBE_TLS_ERROR, "" },
+};
+
+#define N_MEETINGS (sizeof(meetings) / sizeof(meetings[0]))
+
+TEST(probe, names_what_each_server_does)
+{
+	static struct site site;
+	struct server servers[N_MEETINGS];
+	struct tls_files ca;
+
+	site_init(&site);
+	tls_make_ca(&ca, site.directory, "ca");
+	for (size_t i = 0; i < N_MEETINGS; i++) {
+		server_start(&servers[i], site.base, meetings[i].behaviour);
+		site_add(&site, meetings[i].type, servers[i].port)->check.ca_file = ca.ca;
+	}
+	site_configure(&site);
+	tls_remove_ca(&ca); /* what matters was passed on as bytes */
+	daemon_start(&site);
+	for (size_t i = 0; i < N_MEETINGS; i++)
+		expect(&site, &site.pools[i], meetings[i].state, meetings[i].reason,
+		       meetings[i].evidence);
+	for (size_t i = 0; i < N_MEETINGS; i++)
+		server_stop(&servers[i]);
+	site_fini(&site);
+}
+
+TEST(probe, asks_for_path_and_host_as_configured)
+{
+	static struct site site;
+	struct server by_name, by_address;
+	struct pool *pool;
+	char line[64];
+
+	site_init(&site);
+	server_start(&by_name, site.base, SERVER_OK);
+	server_start(&by_address, site.base, SERVER_OK);
+	pool = site_add(&site, CONFIG_CHECK_HTTP, by_name.port);
+	pool->check.host = "www.example.net";
+	pool->check.path = "/a/../b?c=d&e=%20f";
+	site_add(&site, CONFIG_CHECK_HTTP, by_address.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, &site.pools[0], REAL_UP, PROBE_OK, "HTTP 200");
+	expect(&site, &site.pools[1], REAL_UP, PROBE_OK, "HTTP 200");
+	assert_non_null(strstr(by_name.last_request, "GET /a/../b?c=d&e=%20f HTTP/1.1\r\n"));
+	snprintf(line, sizeof(line), "\r\nHost: www.example.net:%u\r\n", by_name.port);
+	assert_non_null(strstr(by_name.last_request, line));
+	assert_non_null(strstr(by_name.last_request, "\r\nUser-Agent: shoal-probe/"));
+	snprintf(line, sizeof(line), "\r\nHost: 127.0.0.1:%u\r\n", by_address.port);
+	assert_non_null(strstr(by_address.last_request, line));
+	server_stop(&by_name);
+	server_stop(&by_address);
+	site_fini(&site);
+}
+
+TEST(probe, verifies_certificates)
+{
+	static struct site site;
+	struct tls_files ours, theirs;
+	struct tls_server good, wrong_name, expired, stranger, by_address;
+
+	site_init(&site);
+	tls_make_ca(&theirs, site.directory, "theirs");
+	tls_server_start(&stranger, "www.example.net", 0);
+	tls_make_ca(&ours, site.directory, "ours");
+	tls_server_start(&good, "www.example.net", 0);
+	tls_server_start(&wrong_name, "mail.example.net", 0);
+	tls_server_start(&expired, "www.example.net", 1);
+	tls_server_start(&by_address, "127.0.0.1", 0);
+	site_add(&site, CONFIG_CHECK_HTTPS, good.port);
+	site_add(&site, CONFIG_CHECK_HTTPS, wrong_name.port);
+	site_add(&site, CONFIG_CHECK_HTTPS, expired.port);
+	site_add(&site, CONFIG_CHECK_HTTPS, stranger.port);
+	site_add(&site, CONFIG_CHECK_HTTPS, stranger.port);
+	site_add(&site, CONFIG_CHECK_HTTPS, by_address.port);
+	for (uint32_t i = 0; i < 6; i++) {
+		site.pools[i].check.host = i == 5 ? NULL : "www.example.net";
+		site.pools[i].check.ca_file = i == 4 ? theirs.ca : ours.ca;
+		site.pools[i].check.timeout_us = USEC_PER_SEC;
+	}
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, &site.pools[0], REAL_UP, PROBE_OK, "HTTP 200");
+	expect(&site, &site.pools[1], REAL_DOWN, PROBE_TLS_ERROR, "www.example.net");
+	expect(&site, &site.pools[2], REAL_DOWN, PROBE_TLS_ERROR, "expired");
+	expect(&site, &site.pools[3], REAL_DOWN, PROBE_TLS_ERROR, "certificate");
+	expect(&site, &site.pools[4], REAL_UP, PROBE_OK, "HTTP 200");
+	expect(&site, &site.pools[5], REAL_UP, PROBE_OK, "HTTP 200");
+	tls_server_stop(&good);
+	tls_server_stop(&wrong_name);
+	tls_server_stop(&expired);
+	tls_server_stop(&stranger);
+	tls_server_stop(&by_address);
+	tls_remove_ca(&ours);
+	tls_remove_ca(&theirs);
+	site_fini(&site);
+}
+
+/* ---- over time ---- */
+
+TEST(probe, notices_failure_and_return_within_rise_and_fall)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+	usec_t changed;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_OK);
+	pool = site_add(&site, CONFIG_CHECK_HTTP, server.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UP, PROBE_OK, "HTTP 200");
+	changed = usec_now();
+	server.behaviour = SERVER_UNAVAILABLE;
+	expect(&site, pool, REAL_DOWN, PROBE_HTTP_STATUS, "HTTP 503");
+	/* 55 ms to the first failure, 22 ms to the second; much to spare for a busy machine */
+	assert_in_range(usec_now() - changed, 1, 1000 * USEC_PER_MSEC);
+	assert_int_equal(pool->verdict.in_a_row, 2);
+	changed = usec_now();
+	server.behaviour = SERVER_OK;
+	expect(&site, pool, REAL_UP, PROBE_OK, "HTTP 200");
+	assert_in_range(usec_now() - changed, 1, 1000 * USEC_PER_MSEC);
+	server_stop(&server);
+	site_fini(&site);
+}
+
+TEST(probe, keeps_quiet_while_nothing_changes)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+	unsigned n_accepted, n_verdicts;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_ACCEPTS);
+	pool = site_add(&site, CONFIG_CHECK_TCP, server.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UP, PROBE_OK, "connected");
+	n_accepted = server.n_accepted;
+	n_verdicts = pool->n_verdicts;
+	assert_true(WAIT_FOR(&site, server.n_accepted >= n_accepted + 10));
+	assert_int_equal(pool->n_verdicts, n_verdicts);
+	assert_true(WAIT_FOR(&site, prober_n_probes(site.prober) > 10));
+	server_stop(&server);
+	site_fini(&site);
+}
+
+TEST(probe, keeps_probing_and_judging_while_shoald_restarts)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+	unsigned n_accepted;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_ACCEPTS);
+	pool = site_add(&site, CONFIG_CHECK_TCP, server.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UP, PROBE_OK, "connected");
+	prober_free(site.prober);
+	site.is_connected = false;
+	n_accepted = server.n_accepted;
+	assert_true(WAIT_FOR(&site, server.n_accepted >= n_accepted + 5));
+	memset(&pool->verdict, 0, sizeof(pool->verdict));
+	shoald_start(&site);
+	site_configure(&site);
+	assert_true(WAIT_FOR(&site, site.is_connected));
+	/* the judgement comes with the connection: it was never lost */
+	expect(&site, pool, REAL_UP, PROBE_OK, "connected");
+	assert_true(pool->verdict.in_a_row > 5);
+	server_stop(&server);
+	site_fini(&site);
+}
+
+TEST(probe, a_new_prober_starts_from_the_last_judgement)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_ACCEPTS);
+	pool = site_add(&site, CONFIG_CHECK_TCP, server.port);
+	pool->check.rise = 3;
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UP, PROBE_OK, "connected");
+	assert_true(WIFSIGNALED(daemon_stop(&site, SIGKILL)));
+	assert_true(WAIT_FOR(&site, !site.is_connected));
+	assert_int_equal(pool->verdict.state, REAL_UP); /* a dead prober is no dead real */
+	memset(&pool->verdict, 0, sizeof(pool->verdict));
+	daemon_start(&site);
+	assert_true(WAIT_FOR(&site, pool->verdict.state != REAL_UNKNOWN));
+	assert_int_equal(pool->verdict.state, REAL_UP);
+	assert_int_equal(pool->verdict.in_a_row, 1); /* kept, not risen again */
+	server_stop(&server);
+	site_fini(&site);
+}
+
+/* Stopped for longer than all timeouts, it must not blame the real. */
+TEST(probe, says_late_after_standing_still)
+{
+	static struct site site;
+	struct server server, slow;
+	struct pool *pool, *waiting;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_ACCEPTS);
+	server_start(&slow, site.base, SERVER_OK);
+	pool = site_add(&site, CONFIG_CHECK_TCP, server.port);
+	waiting = site_add(&site, CONFIG_CHECK_HTTP, slow.port);
+	pool->check.fall = waiting->check.fall = 1;
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UP, PROBE_OK, "");
+	expect(&site, waiting, REAL_UP, PROBE_OK, "");
+	for (int i = 0; i < 3; i++) {
+		unsigned n = pool->n_verdicts;
+
+		kill(site.pid, SIGSTOP);
+		run_for(&site, 700 * USEC_PER_MSEC);
+		kill(site.pid, SIGCONT);
+		assert_true(
+			WAIT_FOR(&site, pool->n_verdicts > n && pool->verdict.reason == PROBE_OK));
+		assert_int_equal(pool->verdict.state, REAL_UP);
+		assert_int_equal(waiting->verdict.state, REAL_UP);
+	}
+	assert_true(WAIT_FOR(&site, prober_n_late(site.prober) > 0));
+	server_stop(&server);
+	server_stop(&slow);
+	site_fini(&site);
+}
+
+TEST(probe, reload_adds_and_removes_without_disturbing_the_rest)
+{
+	static struct site site;
+	struct server first, second;
+	unsigned n_accepted;
+
+	site_init(&site);
+	server_start(&first, site.base, SERVER_ACCEPTS);
+	server_start(&second, site.base, SERVER_ACCEPTS);
+	site_add(&site, CONFIG_CHECK_TCP, first.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, &site.pools[0], REAL_UP, PROBE_OK, "");
+	n_accepted = site.pools[0].n_verdicts;
+	site_add(&site, CONFIG_CHECK_TCP, second.port);
+	site_configure(&site);
+	expect(&site, &site.pools[1], REAL_UP, PROBE_OK, "");
+	assert_int_equal(site.pools[0].n_verdicts, n_accepted);
+	site.n_pools = 1;
+	site_configure(&site);
+	n_accepted = second.n_accepted;
+	run_for(&site, 200 * USEC_PER_MSEC);
+	assert_in_range(second.n_accepted, n_accepted, n_accepted + 1);
+	server_stop(&first);
+	server_stop(&second);
+	site_fini(&site);
+}
+
+/* ---- the node's own trouble ---- */
+
+TEST(probe, running_out_of_descriptors_blames_no_real)
+{
+	static struct site site;
+	struct server full, good;
+	struct pool *pool;
+	unsigned n_local = 0;
+
+	site_init(&site);
+	site.files = (struct rlimit){ .rlim_cur = 90, .rlim_max = 90 }; /* 26 probes at once */
+	server_start(&full, site.base, SERVER_IS_FULL);
+	server_start(&good, site.base, SERVER_ACCEPTS);
+	for (uint32_t i = 0; i < 60; i++) {
+		pool = site_add(&site, CONFIG_CHECK_TCP, full.port);
+		pool->check.timeout_us = 2 * USEC_PER_SEC; /* half-open for long */
+	}
+	pool = site_add(&site, CONFIG_CHECK_TCP, good.port);
+	pool->check.interval_us = pool->check.fast_interval_us = 5 * USEC_PER_MSEC;
+	site_configure(&site);
+	daemon_start(&site);
+	run_for(&site, 1500 * USEC_PER_MSEC);
+	for (uint32_t i = 0; i < 60; i++) {
+		n_local += site.pools[i].verdict.reason == PROBE_LOCAL_ERROR;
+		assert_int_not_equal(site.pools[i].verdict.state, REAL_UP);
+	}
+	assert_true(n_local > 20);
+	assert_int_not_equal(pool->verdict.state, REAL_DOWN);
+	server_stop(&full);
+	server_stop(&good);
+	site_fini(&site);
+}
+
+TEST(probe, without_the_right_to_mark_the_probe_path_is_blamed)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+
+	site_init(&site);
+	site.without_net_raw = true;
+	server_start(&server, site.base, SERVER_ACCEPTS);
+	pool = site_add(&site, CONFIG_CHECK_TCP, server.port);
+	pool->check.via = CONFIG_VIA_TUNNEL;
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UNKNOWN, PROBE_PROBE_PATH, "mark: Operation not permitted");
+	run_for(&site, 300 * USEC_PER_MSEC);
+	assert_int_equal(pool->verdict.state, REAL_UNKNOWN);
+	assert_int_equal(server.n_accepted, 0);
+	assert_int_equal(prober_last_verdict(site.prober) != 0, true);
+	server_stop(&server);
+	site_fini(&site);
+}
+
+/* 127.0.0.77 is an address of ours, as all of 127.0.0.0/8 is; 192.0.2.1 is not. */
+TEST(probe, a_foreign_source_address_is_the_probe_paths_fault)
+{
+	static struct site site;
+	struct server server;
+	struct addr source;
+	struct pool *pool;
+
+	if (geteuid() != 0) {
+		print_message("marking needs CAP_NET_RAW\n");
+		skip();
+	}
+	site_init(&site);
+	server_start(&server, site.base, SERVER_ACCEPTS);
+	pool = site_add(&site, CONFIG_CHECK_TCP, server.port);
+	pool->check.via = CONFIG_VIA_TUNNEL;
+	assert_int_equal(addr_parse("192.0.2.1", &source), 0);
+	prober_set_sources(site.prober, &source, NULL);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UNKNOWN, PROBE_PROBE_PATH, "bind: ");
+	server_stop(&server);
+	site_fini(&site);
+}
+
+/* ---- the program itself ---- */
+
+static int run_program(const char *option, char *output, size_t size)
+{
+	int fds[2], status;
+	ssize_t n, len = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(fds[1], STDOUT_FILENO);
+		dup2(fds[1], STDERR_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+		execl(program, "shoal-probe", option, NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	while ((n = read(fds[0], output + len, size - 1 - (size_t)len)) > 0)
+		len += n;
+	output[len] = '\0';
+	close(fds[0]);
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(probe, explains_its_options_and_refuses_others)
+{
+	char text[4096];
+
+	assert_int_equal(run_program("--help", text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "--run-dir DIR"));
+	assert_int_equal(run_program("--version", text, sizeof(text)), 0);
+	assert_string_equal(text, "shoal-probe " SHOAL_VERSION "\n");
+	assert_int_equal(run_program("--nonsense", text, sizeof(text)), 2);
+	assert_int_equal(run_program("word", text, sizeof(text)), 2);
+}
+
+static const struct CMUnitTest tests[] = {
+	T(probe, names_what_each_server_does),
+	T(probe, asks_for_path_and_host_as_configured),
+	T(probe, verifies_certificates),
+	T(probe, notices_failure_and_return_within_rise_and_fall),
+	T(probe, keeps_quiet_while_nothing_changes),
+	T(probe, keeps_probing_and_judging_while_shoald_restarts),
+	T(probe, a_new_prober_starts_from_the_last_judgement),
+	T(probe, says_late_after_standing_still),
+	T(probe, reload_adds_and_removes_without_disturbing_the_rest),
+	T(probe, running_out_of_descriptors_blames_no_real),
+	T(probe, without_the_right_to_mark_the_probe_path_is_blamed),
+	T(probe, a_foreign_source_address_is_the_probe_paths_fault),
+	T(probe, explains_its_options_and_refuses_others),
+};
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s SHOAL-PROBE\n", argv[0]);
+		return 2;
+	}
+	program = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
