@@ -35,7 +35,8 @@
 /* What libbpf said last; the end of it explains a refused program. */
 static char libbpf_said[2048];
 
-static int libbpf_listen(enum libbpf_print_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int libbpf_listen(enum libbpf_print_level level,
+							       const char *fmt, va_list args)
 {
 	size_t used = strlen(libbpf_said);
 	char line[1024];
@@ -172,7 +173,19 @@ static bool is_ours(const char *name)
 	return !strncmp(name, "link_", 5);
 }
 
-/* Unpin everything that this file or uplink.c pins. Unpinning a link detaches it. */
+/* Detach a pinned link now; unpinning alone does it some time later. */
+static void link_detach(const char *dir, const char *name)
+{
+	char path[512];
+	AUTO(fd_closep) int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = bpf_obj_get(path);
+	if (fd >= 0)
+		bpf_link_detach(fd);
+}
+
+/* Detach and unpin everything that this file or uplink.c pins. */
 static int dir_clear(const char *path, struct err *err)
 {
 	DIR *dir = opendir(path);
@@ -182,6 +195,8 @@ static int dir_clear(const char *path, struct err *err)
 	if (!dir)
 		return err_set(err, -errno, "bpffs directory '%s': %m", path);
 	while ((entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, "link_", 5))
+			link_detach(path, entry->d_name);
 		if (is_ours(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0)
 			r = err_set(err, -errno, "'%s/%s': %m", path, entry->d_name);
 	}

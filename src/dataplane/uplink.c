@@ -286,6 +286,7 @@ static int link_adopt(struct dataplane *dp, uint32_t ifindex, int *ret_fd)
 		return -ENOENT;
 	if (link_info(fd, &info) < 0 || info.type != BPF_LINK_TYPE_XDP ||
 	    info.xdp.ifindex != ifindex || info.prog_id != dp->prog_id) {
+		bpf_link_detach(fd);
 		unlink(path);
 		return -ENOENT;
 	}
