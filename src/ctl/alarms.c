@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * alarms.c - what an operator should look at now. What somebody drained is no alarm.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frr-integration/router.h"
+#include "health/prober.h"
+#include "src/base/auto.h"
+#include "src/ctl/view.h"
+#include "src/dataplane/dataplane.h"
+#include "src/net/net.h"
+
+#define VERDICTS_STALE_US (30 * USEC_PER_SEC)
+
+/* Two lists that become one: critical before warnings. */
+struct alarms {
+	const struct view *view;
+	json_t *critical, *warnings;
+};
+
+enum level { LEVEL_CRITICAL, LEVEL_WARNING };
+
+static void raise_alarm(struct alarms *alarms, enum level level, const char *thing,
+			const char *command, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+static void raise_alarm(struct alarms *alarms, enum level level, const char *thing,
+			const char *command, const char *fmt, ...)
+{
+	AUTO(freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	json_array_append_new(level == LEVEL_CRITICAL ? alarms->critical : alarms->warnings,
+			      json_pack("{s:s, s:s, s:s?, s:s}", "level",
+					level == LEVEL_CRITICAL ? "critical" : "warning", "thing",
+					thing, "text", text, "command", command));
+}
+
+/* ---- node ---- */
+
+static void check_uplink(struct alarms *alarms, uint32_t i)
+{
+	const struct commands_context *daemon = alarms->view->daemon;
+	const char *name = core_config(daemon->core)->node.uplinks[i];
+	const struct net_uplink *net = net_uplink(daemon->net, i);
+	const struct dataplane_uplink *uplink = dataplane_uplink(daemon->dataplane, i);
+
+	if (!net || !net->present)
+		raise_alarm(alarms, LEVEL_CRITICAL, name, "shoal why node",
+			    "uplink %s does not exist", name);
+	else if (!net->has_carrier)
+		raise_alarm(alarms, LEVEL_CRITICAL, name, "shoal why node",
+			    "uplink %s has no carrier", name);
+	else if (!dataplane_is_attached(daemon->dataplane, i))
+		raise_alarm(alarms, LEVEL_CRITICAL, name, "shoal why node",
+			    "XDP is not attached to uplink %s", name);
+	else if (uplink && !uplink->is_native &&
+		 core_config(daemon->core)->node.xdp_mode != CONFIG_XDP_GENERIC)
+		raise_alarm(alarms, LEVEL_WARNING, name, "shoal why node",
+			    "XDP runs in generic mode on %s: %s", name,
+			    uplink->generic_why[0] ? uplink->generic_why : "native was refused");
+}
+
+static void check_prober(struct alarms *alarms)
+{
+	const struct prober *prober = alarms->view->daemon->prober;
+	usec_t last = prober_last_verdict(prober);
+
+	if (!prober_is_connected(prober))
+		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-probe", "systemctl status shoal-probe",
+			    "shoal-probe is not connected; the reals keep their last state");
+	else if (last && alarms->view->now > last + VERDICTS_STALE_US)
+		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-probe", "systemctl status shoal-probe",
+			    "no verdict from shoal-probe for %.0f s", view_age(alarms->view, last));
+}
+
+static void check_node(struct alarms *alarms)
+{
+	const struct commands_context *daemon = alarms->view->daemon;
+
+	for (uint32_t i = 0; i < core_config(daemon->core)->node.n_uplinks; i++)
+		check_uplink(alarms, i);
+	check_prober(alarms);
+	if (core_node(daemon->core)->is_fenced)
+		raise_alarm(alarms, LEVEL_CRITICAL, "guard", "journalctl -u shoal-guard",
+			    "shoal-guard acted; nothing is announced until a complete pass");
+}
+
+/* ---- routing ---- */
+
+static void check_peer(struct alarms *alarms, const struct router_peer *peer)
+{
+	const char *reset = peer->last_reset;
+	char command[96];
+
+	if (peer->is_established)
+		return;
+	snprintf(command, sizeof(command), "shoal why %s", peer->name);
+	if (!peer->is_found)
+		raise_alarm(alarms, LEVEL_CRITICAL, peer->name, command,
+			    "peer %s: bgpd has no neighbour %s", peer->name, peer->key);
+	else
+		raise_alarm(alarms, LEVEL_CRITICAL, peer->name, command, "peer %s %s%s%s",
+			    peer->name, peer->state[0] ? peer->state : "down", *reset ? ": " : "",
+			    reset);
+}
+
+static void check_router(struct alarms *alarms)
+{
+	const struct router *router = alarms->view->daemon->router;
+
+	if (router_life(router) != ROUTER_READY) {
+		raise_alarm(alarms, LEVEL_CRITICAL, "bgpd", "systemctl status frr", "%s",
+			    router_sentence(router));
+		return; /* what is known of peers is old */
+	}
+	for (size_t i = 0; i < router_n_peers(router); i++)
+		check_peer(alarms, router_peer(router, i));
+}
+
+/* ---- services ---- */
+
+static bool is_planned(const struct view *view, const struct core_vip *vip)
+{
+	return !vip->config || vip->is_drained || core_node(view->daemon->core)->is_drained;
+}
+
+/* " (web 1 of 4 usable, needs 2)" for the first pool without quorum. */
+static void print_lack(const struct view *view, const struct core_vip *vip, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	for (size_t i = 0; i < vip->n_services; i++) {
+		const struct core_pool *pool = core_pool(view->daemon->core, vip->services[i].pool);
+
+		if (!pool || pool->has_quorum)
+			continue;
+		snprintf(buf, size, " (%s %u of %zu usable, needs %u)", pool->config->name,
+			 pool_usable(pool), pool->config->n_reals, pool_need(pool));
+		return;
+	}
+}
+
+static void check_vip(struct alarms *alarms, const struct core_vip *vip)
+{
+	const struct view *view = alarms->view;
+	bool is_up = vip->state == VIP_ANNOUNCED && vip->reason == VIP_REASON_SERVING;
+	char command[96], lack[160];
+
+	snprintf(command, sizeof(command), "shoal why %.64s", VIP_NAME(vip));
+	if (vip->is_drain_stuck)
+		raise_alarm(alarms, LEVEL_WARNING, VIP_NAME(vip), command,
+			    "vip %s drained, but its traffic stays: %llu pps", VIP_NAME(vip),
+			    (unsigned long long)vip->pps);
+	if (is_up || is_planned(view, vip))
+		return;
+	print_lack(view, vip, lack, sizeof(lack));
+	raise_alarm(alarms,
+		    vip->state == VIP_WITHDRAWN || vip->state == VIP_WITHDRAWING ? LEVEL_CRITICAL
+										 : LEVEL_WARNING,
+		    VIP_NAME(vip), command, "vip %s %s: %s%s", VIP_NAME(vip),
+		    vip_state_str(vip->state), vip_reason_sentence(vip->reason), lack);
+}
+
+static void check_pool(struct alarms *alarms, const struct core_pool *pool)
+{
+	const struct config_real *first = NULL;
+	char command[160];
+	unsigned down = 0;
+
+	for (size_t i = 0; i < pool->config->n_reals; i++) {
+		if (pool->reals[i].state != REAL_DOWN)
+			continue;
+		if (down++ == 0)
+			first = &pool->config->reals[i];
+	}
+	if (!first)
+		return;
+	snprintf(command, sizeof(command), down == 1 ? "shoal why %s/%s" : "shoal reals %s",
+		 pool->config->name, first->name);
+	raise_alarm(alarms, LEVEL_WARNING, pool->config->name, command,
+		    "pool %s: %u of %zu reals down (%s%s)", pool->config->name, down,
+		    pool->config->n_reals, first->name, down > 1 ? " and more" : "");
+}
+
+json_t *view_alarms(const struct view *view)
+{
+	const struct core *core = view->daemon->core;
+	struct alarms alarms = { view, json_array(), json_array() };
+
+	check_node(&alarms);
+	check_router(&alarms);
+	for (uint32_t i = 0; i < core_n_vips(core); i++)
+		check_vip(&alarms, core_vip(core, i));
+	for (uint32_t i = 0; i < core_n_pools(core); i++)
+		check_pool(&alarms, core_pool(core, i));
+	json_array_extend(alarms.critical, alarms.warnings);
+	json_decref(alarms.warnings);
+	return alarms.critical;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command_list.h - every command of `shoal`, once: shoald's table, the client's, help, completion
+ * and the tests of the documentation all expand these lists.
+ *
+ * X(name, is_admin, args, help): args as help prints them, help one line without full stop.
+ */
+#pragma once
+
+/* Answered by shoald. */
+#define COMMANDS_SERVED(X)                                                                         \
+	X(status, false, "", "this node on one screen: alarms, data plane, routing, VIPs")         \
+	X(why, false, "THING", "why a VIP, pool, real, peer or the node is as it is")              \
+	X(vips, false, "[VIP...]", "the VIPs and their services")                                  \
+	X(pools, false, "[POOL...]", "the pools, their quorum and checks")                         \
+	X(reals, false, "[POOL|POOL/REAL...]", "the reals, their state and last evidence")         \
+	X(peers, false, "[PEER...]", "bgpd and the BGP sessions")                                  \
+	X(routes, false, "[VIP...]", "each route as intended and as found in bgpd and peers")      \
+	X(drain, true, "[VIP...] [--wait] [--force] [--timeout T] [--reason TEXT]",                \
+	  "move traffic away from the node, or from VIPs, then withdraw")                          \
+	X(undrain, true, "[VIP...]", "end the drain of the node, or of VIPs")                      \
+	X(reload, true, "", "read the config file again and go over to it")                        \
+	X(version, false, "", "the version of this command and of shoald")
+
+/* Done by the command itself, without shoald. */
+#define COMMANDS_LOCAL(X)                                                                          \
+	X(check, false, "FILE", "check a config file; nothing is changed")                         \
+	X(help, false, "[COMMAND]", "all commands, or one of them at length")

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.c - the table, and the handlers that only look. */
+#include "src/ctl/commands.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "src/ctl/command_list.h"
+#include "src/ctl/handlers.h"
+#include "src/ctl/view.h"
+
+/* The strings of args.names; NULL with the sentence when it is anything else. */
+const json_t *handler_names(const json_t *args, struct err *err)
+{
+	static json_t *none;
+	const json_t *names = json_object_get(args, "names"), *name;
+	size_t i;
+
+	if (!names) {
+		if (!none)
+			none = json_array();
+		return none;
+	}
+	if (!json_is_array(names)) {
+		err_set(err, -EINVAL, "\"names\" must be an array of strings");
+		return NULL;
+	}
+	json_array_foreach (names, i, name) {
+		if (json_is_string(name))
+			continue;
+		err_set(err, -EINVAL, "\"names\" must be an array of strings");
+		return NULL;
+	}
+	return names;
+}
+
+static void answer_list(struct ctl_request *request, const json_t *args, void *context,
+			json_t *(*list)(const struct view *view, const json_t *names,
+					struct err *err))
+{
+	struct view view = view_now(context);
+	struct err err;
+	const json_t *names = handler_names(args, &err);
+	json_t *result = names ? list(&view, names, &err) : NULL;
+
+	if (result)
+		ctl_answer(request, result);
+	else
+		ctl_refuse(request, CTL_USAGE, "%s", err.text);
+}
+
+static void handle_status(struct ctl_request *request, const json_t *args, void *context)
+{
+	struct view view = view_now(context);
+
+	(void)args;
+	ctl_answer(request, view_status(&view));
+}
+
+static void handle_version(struct ctl_request *request, const json_t *args, void *context)
+{
+	struct view view = view_now(context);
+
+	(void)args;
+	ctl_answer(request, view_version(&view));
+}
+
+static void handle_why(struct ctl_request *request, const json_t *args, void *context)
+{
+	const char *thing = json_string_value(json_object_get(args, "thing"));
+	struct view view = view_now(context);
+	json_t *result;
+	struct err err;
+
+	if (!thing) {
+		ctl_refuse(request, CTL_USAGE, "\"thing\" must be a string");
+		return;
+	}
+	result = view_why(&view, thing, &err);
+	if (result)
+		ctl_answer(request, result);
+	else
+		ctl_refuse(request, CTL_USAGE, "%s", err.text);
+}
+
+static void handle_vips(struct ctl_request *request, const json_t *args, void *context)
+{
+	answer_list(request, args, context, view_vips);
+}
+
+static void handle_pools(struct ctl_request *request, const json_t *args, void *context)
+{
+	answer_list(request, args, context, view_pools);
+}
+
+static void handle_reals(struct ctl_request *request, const json_t *args, void *context)
+{
+	answer_list(request, args, context, view_reals);
+}
+
+static void handle_peers(struct ctl_request *request, const json_t *args, void *context)
+{
+	answer_list(request, args, context, view_peers);
+}
+
+static void handle_routes(struct ctl_request *request, const json_t *args, void *context)
+{
+	answer_list(request, args, context, view_routes);
+}
+
+const struct ctl_command commands_table[] = {
+#define X(word, is_admin, args_help, help) { #word, is_admin, args_help, help, handle_##word },
+	COMMANDS_SERVED(X)
+#undef X
+		{ .name = NULL },
+};

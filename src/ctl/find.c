@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* find.c - from what people type to the thing they mean. */
+#include <errno.h>
+#include <string.h>
+
+#include "frr-integration/router.h"
+#include "src/base/suggest.h"
+#include "src/ctl/view.h"
+
+const char *vip_name(const struct core_vip *vip, char buf[PREFIX_TEXT_MAX])
+{
+	return vip->config ? vip->config->name : prefix_print(&vip->prefix, buf);
+}
+
+uint32_t pool_usable(const struct core_pool *pool)
+{
+	return pool->usable > 0 ? pool->usable : pool->usable_backups;
+}
+
+uint32_t pool_need(const struct core_pool *pool)
+{
+	return pool->has_quorum ? pool->config->quorum_stay : pool->config->quorum_return;
+}
+
+uint32_t find_vip(const struct core *core, const char *text)
+{
+	struct prefix prefix;
+
+	for (uint32_t i = 0; i < core_n_vips(core); i++) {
+		const struct core_vip *vip = core_vip(core, i);
+
+		if (vip->config && strcmp(vip->config->name, text) == 0)
+			return i;
+	}
+	if (prefix_parse(text, &prefix) < 0)
+		return CORE_NONE;
+	for (uint32_t i = 0; i < core_n_vips(core); i++)
+		if (prefix_eq(&core_vip(core, i)->prefix, &prefix))
+			return i;
+	/* An address inside a VIP that is a whole prefix. */
+	for (uint32_t i = 0; i < core_n_vips(core); i++)
+		if (prefix_has_prefix(&core_vip(core, i)->prefix, &prefix))
+			return i;
+	return CORE_NONE;
+}
+
+uint32_t find_pool(const struct core *core, const char *text)
+{
+	for (uint32_t i = 0; i < core_n_pools(core); i++)
+		if (strcmp(core_pool(core, i)->config->name, text) == 0)
+			return i;
+	return CORE_NONE;
+}
+
+static bool real_is_called(const struct config_real *real, const char *text)
+{
+	struct addr addr;
+
+	return strcmp(real->name, text) == 0 ||
+	       (addr_parse(text, &addr) == 0 && addr_eq(&addr, &real->addr));
+}
+
+/* How many reals of the pool answer to text; the last of them is returned. */
+static unsigned match_reals(const struct core *core, uint32_t pool, const char *text,
+			    uint32_t *ret_pool, uint32_t *ret_real)
+{
+	const struct config_pool *config = core_pool(core, pool)->config;
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < config->n_reals; i++) {
+		if (!real_is_called(&config->reals[i], text))
+			continue;
+		*ret_pool = pool;
+		*ret_real = i;
+		n++;
+	}
+	return n;
+}
+
+bool find_real(const struct core *core, const char *text, uint32_t *ret_pool, uint32_t *ret_real)
+{
+	const char *slash = strchr(text, '/');
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < core_n_pools(core); i++) {
+		const char *name = core_pool(core, i)->config->name;
+
+		if (!slash)
+			n += match_reals(core, i, text, ret_pool, ret_real);
+		else if (strlen(name) == (size_t)(slash - text) &&
+			 strncmp(name, text, strlen(name)) == 0)
+			n += match_reals(core, i, slash + 1, ret_pool, ret_real);
+	}
+	return n == 1;
+}
+
+const struct router_peer *find_peer(const struct router *router, const char *text)
+{
+	for (size_t i = 0; i < router_n_peers(router); i++) {
+		const struct router_peer *peer = router_peer(router, i);
+
+		if (strcmp(peer->name, text) == 0 || strcmp(peer->key, text) == 0)
+			return peer;
+	}
+	return NULL;
+}
+
+/* Every name there is: VIPs, pools, peers, then reals. */
+static const char *any_name(size_t i, const void *arg)
+{
+	const struct view *view = arg;
+	const struct config *config = core_config(view->daemon->core);
+
+	if (i < config->n_vips)
+		return config->vips[i].name;
+	i -= config->n_vips;
+	if (i < config->n_pools)
+		return config->pools[i].name;
+	i -= config->n_pools;
+	if (i < config->routing.n_peers)
+		return config->routing.peers[i].name;
+	i -= config->routing.n_peers;
+	for (size_t pool = 0; pool < config->n_pools; pool++) {
+		if (i < config->pools[pool].n_reals)
+			return config->pools[pool].reals[i].name;
+		i -= config->pools[pool].n_reals;
+	}
+	return NULL;
+}
+
+json_t *find_nothing(const struct view *view, const char *kind, const char *text, struct err *err)
+{
+	const char *meant = suggest_find(text, any_name, view);
+
+	if (meant && strcmp(meant, text) != 0)
+		err_set(err, -ENOENT, "no %s '%.64s', did you mean '%s'?", kind, text, meant);
+	else
+		err_set(err, -ENOENT, "no %s '%.64s'", kind, text);
+	return NULL;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handlers.h - the handlers that change something, for the table in commands.c. */
+#pragma once
+
+#include "src/ctl/commands.h"
+
+void handle_drain(struct ctl_request *request, const json_t *args, void *context);
+void handle_undrain(struct ctl_request *request, const json_t *args, void *context);
+void handle_reload(struct ctl_request *request, const json_t *args, void *context);
+
+/* The array args.names, or an empty one; NULL with the sentence when it is no array of strings. */
+const json_t *handler_names(const json_t *args, struct err *err);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reload.c - the command reload: over to the file's config, or keep the running one and say why. */
+#include <errno.h>
+#include <string.h>
+
+#include "src/ctl/handlers.h"
+
+static json_t *report_json(const struct config_report *report)
+{
+	json_t *text = json_string(report->text ? report->text : "");
+
+	return json_pack("{s:o, s:i, s:i, s:b}", "report", text ? text : json_string(""), "errors",
+			 (int)report->errors, "warnings", (int)report->warnings, "is_syntax",
+			 report->is_syntax);
+}
+
+void handle_reload(struct ctl_request *request, const json_t *args, void *context)
+{
+	struct commands_context *daemon = context;
+	char before[CONFIG_GENERATION_LEN + 1], after[CONFIG_GENERATION_LEN + 1];
+	struct config_report report = { 0 };
+	struct err err = { 0 };
+	json_t *result;
+	int r;
+
+	(void)args;
+	memcpy(before, core_config(daemon->core)->generation, sizeof(before));
+	r = daemon->reload(daemon->daemon, &report, &err);
+	memcpy(after, core_config(daemon->core)->generation, sizeof(after));
+	result = report_json(&report);
+	json_object_set_new(result, "file", json_string(daemon->config_file));
+	json_object_set_new(result, "generation", json_string(after));
+	json_object_set_new(result, "previous", json_string(before));
+	json_object_set_new(result, "is_changed", json_boolean(strcmp(before, after) != 0));
+	if (r == 0)
+		ctl_answer(request, result);
+	else if (report.errors > 0)
+		ctl_refuse_with(request, CTL_USAGE, result,
+				"%u error%s; the running config (generation %s) is unchanged",
+				report.errors, report.errors == 1 ? "" : "s", after);
+	else
+		ctl_refuse_with(request, CTL_FAILED, result,
+				"%s; the running config (generation %s) is unchanged", err.text,
+				after);
+	config_report_fini(&report);
+}

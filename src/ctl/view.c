@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* view.c - moments, drains, and the status that joins all parts. */
+#include "src/ctl/view.h"
+
+#include <string.h>
+
+#include "frr-integration/router.h"
+#include "health/prober.h"
+#include "src/dataplane/dataplane.h"
+#include "src/net/net.h"
+
+struct view view_now(const struct commands_context *context)
+{
+	return (struct view){ .daemon = context, .now = usec_now(), .wall_us = usec_wall() };
+}
+
+double view_age(const struct view *view, usec_t since)
+{
+	usec_t age = view->now > since ? view->now - since : 0;
+
+	/* Milliseconds are enough, and print short. */
+	return (double)(age / USEC_PER_MSEC) / 1000.0;
+}
+
+void view_set_since(json_t *object, const struct view *view, usec_t since)
+{
+	if (since == 0) {
+		json_object_set_new(object, "since_us", json_null());
+		json_object_set_new(object, "age_s", json_null());
+		return;
+	}
+	view_set_since_wall(object, view,
+			    view->wall_us - (view->now > since ? view->now - since : 0));
+}
+
+void view_set_since_wall(json_t *object, const struct view *view, uint64_t since_wall_us)
+{
+	uint64_t age = view->wall_us > since_wall_us ? view->wall_us - since_wall_us : 0;
+
+	json_object_set_new(object, "since_us", json_integer((json_int_t)since_wall_us));
+	json_object_set_new(object, "age_s", json_real((double)(age / USEC_PER_MSEC) / 1000.0));
+}
+
+json_t *view_drain(const struct view *view, bool is_drained, const struct core_drain *drain)
+{
+	json_t *object;
+
+	if (!is_drained)
+		return json_null();
+	object = json_pack("{s:s, s:s, s:b}", "owner", drain->owner, "reason", drain->reason,
+			   "is_forced", drain->force);
+	view_set_since_wall(object, view, drain->wall_us);
+	return object;
+}
+
+static const char *mode_of(const struct dataplane_uplink *uplink, bool is_attached)
+{
+	if (!is_attached || !uplink)
+		return "none";
+	return uplink->is_native ? "native" : "generic";
+}
+
+static json_t *view_uplink(const struct view *view, uint32_t i)
+{
+	struct dataplane *dataplane = view->daemon->dataplane;
+	const struct dataplane_uplink *uplink = dataplane_uplink(dataplane, i);
+	const struct net_uplink *net = net_uplink(view->daemon->net, i);
+	bool is_attached = dataplane_is_attached(dataplane, i);
+
+	return json_pack("{s:s, s:b, s:b, s:b, s:s, s:s, s:i, s:i}", "name",
+			 core_config(view->daemon->core)->node.uplinks[i], "is_present",
+			 net && net->present, "has_carrier", net && net->has_carrier, "is_attached",
+			 is_attached, "mode", mode_of(uplink, is_attached), "generic_why",
+			 is_attached && uplink ? uplink->generic_why : "", "ifindex",
+			 net ? (int)net->ifindex : 0, "mtu_bytes", net ? (int)net->mtu_bytes : 0);
+}
+
+json_t *view_dataplane(const struct view *view)
+{
+	struct dataplane *dataplane = view->daemon->dataplane;
+	json_t *uplinks = json_array(), *totals = json_object();
+	uint64_t value, pps = 0;
+	const char *name;
+
+	for (uint32_t i = 0; i < core_config(view->daemon->core)->node.n_uplinks; i++)
+		json_array_append_new(uplinks, view_uplink(view, i));
+	for (unsigned i = 0; dataplane_total(dataplane, i, &name, &value); i++)
+		json_object_set_new(totals, name, json_integer((json_int_t)value));
+	for (uint32_t i = 0; i < core_n_vips(view->daemon->core); i++)
+		pps += core_vip(view->daemon->core, i)->pps;
+	return json_pack("{s:b, s:o, s:I, s:o}", "is_adopted", dataplane_is_adopted(dataplane),
+			 "uplinks", uplinks, "pps", (json_int_t)pps, "totals", totals);
+}
+
+json_t *view_prober(const struct view *view)
+{
+	const struct core *core = view->daemon->core;
+	json_int_t states[REAL_STATE_MAX] = { 0 };
+	usec_t last = prober_last_verdict(view->daemon->prober);
+
+	for (uint32_t p = 0; p < core_n_pools(core); p++)
+		for (uint32_t r = 0; r < core_pool(core, p)->config->n_reals; r++)
+			states[core_pool(core, p)->reals[r].state]++;
+	return json_pack("{s:b, s:o, s:I, s:I, s:I, s:I}", "is_connected",
+			 prober_is_connected(view->daemon->prober), "last_verdict_age_s",
+			 last ? json_real(view_age(view, last)) : json_null(), "probes",
+			 (json_int_t)prober_n_probes(view->daemon->prober), "up", states[REAL_UP],
+			 "down", states[REAL_DOWN], "unknown", states[REAL_UNKNOWN]);
+}
+
+json_t *view_version(const struct view *view)
+{
+	return json_pack("{s:s, s:s, s:s}", "node", core_config(view->daemon->core)->node.name,
+			 "version", SHOAL_VERSION, "generation",
+			 core_config(view->daemon->core)->generation);
+}
+
+static json_t *view_config(const struct view *view)
+{
+	json_t *config = json_pack("{s:s}", "file", view->daemon->config_file);
+
+	view_set_since_wall(config, view, view->daemon->config_loaded_wall_us);
+	return config;
+}
+
+static json_t *all_vips(const struct view *view)
+{
+	json_t *vips = json_array();
+
+	for (uint32_t i = 0; i < core_n_vips(view->daemon->core); i++)
+		json_array_append_new(vips, view_vip(view, core_vip(view->daemon->core, i)));
+	return vips;
+}
+
+/* The pools with no more of their reals than name and state: a node may have 10,000. */
+static json_t *all_pools_brief(const struct view *view)
+{
+	const struct core *core = view->daemon->core;
+	json_t *pools = json_array();
+
+	for (uint32_t p = 0; p < core_n_pools(core); p++) {
+		const struct core_pool *pool = core_pool(core, p);
+		json_t *object = view_pool(view, p), *reals = json_array();
+
+		for (uint32_t r = 0; r < pool->config->n_reals; r++)
+			json_array_append_new(
+				reals,
+				json_pack("{s:s, s:s, s:s}", "name", pool->config->reals[r].name,
+					  "state", real_state_str(pool->reals[r].state), "reason",
+					  probe_reason_str(pool->reals[r].reason)));
+		json_object_set_new(object, "reals", reals);
+		json_array_append_new(pools, object);
+	}
+	return pools;
+}
+
+static json_t *all_peers(const struct view *view)
+{
+	const struct router *router = view->daemon->router;
+	json_t *peers = json_array();
+
+	for (size_t i = 0; i < router_n_peers(router); i++)
+		json_array_append_new(peers, view_peer(view, router_peer(router, i)));
+	return peers;
+}
+
+json_t *view_status(const struct view *view)
+{
+	const struct commands_context *daemon = view->daemon;
+	const struct core_node *node = core_node(daemon->core);
+	json_t *status = view_version(view);
+
+	json_object_set_new(status, "config", view_config(view));
+	json_object_set_new(status, "uptime_s", json_real(view_age(view, daemon->started)));
+	json_object_set_new(status, "is_settled", json_boolean(daemon->is_settled(daemon->daemon)));
+	json_object_set_new(status, "is_drained", json_boolean(node->is_drained));
+	json_object_set_new(status, "drain", view_drain(view, node->is_drained, &node->drain));
+	json_object_set_new(status, "is_fenced", json_boolean(node->is_fenced));
+	json_object_set_new(status, "alarms", view_alarms(view));
+	json_object_set_new(status, "dataplane", view_dataplane(view));
+	json_object_set_new(status, "router", view_router(view));
+	json_object_set_new(status, "peers", all_peers(view));
+	json_object_set_new(status, "prober", view_prober(view));
+	json_object_set_new(status, "vips", all_vips(view));
+	json_object_set_new(status, "pools", all_pools_brief(view));
+	return status;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view.h - what shoald knows, as JSON. Every function only reads; each result is the caller's
+ * reference. docs/cli.md lists the fields.
+ *
+ * Moments come twice: "since_us", wall clock in microseconds since 1970, and "age_s", seconds. Both
+ * are null when there is no such moment.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "src/base/err.h"
+#include "src/ctl/commands.h"
+
+struct router_peer;
+
+struct view {
+	const struct commands_context *daemon;
+	usec_t now;
+	uint64_t wall_us;
+};
+
+/* The context as of now. */
+struct view view_now(const struct commands_context *context);
+
+json_t *view_status(const struct view *view);
+json_t *view_version(const struct view *view);
+
+/*
+ * Lists. names is an array of names (NULL or empty: all); NULL is returned with the sentence when
+ * one of them names nothing.
+ */
+json_t *view_vips(const struct view *view, const json_t *names, struct err *err);
+json_t *view_pools(const struct view *view, const json_t *names, struct err *err);
+json_t *view_reals(const struct view *view, const json_t *names, struct err *err);
+json_t *view_peers(const struct view *view, const json_t *names, struct err *err);
+json_t *view_routes(const struct view *view, const json_t *names, struct err *err);
+
+/* The chain of causes of one thing; NULL with the sentence when it names nothing. */
+json_t *view_why(const struct view *view, const char *thing, struct err *err);
+
+/* What an operator should look at now, worst first: [{level, thing, text, command}]. */
+json_t *view_alarms(const struct view *view);
+
+/* ---- parts of the above ---- */
+
+json_t *view_vip(const struct view *view, const struct core_vip *vip);
+json_t *view_pool(const struct view *view, uint32_t pool);
+json_t *view_real(const struct view *view, uint32_t pool, uint32_t real);
+json_t *view_router(const struct view *view);
+json_t *view_peer(const struct view *view, const struct router_peer *peer);
+json_t *view_dataplane(const struct view *view);
+json_t *view_prober(const struct view *view);
+json_t *view_drain(const struct view *view, bool is_drained, const struct core_drain *drain);
+
+/* Set "since_us" and "age_s"; since 0: null. */
+void view_set_since(json_t *object, const struct view *view, usec_t since);
+void view_set_since_wall(json_t *object, const struct view *view, uint64_t since_wall_us);
+/* Seconds from since until now. */
+double view_age(const struct view *view, usec_t since);
+
+/* ---- finding things by what people type ---- */
+
+/* By name, address or prefix; CORE_NONE when there is none. */
+uint32_t find_vip(const struct core *core, const char *text);
+/* By name; CORE_NONE. */
+uint32_t find_pool(const struct core *core, const char *text);
+/* "POOL/REAL", or the name or address of a real that only one pool has. False: none, or several. */
+bool find_real(const struct core *core, const char *text, uint32_t *ret_pool, uint32_t *ret_real);
+const struct router_peer *find_peer(const struct router *router, const char *text);
+/* "no VIP 'wwww', did you mean 'www'?"; returns NULL for the callers' return. */
+json_t *find_nothing(const struct view *view, const char *kind, const char *text, struct err *err);
+
+/* The VIP's name, or its prefix when the config has it no more. */
+const char *vip_name(const struct core_vip *vip, char buf[PREFIX_TEXT_MAX]);
+#define VIP_NAME(vip) vip_name((vip), (char[PREFIX_TEXT_MAX]){ 0 })
+/* How many usable reals a pool needs now: to stay, or to return. */
+uint32_t pool_need(const struct core_pool *pool);
+/* What counts for quorum: usable reals, or the backups when there is none. */
+uint32_t pool_usable(const struct core_pool *pool);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* view_route.c - bgpd, its peers and our routes as JSON. */
+#include <string.h>
+
+#include "frr-integration/router.h"
+#include "src/ctl/view.h"
+
+static uint32_t require_peers(const struct view *view)
+{
+	return core_config(view->daemon->core)->routing.require_peers;
+}
+
+/* How many routes are intended, and how many of those enough peers hold. */
+static void count_routes(const struct view *view, json_int_t *ret_intended, json_int_t *ret_sent)
+{
+	const struct core *core = view->daemon->core;
+
+	*ret_intended = *ret_sent = 0;
+	for (uint32_t i = 0; i < core_n_vips(core); i++) {
+		const struct core_vip *vip = core_vip(core, i);
+
+		if (vip->intent == ROUTE_NONE)
+			continue;
+		(*ret_intended)++;
+		if (vip->peers >= require_peers(view))
+			(*ret_sent)++;
+	}
+}
+
+json_t *view_router(const struct view *view)
+{
+	const struct router *router = view->daemon->router;
+	const struct router_stats *stats = router_stats(router);
+	json_int_t intended, sent;
+	json_t *object;
+
+	count_routes(view, &intended, &sent);
+	object = json_pack(
+		"{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}", "life",
+		router_life_str(router_life(router)), "sentence", router_sentence(router),
+		"version", router_version(router), "is_ready", router_life(router) == ROUTER_READY,
+		"peers", (json_int_t)router_n_peers(router), "established",
+		(json_int_t)router_n_established(router), "require_peers",
+		(json_int_t)require_peers(view), "routes_intended", intended, "routes_sent", sent);
+	json_object_set_new(object, "commands", json_integer((json_int_t)stats->commands));
+	json_object_set_new(object, "failures", json_integer((json_int_t)stats->failures));
+	json_object_set_new(object, "reconnects", json_integer((json_int_t)stats->reconnects));
+	json_object_set_new(object, "read_backs", json_integer((json_int_t)stats->read_backs));
+	return object;
+}
+
+json_t *view_peer(const struct view *view, const struct router_peer *peer)
+{
+	json_t *object = json_pack("{s:s, s:s, s:b, s:b, s:s, s:i, s:i, s:s}", "name", peer->name,
+				   "key", peer->key, "is_found", peer->is_found, "is_established",
+				   peer->is_established, "state", peer->state, "prefixes_sent4",
+				   (int)peer->prefixes_sent4, "prefixes_sent6",
+				   (int)peer->prefixes_sent6, "last_reset", peer->last_reset);
+
+	/* bgpd's text may hold anything; without it the rest still stands. */
+	if (!object)
+		object = json_pack("{s:s, s:b, s:b}", "name", peer->name, "is_found",
+				   peer->is_found, "is_established", peer->is_established);
+	view_set_since(object, view, peer->since);
+	return object;
+}
+
+json_t *view_peers(const struct view *view, const json_t *names, struct err *err)
+{
+	const struct router *router = view->daemon->router;
+	json_t *peers = json_array();
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (names, i, name) {
+		const struct router_peer *peer = find_peer(router, json_string_value(name));
+
+		if (!peer) {
+			json_decref(peers);
+			return find_nothing(view, "peer", json_string_value(name), err);
+		}
+		json_array_append_new(peers, view_peer(view, peer));
+	}
+	if (json_array_size(names) == 0)
+		for (size_t p = 0; p < router_n_peers(router); p++)
+			json_array_append_new(peers, view_peer(view, router_peer(router, p)));
+	return json_pack("{s:o, s:o}", "router", view_router(view), "peers", peers);
+}
+
+/* ---- routes ---- */
+
+/* What stands in bgpd, in the words of the intent. */
+static const char *line_str(const struct router_route *route)
+{
+	if (!route || !route->has_line)
+		return route_intent_str(ROUTE_NONE);
+	return route_intent_str(route->is_drained ? ROUTE_DRAIN : ROUTE_ANNOUNCE);
+}
+
+static json_t *route_object(const struct view *view, const struct prefix *prefix, const char *name,
+			    enum route_intent intent)
+{
+	const struct router_route *route = router_route_find(view->daemon->router, prefix);
+	uint32_t peers = route ? route->peers : 0;
+	bool is_as_intended = strcmp(line_str(route), route_intent_str(intent)) == 0;
+
+	if (intent == ROUTE_NONE)
+		is_as_intended = is_as_intended && peers == 0;
+	else
+		is_as_intended = is_as_intended && route && route->attributes_match &&
+				 peers >= require_peers(view);
+	return json_pack("{s:s, s:s?, s:s, s:s, s:b, s:i, s:i, s:b}", "prefix", PREFIX_STR(prefix),
+			 "vip", name, "intent", route_intent_str(intent), "line", line_str(route),
+			 "attributes_match", route && route->attributes_match, "peers", (int)peers,
+			 "require_peers", (int)require_peers(view), "is_as_intended",
+			 is_as_intended);
+}
+
+static json_t *vip_route(const struct view *view, uint32_t index)
+{
+	const struct core_vip *vip = core_vip(view->daemon->core, index);
+
+	return route_object(view, &vip->prefix, vip->config ? vip->config->name : NULL,
+			    vip->intent);
+}
+
+json_t *view_routes(const struct view *view, const json_t *names, struct err *err)
+{
+	const struct core *core = view->daemon->core;
+	const struct router *router = view->daemon->router;
+	json_t *routes = json_array();
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (names, i, name) {
+		uint32_t vip = find_vip(core, json_string_value(name));
+
+		if (vip == CORE_NONE) {
+			json_decref(routes);
+			return find_nothing(view, "VIP", json_string_value(name), err);
+		}
+		json_array_append_new(routes, vip_route(view, vip));
+	}
+	if (json_array_size(names) > 0)
+		return json_pack("{s:o}", "routes", routes);
+	for (uint32_t v = 0; v < core_n_vips(core); v++)
+		json_array_append_new(routes, vip_route(view, v));
+	/* Whatever else stands inside vip-ranges. */
+	for (size_t r = 0; r < router_n_routes(router); r++) {
+		const struct router_route *route = router_route(router, r);
+
+		if (core_vip_find(core, &route->prefix) == CORE_NONE)
+			json_array_append_new(routes,
+					      route_object(view, &route->prefix, NULL, ROUTE_NONE));
+	}
+	return json_pack("{s:o}", "routes", routes);
+}

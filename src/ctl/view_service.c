@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* view_service.c - VIPs, pools and reals as JSON. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "frr-integration/router.h"
+#include "src/ctl/view.h"
+#include "src/dataplane/dataplane.h"
+#include "src/net/net.h"
+
+/* ---- VIPs ---- */
+
+static const char *proto_str(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : "udp";
+}
+
+/* "203.0.113.10:443/tcp" also for a service whose VIP the config has no more. */
+static json_t *service_text(const struct core_vip *vip, const struct core_service *service)
+{
+	const struct config_vip as_vip = { .prefix = vip->prefix };
+	const struct config_service as_service = { .proto = service->proto, .port = service->port };
+	char text[CONFIG_SERVICE_TEXT_MAX];
+
+	return json_string(config_service_print(&as_vip, &as_service, text));
+}
+
+static json_t *view_service(const struct view *view, const struct core_vip *vip,
+			    const struct core_service *service)
+{
+	const struct core_pool *pool =
+		service->pool == CORE_NONE ? NULL : core_pool(view->daemon->core, service->pool);
+	struct dataplane_count count = { 0 };
+
+	dataplane_service_count(view->daemon->dataplane, &vip->prefix, service->proto,
+				service->port, &count);
+	return json_pack("{s:o, s:s, s:i, s:s?, s:b, s:b, s:I, s:I}", "service",
+			 service_text(vip, service), "proto", proto_str(service->proto), "port",
+			 (int)service->port, "pool", pool ? pool->config->name : NULL,
+			 "is_programmed", service->is_programmed, "is_self_tested",
+			 service->is_self_tested, "packets", (json_int_t)count.packets, "bytes",
+			 (json_int_t)count.bytes);
+}
+
+static json_t *vip_pool(const struct core_pool *pool)
+{
+	return json_pack("{s:s, s:i, s:i, s:i, s:b, s:b}", "name", pool->config->name, "usable",
+			 (int)pool_usable(pool), "total", (int)pool->config->n_reals, "need",
+			 (int)pool_need(pool), "has_quorum", pool->has_quorum, "is_judged",
+			 pool->is_judged);
+}
+
+/* True when an earlier service of the VIP has the same pool. */
+static bool is_named_before(const struct core_vip *vip, size_t service)
+{
+	for (size_t i = 0; i < service; i++)
+		if (vip->services[i].pool == vip->services[service].pool)
+			return true;
+	return false;
+}
+
+json_t *view_vip(const struct view *view, const struct core_vip *vip)
+{
+	json_t *services = json_array(), *pools = json_array(), *object;
+
+	for (size_t i = 0; i < vip->n_services; i++) {
+		const struct core_service *service = &vip->services[i];
+
+		json_array_append_new(services, view_service(view, vip, service));
+		if (service->pool != CORE_NONE && !is_named_before(vip, i))
+			json_array_append_new(
+				pools, vip_pool(core_pool(view->daemon->core, service->pool)));
+	}
+	object = json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", VIP_NAME(vip), "prefix",
+			   PREFIX_STR(&vip->prefix), "state", vip_state_str(vip->state), "reason",
+			   vip_reason_str(vip->reason), "sentence",
+			   vip_reason_sentence(vip->reason));
+	view_set_since(object, view, vip->since);
+	json_object_set_new(object, "intent", json_string(route_intent_str(vip->intent)));
+	json_object_set_new(object, "peers", json_integer(vip->peers));
+	json_object_set_new(object, "pps", json_integer((json_int_t)vip->pps));
+	json_object_set_new(object, "is_leaving", json_boolean(!vip->config));
+	json_object_set_new(object, "is_drained", json_boolean(vip->is_drained));
+	json_object_set_new(object, "drain", view_drain(view, vip->is_drained, &vip->drain));
+	json_object_set_new(object, "is_drain_stuck", json_boolean(vip->is_drain_stuck));
+	json_object_set_new(object, "flaps", json_integer(vip->flaps));
+	json_object_set_new(
+		object, "held_for_s",
+		vip->held_until > view->now
+			? json_real((double)(vip->held_until - view->now) / (double)USEC_PER_SEC)
+			: json_null());
+	json_object_set_new(object, "pools", pools);
+	json_object_set_new(object, "services", services);
+	return object;
+}
+
+json_t *view_vips(const struct view *view, const json_t *names, struct err *err)
+{
+	const struct core *core = view->daemon->core;
+	json_t *vips = json_array();
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (names, i, name) {
+		uint32_t vip = find_vip(core, json_string_value(name));
+
+		if (vip == CORE_NONE) {
+			json_decref(vips);
+			return find_nothing(view, "VIP", json_string_value(name), err);
+		}
+		json_array_append_new(vips, view_vip(view, core_vip(core, vip)));
+	}
+	if (json_array_size(names) == 0)
+		for (uint32_t v = 0; v < core_n_vips(core); v++)
+			json_array_append_new(vips, view_vip(view, core_vip(core, v)));
+	return json_pack("{s:o}", "vips", vips);
+}
+
+/* ---- pools ---- */
+
+static json_t *check_names(const struct view *view, const struct config_pool *pool)
+{
+	const struct config *config = core_config(view->daemon->core);
+	json_t *checks = json_array();
+
+	for (size_t i = 0; i < pool->n_checks; i++)
+		json_array_append_new(checks, json_string(config->checks[pool->checks[i]].name));
+	return checks;
+}
+
+json_t *view_pool(const struct view *view, uint32_t index)
+{
+	const struct core_pool *pool = core_pool(view->daemon->core, index);
+	const struct config_pool *config = pool->config;
+	json_int_t states[REAL_STATE_MAX] = { 0 };
+	json_t *object;
+
+	for (size_t i = 0; i < config->n_reals; i++)
+		states[pool->reals[i].state]++;
+	object = json_pack("{s:s, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:{s:i, s:i}}", "name",
+			   config->name, "has_quorum", pool->has_quorum, "is_judged",
+			   pool->is_judged, "is_held", pool->is_held, "usable", (int)pool->usable,
+			   "usable_backups", (int)pool->usable_backups, "total",
+			   (int)config->n_reals, "need", (int)pool_need(pool), "quorum", "return",
+			   (int)config->quorum_return, "stay", (int)config->quorum_stay);
+	json_object_set_new(object, "up", json_integer(states[REAL_UP]));
+	json_object_set_new(object, "down", json_integer(states[REAL_DOWN]));
+	json_object_set_new(object, "unknown", json_integer(states[REAL_UNKNOWN]));
+	json_object_set_new(object, "encap", json_string(config_encap_str(config->encap)));
+	json_object_set_new(object, "checks", check_names(view, config));
+	view_set_since(object, view, pool->quorum_since);
+	return object;
+}
+
+json_t *view_pools(const struct view *view, const json_t *names, struct err *err)
+{
+	const struct core *core = view->daemon->core;
+	json_t *pools = json_array();
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (names, i, name) {
+		uint32_t pool = find_pool(core, json_string_value(name));
+
+		if (pool == CORE_NONE) {
+			json_decref(pools);
+			return find_nothing(view, "pool", json_string_value(name), err);
+		}
+		json_array_append_new(pools, view_pool(view, pool));
+	}
+	if (json_array_size(names) == 0)
+		for (uint32_t p = 0; p < core_n_pools(core); p++)
+			json_array_append_new(pools, view_pool(view, p));
+	return json_pack("{s:o}", "pools", pools);
+}
+
+/* ---- reals ---- */
+
+static json_t *next_hops(const struct view *view, const struct config_real *real)
+{
+	const struct config_node *node = &core_config(view->daemon->core)->node;
+	json_t *hops = json_array();
+
+	for (uint32_t i = 0; i < node->n_uplinks; i++) {
+		const struct net_next_hop *hop = net_next_hop(view->daemon->net, i, &real->addr);
+		char mac[18] = "";
+
+		if (!hop)
+			continue;
+		if (hop->usable)
+			snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", hop->mac[0],
+				 hop->mac[1], hop->mac[2], hop->mac[3], hop->mac[4], hop->mac[5]);
+		json_array_append_new(hops,
+				      json_pack("{s:s, s:b, s:s, s:s}", "uplink", node->uplinks[i],
+						"is_usable", hop->usable, "mac", mac, "why",
+						hop->usable || !hop->why ? "" : hop->why));
+	}
+	return hops;
+}
+
+json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
+{
+	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
+	const struct core_real *real = &pool->reals[index];
+	const struct config_real *config = &pool->config->reals[index];
+	struct dataplane_count count = { 0 };
+	json_t *object;
+
+	dataplane_real_count(view->daemon->dataplane, &config->addr, &count);
+	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "pool", pool->config->name,
+			   "name", config->name, "address", ADDR_STR(&config->addr), "state",
+			   real_state_str(real->state), "reason", probe_reason_str(real->reason),
+			   "sentence", probe_reason_sentence(real->reason), "evidence",
+			   real->evidence, "in_a_row", (int)real->in_a_row);
+	view_set_since(object, view, real->since);
+	json_object_set_new(object, "weight", json_integer(config->weight));
+	json_object_set_new(object, "is_backup", json_boolean(config->is_backup));
+	json_object_set_new(object, "is_local", json_boolean(config->is_local));
+	json_object_set_new(object, "has_next_hop", json_boolean(real->has_next_hop));
+	json_object_set_new(object, "takes_new_flows", json_boolean(real->takes_new_flows));
+	json_object_set_new(object, "next_hops", next_hops(view, config));
+	json_object_set_new(object, "packets", json_integer((json_int_t)count.packets));
+	json_object_set_new(object, "bytes", json_integer((json_int_t)count.bytes));
+	return object;
+}
+
+static void append_reals(const struct view *view, uint32_t pool, json_t *reals)
+{
+	for (uint32_t r = 0; r < core_pool(view->daemon->core, pool)->config->n_reals; r++)
+		json_array_append_new(reals, view_real(view, pool, r));
+}
+
+json_t *view_reals(const struct view *view, const json_t *names, struct err *err)
+{
+	const struct core *core = view->daemon->core;
+	json_t *reals = json_array();
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (names, i, name) {
+		uint32_t pool = find_pool(core, json_string_value(name)), real;
+
+		if (pool != CORE_NONE) {
+			append_reals(view, pool, reals);
+		} else if (find_real(core, json_string_value(name), &pool, &real)) {
+			json_array_append_new(reals, view_real(view, pool, real));
+		} else {
+			json_decref(reals);
+			return find_nothing(view, "pool or POOL/REAL", json_string_value(name),
+					    err);
+		}
+	}
+	if (json_array_size(names) == 0)
+		for (uint32_t p = 0; p < core_n_pools(core); p++)
+			append_reals(view, p, reals);
+	return json_pack("{s:o}", "reals", reals);
+}

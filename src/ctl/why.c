@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * why.c - the chain of causes of one thing, as a tree: what it is, since when, on what evidence,
+ * what it rests on; then what would change it, with the command that does.
+ *
+ * A link is {kind, name, state, verdict: ok|warn|bad, text, since_us, age_s, causes: [link]}.
+ * Healthy causes are said briefly, broken ones at length; of many reals only the broken are named.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frr-integration/router.h"
+#include "health/prober.h"
+#include "src/base/auto.h"
+#include "src/ctl/view.h"
+#include "src/dataplane/dataplane.h"
+#include "src/net/net.h"
+
+#define REALS_NAMED_MAX 16 /* in a pool with more, those that are well are counted only */
+
+enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_BAD };
+
+static const char *const verdicts[] = {
+	[VERDICT_OK] = "ok",
+	[VERDICT_WARN] = "warn",
+	[VERDICT_BAD] = "bad",
+};
+
+struct link {
+	const char *kind, *name, *state;
+	enum verdict verdict;
+	usec_t since;
+};
+
+static json_t *link_new(const struct view *view, const struct link *link, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static json_t *link_new(const struct view *view, const struct link *link, const char *fmt, ...)
+{
+	AUTO(freep) char *text = NULL;
+	json_t *object;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:[]}", "kind", link->kind, "name",
+			   link->name, "state", link->state, "verdict", verdicts[link->verdict],
+			   "text", text, "causes");
+	view_set_since(object, view, link->since);
+	return object;
+}
+
+static void add_cause(json_t *link, json_t *cause)
+{
+	if (cause)
+		json_array_append_new(json_object_get(link, "causes"), cause);
+}
+
+static void add_next(json_t *next, const char *command, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void add_next(json_t *next, const char *command, const char *fmt, ...)
+{
+	AUTO(freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	json_array_append_new(next, json_pack("{s:s, s:s?}", "text", text, "command", command));
+}
+
+/* ---- reals ---- */
+
+/* Why no packet can be sent to a real: the first uplink's reason. */
+static const char *no_way(const struct view *view, const struct config_real *real)
+{
+	for (uint32_t i = 0; i < core_config(view->daemon->core)->node.n_uplinks; i++) {
+		const struct net_next_hop *hop = net_next_hop(view->daemon->net, i, &real->addr);
+
+		if (hop && !hop->usable && hop->why)
+			return hop->why;
+	}
+	return "no usable next hop";
+}
+
+static json_t *real_link(const struct view *view, const struct core_pool *pool, uint32_t index)
+{
+	const struct core_real *real = &pool->reals[index];
+	const struct config_real *config = &pool->config->reals[index];
+	const struct link link = {
+		.kind = "real",
+		.name = config->name,
+		.state = real_state_str(real->state),
+		.verdict = real->state == REAL_DOWN                             ? VERDICT_BAD
+			   : real->state == REAL_UNKNOWN || !real->has_next_hop ? VERDICT_WARN
+										: VERDICT_OK,
+		.since = real->since,
+	};
+	const char *sentence = probe_reason_sentence(real->reason);
+	char row[48] = "";
+
+	if (real->in_a_row > 1 && real->state != REAL_UP)
+		snprintf(row, sizeof(row), ", %u in a row", real->in_a_row);
+	return link_new(view, &link, "%s%s%s%s%s%s%s", sentence, *real->evidence ? ": " : "",
+			real->evidence, row, config->is_backup ? "; backup" : "",
+			real->has_next_hop ? "" : "; no way to it: ",
+			real->has_next_hop ? "" : no_way(view, config));
+}
+
+/* ---- pools ---- */
+
+static json_t *pool_link(const struct view *view, uint32_t index)
+{
+	const struct core_pool *pool = core_pool(view->daemon->core, index);
+	const struct config_pool *config = pool->config;
+	const struct link link = {
+		.kind = "pool",
+		.name = config->name,
+		.state = pool->has_quorum  ? "quorum"
+			 : pool->is_judged ? "no quorum"
+					   : "not judged",
+		.verdict = pool->has_quorum ? VERDICT_OK : VERDICT_BAD,
+		.since = pool->quorum_since,
+	};
+	json_t *object = link_new(
+		view, &link, "%u of %zu usable%s, needs %u to stay, %u to return%s",
+		pool_usable(pool), config->n_reals,
+		pool->usable == 0 && pool->usable_backups ? " (backups)" : "", config->quorum_stay,
+		config->quorum_return, pool->is_held ? "; held as it was until judged" : "");
+	size_t left_out = 0;
+
+	for (uint32_t i = 0; i < config->n_reals; i++) {
+		bool is_well = pool->reals[i].state == REAL_UP && pool->reals[i].has_next_hop;
+
+		if (is_well && config->n_reals > REALS_NAMED_MAX)
+			left_out++;
+		else
+			add_cause(object, real_link(view, pool, i));
+	}
+	json_object_set_new(object, "left_out", json_integer((json_int_t)left_out));
+	return object;
+}
+
+/* ---- data plane ---- */
+
+static json_t *uplink_link(const struct view *view, uint32_t i)
+{
+	const struct commands_context *daemon = view->daemon;
+	const struct net_uplink *net = net_uplink(daemon->net, i);
+	const struct dataplane_uplink *uplink = dataplane_uplink(daemon->dataplane, i);
+	bool is_attached = dataplane_is_attached(daemon->dataplane, i);
+	bool is_well = net && net->present && net->has_carrier && is_attached;
+	const struct link link = {
+		.kind = "uplink",
+		.name = core_config(daemon->core)->node.uplinks[i],
+		.state = is_well ? "usable" : "not usable",
+		.verdict = is_well ? VERDICT_OK : VERDICT_BAD,
+	};
+
+	if (!net || !net->present)
+		return link_new(view, &link, "the interface does not exist");
+	if (!net->has_carrier)
+		return link_new(view, &link, "no carrier, or set down");
+	if (!is_attached)
+		return link_new(view, &link, "XDP is not attached");
+	if (uplink && !uplink->is_native)
+		return link_new(view, &link, "XDP generic%s%s, MTU %u",
+				uplink->generic_why[0] ? ", because " : "", uplink->generic_why,
+				net->mtu_bytes);
+	return link_new(view, &link, "XDP native, MTU %u", net->mtu_bytes);
+}
+
+static json_t *dataplane_link(const struct view *view, const struct core_vip *vip)
+{
+	const struct core_node *node = core_node(view->daemon->core);
+	size_t programmed = 0, tested = 0;
+	struct link link = { .kind = "data plane", .name = "", .state = "forwards" };
+	json_t *object;
+
+	for (size_t i = 0; i < vip->n_services; i++) {
+		programmed += vip->services[i].is_programmed;
+		tested += vip->services[i].is_self_tested;
+	}
+	if (programmed < vip->n_services || tested < vip->n_services ||
+	    node->usable_uplinks < node->n_uplinks) {
+		link.verdict = node->usable_uplinks ? VERDICT_WARN : VERDICT_BAD;
+		link.state = node->usable_uplinks ? "not complete" : "no usable uplink";
+	}
+	object = link_new(
+		view, &link,
+		"%zu of %zu services programmed, %zu self-tested, %u of %u uplinks usable",
+		programmed, vip->n_services, tested, node->usable_uplinks, node->n_uplinks);
+	if (link.verdict != VERDICT_OK)
+		for (uint32_t i = 0; i < node->n_uplinks; i++)
+			add_cause(object, uplink_link(view, i));
+	return object;
+}
+
+/* ---- routing ---- */
+
+static json_t *peer_link(const struct view *view, const struct router_peer *peer)
+{
+	const struct link link = {
+		.kind = "peer",
+		.name = peer->name,
+		.state = peer->is_established ? "established" : "down",
+		.verdict = peer->is_established ? VERDICT_OK : VERDICT_BAD,
+		.since = peer->since,
+	};
+
+	if (!peer->is_found)
+		return link_new(view, &link, "bgpd has no neighbour %s", peer->key);
+	if (peer->is_established)
+		return link_new(view, &link, "%u IPv4 and %u IPv6 routes sent",
+				peer->prefixes_sent4, peer->prefixes_sent6);
+	return link_new(view, &link, "bgpd says %s%s%s", peer->state[0] ? peer->state : "nothing",
+			peer->last_reset[0] ? ", last reset: " : "", peer->last_reset);
+}
+
+static json_t *bgpd_link(const struct view *view)
+{
+	const struct router *router = view->daemon->router;
+	bool is_ready = router_life(router) == ROUTER_READY;
+	const struct link link = {
+		.kind = "bgpd",
+		.name = "",
+		.state = router_life_str(router_life(router)),
+		.verdict = is_ready ? VERDICT_OK : VERDICT_BAD,
+	};
+	json_t *object = link_new(view, &link, "%s", router_sentence(router));
+
+	for (size_t i = 0; is_ready && i < router_n_peers(router); i++)
+		add_cause(object, peer_link(view, router_peer(router, i)));
+	return object;
+}
+
+static json_t *route_link(const struct view *view, const struct core_vip *vip)
+{
+	const struct router *router = view->daemon->router;
+	const struct router_route *route = router_route_find(router, &vip->prefix);
+	uint32_t need = core_config(view->daemon->core)->routing.require_peers;
+	bool has_line = route && route->has_line;
+	bool is_well = vip->intent == ROUTE_NONE ? !has_line && vip->peers == 0
+						 : has_line && vip->peers >= need;
+	const struct link link = {
+		.kind = "route",
+		.name = PREFIX_STR(&vip->prefix),
+		.state = is_well ? "as intended" : "not as intended",
+		.verdict = is_well ? VERDICT_OK : VERDICT_BAD,
+	};
+	json_t *object = link_new(view, &link,
+				  "intended: %s; in bgpd: %s; in the Adj-RIB-Out of %u peers, "
+				  "needs %u",
+				  route_intent_str(vip->intent),
+				  !has_line           ? "no line"
+				  : route->is_drained ? "line with 65535:0"
+						      : "line",
+				  vip->peers, vip->intent == ROUTE_NONE ? 0 : need);
+
+	if (!is_well || vip->reason == VIP_REASON_NO_PEER || vip->reason == VIP_REASON_ROUTER_DOWN)
+		add_cause(object, bgpd_link(view));
+	return object;
+}
+
+/* ---- operators ---- */
+
+static json_t *drain_link(const struct view *view, const char *what, const struct core_drain *drain)
+{
+	const struct link link = {
+		.kind = "operator", .name = what, .state = "drained", .verdict = VERDICT_WARN
+	};
+	json_t *object =
+		link_new(view, &link, "by %s%s%s%s", drain->owner, drain->reason[0] ? ": \"" : "",
+			 drain->reason, drain->reason[0] ? "\"" : "");
+
+	view_set_since_wall(object, view, drain->wall_us);
+	return object;
+}
+
+static void add_drains(const struct view *view, const struct core_vip *vip, json_t *link)
+{
+	const struct core_node *node = core_node(view->daemon->core);
+
+	if (node->is_drained)
+		add_cause(link, drain_link(view, "node", &node->drain));
+	if (vip && vip->is_drained)
+		add_cause(link, drain_link(view, VIP_NAME(vip), &vip->drain));
+	if (node->is_fenced)
+		add_cause(link, link_new(view,
+					 &(struct link){ .kind = "guard",
+							 .name = "fence",
+							 .state = "fenced",
+							 .verdict = VERDICT_BAD },
+					 "shoal-guard acted while shoald or the data plane was "
+					 "gone"));
+}
+
+/* ---- what would change a VIP ---- */
+
+/* The first pool of the VIP without quorum, else the first. */
+static const struct core_pool *weakest_pool(const struct view *view, const struct core_vip *vip)
+{
+	const struct core_pool *weakest = NULL;
+
+	for (size_t i = 0; i < vip->n_services; i++) {
+		const struct core_pool *pool = core_pool(view->daemon->core, vip->services[i].pool);
+
+		if (pool && (!weakest || (weakest->has_quorum && !pool->has_quorum)))
+			weakest = pool;
+	}
+	return weakest;
+}
+
+static void next_quorum(const struct view *view, const struct core_vip *vip, json_t *next)
+{
+	const struct core_pool *pool = weakest_pool(view, vip);
+	uint32_t missing;
+	char command[96];
+
+	if (!pool) {
+		add_next(next, NULL, "comes back when the VIP has a service with a pool");
+		return;
+	}
+	missing = pool_need(pool) > pool_usable(pool) ? pool_need(pool) - pool_usable(pool) : 0;
+	snprintf(command, sizeof(command), "shoal reals %s", pool->config->name);
+	add_next(next, command, "comes back when %u more real%s of pool %s %s up", missing,
+		 missing == 1 ? "" : "s", pool->config->name, missing == 1 ? "is" : "are");
+}
+
+static void next_wait(const struct view *view, const struct core_vip *vip, json_t *next,
+		      const char *what)
+{
+	double left = vip->held_until > view->now
+			      ? (double)(vip->held_until - view->now) / (double)USEC_PER_SEC
+			      : 0;
+
+	add_next(next, NULL, "announced in %.0f s, when the %s ends%s", left, what,
+		 vip->flaps > 1 ? "; it was withdrawn several times within 10 min" : "");
+}
+
+static void next_serving(const struct view *view, const struct core_vip *vip, json_t *next)
+{
+	const struct core_pool *pool = weakest_pool(view, vip);
+	char command[96];
+
+	if (pool)
+		add_next(next, NULL, "withdrawn when fewer than %u reals of pool %s are usable",
+			 pool->config->quorum_stay, pool->config->name);
+	snprintf(command, sizeof(command), "shoal drain %.64s", VIP_NAME(vip));
+	add_next(next, command, "to move its traffic away");
+}
+
+/* A constant sentence and command for reasons that need no numbers. */
+static const struct {
+	const char *text, *command;
+} vip_next[VIP_REASON_MAX] = {
+	[VIP_REASON_STARTING] = { "decided when its reals are judged", "shoal reals" },
+	[VIP_REASON_NOT_PROGRAMMED] = { "announced when the data plane holds all its services; "
+					"shoald works on it",
+					"journalctl -u shoald" },
+	[VIP_REASON_SELF_TEST] = { "announced when the self-test of every service passes",
+				   "journalctl -u shoald" },
+	[VIP_REASON_XDP_GONE] = { "announced when XDP is attached again; shoald tries to",
+				  "shoal why node" },
+	[VIP_REASON_NO_NEXT_HOP] = { "announced when an uplink has carrier and the gateway to the "
+				     "reals answers",
+				     "shoal reals" },
+	[VIP_REASON_FENCED] = { "announced after a complete pass and the warm-up", NULL },
+	[VIP_REASON_NODE_DRAINED] = { "announced when the drain of the node ends",
+				      "shoal undrain" },
+	[VIP_REASON_ROUTER_DOWN] = { "announced when bgpd answers on its vty socket",
+				     "systemctl status frr" },
+	[VIP_REASON_NO_INSTANCE] = { "announced when bgpd has the BGP instance of local-as",
+				     "vtysh -c 'show running-config bgpd'" },
+	[VIP_REASON_NO_PEER] = { "serving again when enough peers hold the route", "shoal peers" },
+	[VIP_REASON_ROUTE_PENDING] = { "serving when enough peers hold the route, normally within "
+				       "a second",
+				       "shoal routes" },
+	[VIP_REASON_OUTSIDE_RANGES] = { "announced when vip-ranges of the config holds it",
+					"shoal reload" },
+	[VIP_REASON_REMOVED] = { "deleted once its route is gone and it lingered", NULL },
+};
+
+static void next_drained(const struct core_vip *vip, json_t *next)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "shoal undrain %.64s", VIP_NAME(vip));
+	add_next(next, command, "announced when its drain ends");
+}
+
+static void next_stuck(const struct view *view, const struct core_vip *vip, json_t *next)
+{
+	bool is_node = core_node(view->daemon->core)->is_drained;
+	char command[96];
+
+	snprintf(command, sizeof(command), "shoal drain --force %.64s",
+		 is_node ? "" : VIP_NAME(vip));
+	add_next(next, command,
+		 "nobody else announces it, or the peers ignore 65535:0; to withdraw all the same");
+	snprintf(command, sizeof(command), "shoal undrain %.64s", is_node ? "" : VIP_NAME(vip));
+	add_next(next, command, "to serve again");
+}
+
+static json_t *vip_what_next(const struct view *view, const struct core_vip *vip)
+{
+	json_t *next = json_array();
+
+	switch (vip->reason) {
+	case VIP_REASON_NO_QUORUM:
+		next_quorum(view, vip, next);
+		break;
+	case VIP_REASON_WARM_UP:
+		next_wait(view, vip, next, "warm-up");
+		break;
+	case VIP_REASON_HOLD_DOWN:
+		next_wait(view, vip, next, "hold-down");
+		break;
+	case VIP_REASON_VIP_DRAINED:
+		next_drained(vip, next);
+		break;
+	case VIP_REASON_DRAIN_STUCK:
+		next_stuck(view, vip, next);
+		break;
+	case VIP_REASON_SERVING:
+		next_serving(view, vip, next);
+		break;
+	case VIP_REASON_STARTING:
+	case VIP_REASON_NOT_PROGRAMMED:
+	case VIP_REASON_SELF_TEST:
+	case VIP_REASON_XDP_GONE:
+	case VIP_REASON_NO_NEXT_HOP:
+	case VIP_REASON_FENCED:
+	case VIP_REASON_NODE_DRAINED:
+	case VIP_REASON_ROUTER_DOWN:
+	case VIP_REASON_NO_INSTANCE:
+	case VIP_REASON_NO_PEER:
+	case VIP_REASON_ROUTE_PENDING:
+	case VIP_REASON_OUTSIDE_RANGES:
+	case VIP_REASON_REMOVED:
+	case VIP_REASON_MAX:
+		if (vip->reason < VIP_REASON_MAX)
+			add_next(next, vip_next[vip->reason].command, "%s",
+				 vip_next[vip->reason].text);
+		break;
+	}
+	return next;
+}
+
+/* ---- the things one can ask about ---- */
+
+static json_t *answer(const char *kind, json_t *link, json_t *next)
+{
+	return json_pack("{s:s, s:o, s:o}", "kind", kind, "why", link, "next", next);
+}
+
+static enum verdict vip_verdict(const struct core_vip *vip)
+{
+	if (vip->state == VIP_WITHDRAWN || vip->state == VIP_WITHDRAWING)
+		return VERDICT_BAD;
+	return vip->reason == VIP_REASON_SERVING ? VERDICT_OK : VERDICT_WARN;
+}
+
+static json_t *why_vip(const struct view *view, const struct core_vip *vip)
+{
+	const struct link link = {
+		.kind = "vip",
+		.name = VIP_NAME(vip),
+		.state = vip_state_str(vip->state),
+		.verdict = vip_verdict(vip),
+		.since = vip->since,
+	};
+	json_t *object = link_new(view, &link, "%s", vip_reason_sentence(vip->reason));
+
+	json_object_set_new(object, "prefix", json_string(PREFIX_STR(&vip->prefix)));
+	add_drains(view, vip, object);
+	for (size_t i = 0; i < vip->n_services; i++) {
+		size_t before = 0;
+
+		while (vip->services[before].pool != vip->services[i].pool)
+			before++;
+		if (before == i && vip->services[i].pool != CORE_NONE)
+			add_cause(object, pool_link(view, vip->services[i].pool));
+	}
+	add_cause(object, dataplane_link(view, vip));
+	add_cause(object, route_link(view, vip));
+	return answer("vip", object, vip_what_next(view, vip));
+}
+
+static json_t *why_pool(const struct view *view, uint32_t index)
+{
+	const struct core_pool *pool = core_pool(view->daemon->core, index);
+	uint32_t usable = pool_usable(pool), need = pool_need(pool);
+	json_t *next = json_array();
+	char command[96];
+
+	snprintf(command, sizeof(command), "shoal reals %.64s", pool->config->name);
+	if (pool->has_quorum)
+		add_next(next, command, "quorum is lost when fewer than %u reals are usable", need);
+	else
+		add_next(next, command, "quorum returns when %u more are usable",
+			 need > usable ? need - usable : 0);
+	return answer("pool", pool_link(view, index), next);
+}
+
+static json_t *check_link(const struct view *view, const struct config_check *check)
+{
+	const struct link link = { .kind = "check", .name = check->name, .state = "configured" };
+
+	return link_new(view, &link, "%s every %.1f s, timeout %.1f s, up after %u, down after %u",
+			config_check_type_str(check->type),
+			(double)check->interval_us / (double)USEC_PER_SEC,
+			(double)check->timeout_us / (double)USEC_PER_SEC, check->rise, check->fall);
+}
+
+static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t index)
+{
+	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
+	const struct config *config = core_config(view->daemon->core);
+	const struct core_real *real = &pool->reals[index];
+	json_t *object = real_link(view, pool, index), *next = json_array();
+
+	json_object_set_new(object, "pool", json_string(pool->config->name));
+	json_object_set_new(object, "address",
+			    json_string(ADDR_STR(&pool->config->reals[index].addr)));
+	for (size_t i = 0; i < pool->config->n_checks; i++)
+		add_cause(object, check_link(view, &config->checks[pool->config->checks[i]]));
+	if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)
+		add_next(next, "journalctl -u shoal-probe", "mend the node's own probe path");
+	else if (real->state == REAL_DOWN)
+		add_next(next, NULL,
+			 "up after enough passing probes in a row; mend the server, or "
+			 "the VIP's address and tunnel on it");
+	else if (real->state == REAL_UNKNOWN)
+		add_next(next, NULL, "judged when the check has run often enough");
+	else
+		add_next(next, NULL, "down after enough failing probes in a row");
+	return answer("real", object, next);
+}
+
+static json_t *why_peer(const struct view *view, const struct router_peer *peer)
+{
+	json_t *object = peer_link(view, peer), *next = json_array();
+	char command[160];
+
+	add_cause(object, bgpd_link(view));
+	json_array_clear(
+		json_object_get(json_array_get(json_object_get(object, "causes"), 0), "causes"));
+	snprintf(command, sizeof(command), "vtysh -c 'show bgp neighbors %.64s'", peer->key);
+	add_next(next, command, "the sessions are the operator's, in frr.conf");
+	return answer("peer", object, next);
+}
+
+static size_t count_serving(const struct core *core)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < core_n_vips(core); i++)
+		n += core_vip(core, i)->state == VIP_ANNOUNCED;
+	return n;
+}
+
+static json_t *why_node(const struct view *view)
+{
+	const struct core *core = view->daemon->core;
+	const struct core_node *node = core_node(core);
+	size_t serving = count_serving(core);
+	const struct link link = {
+		.kind = "node",
+		.name = core_config(core)->node.name,
+		.state = node->is_drained  ? "drained"
+			 : node->is_fenced ? "fenced"
+					   : "in service",
+		.verdict = node->is_fenced                                   ? VERDICT_BAD
+			   : node->is_drained || serving < core_n_vips(core) ? VERDICT_WARN
+									     : VERDICT_OK,
+		.since = view->daemon->started,
+	};
+	json_t *object =
+		link_new(view, &link, "%zu of %zu VIPs announced", serving, core_n_vips(core));
+	json_t *next = json_array();
+
+	add_drains(view, NULL, object);
+	for (uint32_t i = 0; i < node->n_uplinks; i++)
+		add_cause(object, uplink_link(view, i));
+	add_cause(object, bgpd_link(view));
+	if (node->is_drained)
+		add_next(next, "shoal undrain", "in service when its drain ends");
+	else
+		add_next(next, "shoal drain --wait", "to take it out of service safely");
+	return answer("node", object, next);
+}
+
+json_t *view_why(const struct view *view, const char *thing, struct err *err)
+{
+	const struct core *core = view->daemon->core;
+	const struct router_peer *peer;
+	uint32_t index = find_vip(core, thing), pool;
+
+	if (index != CORE_NONE)
+		return why_vip(view, core_vip(core, index));
+	if (strcmp(thing, "node") == 0 || strcmp(thing, core_config(core)->node.name) == 0)
+		return why_node(view);
+	index = find_pool(core, thing);
+	if (index != CORE_NONE)
+		return why_pool(view, index);
+	peer = find_peer(view->daemon->router, thing);
+	if (peer)
+		return why_peer(view, peer);
+	if (find_real(core, thing, &pool, &index))
+		return why_real(view, pool, index);
+	return find_nothing(view, "VIP, pool, real or peer", thing, err);
+}
