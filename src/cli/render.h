@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render.h - JSON results as text. Renderers take whatever comes: a field that is missing or of
+ * another type reads as empty, so a newer or older shoald never breaks the screen.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/cli/screen.h"
+#include "src/cli/units.h"
+
+/* Fields of an object, with a default. Texts are borrowed from it. */
+const char *get_text(const json_t *object, const char *key);
+bool get_bool(const json_t *object, const char *key);
+uint64_t get_count(const json_t *object, const char *key);
+double get_real(const json_t *object, const char *key);
+/* True when the field is there and not null. */
+bool get_has(const json_t *object, const char *key);
+
+/* "3m12s" from age_s, "-" when null. */
+const char *get_age(const json_t *object, char buf[UNITS_TEXT_MAX]);
+#define GET_AGE(object) get_age((object), (char[UNITS_TEXT_MAX]){ 0 })
+/* The clock time of since_us, as of age_s. */
+const char *get_since(const json_t *object, char buf[UNITS_TEXT_MAX]);
+#define GET_SINCE(object) get_since((object), (char[UNITS_TEXT_MAX]){ 0 })
+
+/* How the state of a VIP, or of a real, looks. */
+enum style style_of_vip(const json_t *vip);
+enum style style_of_real(const char *state);
+
+/* "by alice (uid 1000) since 07:55 (3m12s): "kernel"" */
+void render_drain_owner(const struct screen *screen, const json_t *drain);
+
+void render_vip_table(const struct screen *screen, const json_t *vips);
+
+void render_status(const struct screen *screen, const json_t *result);
+void render_why(const struct screen *screen, const json_t *result);
+void render_vips(const struct screen *screen, const json_t *result);
+void render_pools(const struct screen *screen, const json_t *result);
+void render_reals(const struct screen *screen, const json_t *result);
+void render_peers(const struct screen *screen, const json_t *result);
+void render_routes(const struct screen *screen, const json_t *result);
+void render_drain(const struct screen *screen, const json_t *result);
+void render_undrain(const struct screen *screen, const json_t *result);
+void render_reload(const struct screen *screen, const json_t *result);
+void render_reload_refusal(const struct screen *screen, const json_t *result);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render_change.c - what drain, undrain and reload answer. */
+#include <stdio.h>
+#include <string.h>
+
+#include "src/cli/render.h"
+
+/* "the node", or the VIPs, into a buffer for a sentence. */
+static const char *what(const json_t *result, char *buf, size_t size)
+{
+	const json_t *vips = json_object_get(result, "vips"), *vip;
+	size_t i, used = 0;
+
+	snprintf(buf, size, "the node");
+	if (get_bool(result, "is_node"))
+		return buf;
+	json_array_foreach (vips, i, vip) {
+		if (used < size)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "",
+						 json_string_value(vip));
+	}
+	return buf;
+}
+
+void render_drain(const struct screen *screen, const json_t *result)
+{
+	bool is_node = get_bool(result, "is_node");
+	char buf[512];
+
+	if (get_bool(result, "is_waited")) {
+		screen_printf(screen, STYLE_GOOD, "SAFE");
+		screen_line(screen, STYLE_PLAIN,
+			    "  %u VIPs withdrawn after %s; the drain stays, also over a reboot, "
+			    "until: shoal undrain%s",
+			    (unsigned)get_count(result, "vips"),
+			    UNITS_AGE(get_real(result, "took_s")), is_node ? "" : " VIP...");
+		return;
+	}
+	screen_line(screen, STYLE_PLAIN, "%s %s; watch it with: shoal drain --wait%s",
+		    what(result, buf, sizeof(buf)),
+		    get_bool(result, "is_already") ? "was drained already" : "is being drained",
+		    is_node ? "" : " VIP...");
+}
+
+void render_undrain(const struct screen *screen, const json_t *result)
+{
+	const json_t *left = json_object_get(result, "still_drained"), *vip;
+	char buf[512];
+	size_t i;
+
+	screen_line(screen, STYLE_PLAIN, "%s %s", what(result, buf, sizeof(buf)),
+		    get_bool(result, "is_already") ? "was not drained" : "is no longer drained");
+	if (get_bool(result, "node_is_drained"))
+		screen_line(screen, STYLE_WARN, "the node itself is still drained: shoal undrain");
+	if (!get_bool(result, "is_node") || json_array_size(left) == 0)
+		return;
+	screen_printf(screen, STYLE_WARN, "still drained of themselves:");
+	json_array_foreach (left, i, vip)
+		screen_printf(screen, STYLE_WARN, " %s", json_string_value(vip));
+	screen_newline(screen);
+}
+
+void render_reload(const struct screen *screen, const json_t *result)
+{
+	screen_lines(screen, get_text(result, "report"));
+	if (get_bool(result, "is_changed"))
+		screen_line(screen, STYLE_GOOD, "%s: in force, generation %s (was %s)",
+			    get_text(result, "file"), get_text(result, "generation"),
+			    get_text(result, "previous"));
+	else
+		screen_line(screen, STYLE_PLAIN, "%s: nothing changed, generation %s",
+			    get_text(result, "file"), get_text(result, "generation"));
+}
+
+void render_reload_refusal(const struct screen *screen, const json_t *result)
+{
+	screen_lines(screen, get_text(result, "report"));
+}

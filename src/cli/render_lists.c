@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render_lists.c - VIPs, pools, reals, peers and routes as tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "src/cli/render.h"
+#include "src/cli/table.h"
+
+#define N_COLUMNS(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+/* ---- VIPs ---- */
+
+/* Usable reals against what is needed, of the pool that is nearest to losing quorum. */
+static const json_t *scarcest_pool(const json_t *vip)
+{
+	const json_t *pools = json_object_get(vip, "pools"), *pool, *scarcest = NULL;
+	int64_t least = 0;
+	size_t i;
+
+	json_array_foreach (pools, i, pool) {
+		int64_t spare =
+			(int64_t)get_count(pool, "usable") - (int64_t)get_count(pool, "need");
+
+		if (!scarcest || spare < least) {
+			scarcest = pool;
+			least = spare;
+		}
+	}
+	return scarcest;
+}
+
+static void put_vip_row(struct table *table, const json_t *vip)
+{
+	const json_t *pool = scarcest_pool(vip);
+	bool has_quorum = !pool || get_bool(pool, "has_quorum");
+	bool is_serving = strcmp(get_text(vip, "reason"), "serving") == 0;
+
+	table_cell(table, STYLE_BOLD, "%s", get_text(vip, "name"));
+	table_cell(table, STYLE_PLAIN, "%s", get_text(vip, "prefix"));
+	table_cell(table, style_of_vip(vip), "%s", get_text(vip, "state"));
+	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(vip));
+	if (pool)
+		table_cell(table, has_quorum ? STYLE_PLAIN : STYLE_BAD, "%u/%u",
+			   (unsigned)get_count(pool, "usable"), (unsigned)get_count(pool, "total"));
+	else
+		table_cell(table, STYLE_PLAIN, "-");
+	if (pool)
+		table_cell(table, has_quorum ? STYLE_PLAIN : STYLE_BAD, "%u",
+			   (unsigned)get_count(pool, "need"));
+	else
+		table_cell(table, STYLE_PLAIN, "-");
+	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(vip, "pps")));
+	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(vip, "peers"));
+	table_cell(table, is_serving ? STYLE_DIM : STYLE_WARN, "%s",
+		   is_serving ? "" : get_text(vip, "sentence"));
+}
+
+void render_vip_table(const struct screen *screen, const json_t *vips)
+{
+	static const struct table_column columns[] = {
+		{ .title = "VIP", .at_least = 8 },
+		{ .title = "PREFIX" },
+		{ .title = "STATE" },
+		{ .title = "SINCE", .is_right = true },
+		{ .title = "REALS", .is_right = true },
+		{ .title = "NEED", .is_right = true },
+		{ .title = "PPS", .is_right = true },
+		{ .title = "PEERS", .is_right = true },
+		{ .title = "", .at_least = 4 },
+	};
+	struct table *table = table_new(columns, N_COLUMNS(columns));
+	const json_t *vip;
+	size_t i;
+
+	json_array_foreach (vips, i, vip)
+		put_vip_row(table, vip);
+	table_print(table, screen);
+	table_free(table);
+}
+
+static void put_service_row(struct table *table, const json_t *service)
+{
+	bool is_programmed = get_bool(service, "is_programmed"),
+	     is_tested = get_bool(service, "is_self_tested");
+	const char *pool = get_text(service, "pool");
+
+	table_cell(table, STYLE_PLAIN, "%s", get_text(service, "service"));
+	table_cell(table, STYLE_PLAIN, "%s", *pool ? pool : "(leaving)");
+	table_cell(table, is_programmed ? STYLE_GOOD : STYLE_WARN, "%s",
+		   is_programmed ? "programmed" : "not yet");
+	table_cell(table, is_tested ? STYLE_GOOD : STYLE_WARN, "%s",
+		   is_tested ? "passed" : "not yet");
+	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(service, "packets")));
+	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(service, "bytes")));
+}
+
+void render_vips(const struct screen *screen, const json_t *result)
+{
+	static const struct table_column columns[] = {
+		{ .title = "SERVICE" },
+		{ .title = "POOL", .at_least = 6 },
+		{ .title = "DATA PLANE" },
+		{ .title = "SELF-TEST" },
+		{ .title = "PACKETS", .is_right = true },
+		{ .title = "BYTES", .is_right = true },
+	};
+	const json_t *vips = json_object_get(result, "vips"), *vip, *service;
+	struct table *table = table_new(columns, N_COLUMNS(columns));
+	size_t i, j;
+
+	render_vip_table(screen, vips);
+	json_array_foreach (vips, i, vip) {
+		if (get_has(vip, "drain")) {
+			screen_printf(screen, STYLE_WARN, "%s drained ", get_text(vip, "name"));
+			render_drain_owner(screen, json_object_get(vip, "drain"));
+			screen_newline(screen);
+		}
+		json_array_foreach (json_object_get(vip, "services"), j, service)
+			put_service_row(table, service);
+	}
+	screen_newline(screen);
+	table_print(table, screen);
+	table_free(table);
+}
+
+/* ---- pools ---- */
+
+static void put_checks(struct table *table, const json_t *checks)
+{
+	char text[256] = "";
+	const json_t *check;
+	size_t i, used = 0;
+
+	json_array_foreach (checks, i, check) {
+		if (used < sizeof(text))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+						 i ? ", " : "", json_string_value(check));
+	}
+	table_cell(table, STYLE_PLAIN, "%s", *text ? text : "none");
+}
+
+static void put_pool_row(struct table *table, const json_t *pool)
+{
+	bool has_quorum = get_bool(pool, "has_quorum"), is_judged = get_bool(pool, "is_judged");
+	const json_t *quorum = json_object_get(pool, "quorum");
+
+	table_cell(table, STYLE_BOLD, "%s", get_text(pool, "name"));
+	table_cell(table, has_quorum ? STYLE_GOOD : STYLE_BAD, "%s",
+		   has_quorum  ? "quorum"
+		   : is_judged ? "no quorum"
+			       : "not judged");
+	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(pool));
+	table_cell(table, STYLE_PLAIN, "%u/%u", (unsigned)get_count(pool, "usable"),
+		   (unsigned)get_count(pool, "total"));
+	table_cell(table, STYLE_PLAIN, "%u/%u", (unsigned)get_count(quorum, "stay"),
+		   (unsigned)get_count(quorum, "return"));
+	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(pool, "up"));
+	table_cell(table, get_count(pool, "down") ? STYLE_BAD : STYLE_PLAIN, "%u",
+		   (unsigned)get_count(pool, "down"));
+	table_cell(table, get_count(pool, "unknown") ? STYLE_WARN : STYLE_PLAIN, "%u",
+		   (unsigned)get_count(pool, "unknown"));
+	table_cell(table, STYLE_PLAIN, "%s", get_text(pool, "encap"));
+	put_checks(table, json_object_get(pool, "checks"));
+}
+
+void render_pools(const struct screen *screen, const json_t *result)
+{
+	static const struct table_column columns[] = {
+		{ .title = "POOL", .at_least = 8 },
+		{ .title = "STATE" },
+		{ .title = "SINCE", .is_right = true },
+		{ .title = "USABLE", .is_right = true },
+		{ .title = "STAY/RETURN", .is_right = true },
+		{ .title = "UP", .is_right = true },
+		{ .title = "DOWN", .is_right = true },
+		{ .title = "UNKNOWN", .is_right = true },
+		{ .title = "ENCAP" },
+		{ .title = "CHECKS", .at_least = 6 },
+	};
+	struct table *table = table_new(columns, N_COLUMNS(columns));
+	const json_t *pool;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "pools"), i, pool)
+		put_pool_row(table, pool);
+	table_print(table, screen);
+	table_free(table);
+}
+
+/* ---- reals ---- */
+
+/* "timeout: no answer ...": the reason, and the evidence when there is some. */
+static void put_evidence(struct table *table, const json_t *real)
+{
+	const json_t *hop = json_array_get(json_object_get(real, "next_hops"), 0);
+	const char *evidence = get_text(real, "evidence");
+	bool has_way = get_bool(real, "has_next_hop");
+	const char *why = get_text(hop, "why");
+
+	table_cell(table, STYLE_PLAIN, "%s%s%s%s%s", get_text(real, "reason"),
+		   *evidence ? ": " : "", evidence, has_way ? "" : "; no way to it: ",
+		   has_way ? ""
+		   : *why  ? why
+			   : "no usable next hop");
+}
+
+static void put_real_row(struct table *table, const json_t *real)
+{
+	const char *state = get_text(real, "state");
+
+	table_cell(table, STYLE_BOLD, "%s/%s", get_text(real, "pool"), get_text(real, "name"));
+	table_cell(table, STYLE_PLAIN, "%s", get_text(real, "address"));
+	table_cell(table, style_of_real(state), "%s", state);
+	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(real));
+	table_cell(table, STYLE_PLAIN, "%u%s", (unsigned)get_count(real, "weight"),
+		   get_bool(real, "is_backup") ? " backup" : "");
+	table_cell(table, get_bool(real, "takes_new_flows") ? STYLE_GOOD : STYLE_WARN, "%s",
+		   get_bool(real, "takes_new_flows") ? "yes" : "no");
+	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(real, "packets")));
+	put_evidence(table, real);
+}
+
+void render_reals(const struct screen *screen, const json_t *result)
+{
+	static const struct table_column columns[] = {
+		{ .title = "REAL", .at_least = 12 },
+		{ .title = "ADDRESS" },
+		{ .title = "STATE" },
+		{ .title = "SINCE", .is_right = true },
+		{ .title = "WEIGHT", .is_right = true },
+		{ .title = "NEW FLOWS" },
+		{ .title = "PACKETS", .is_right = true },
+		{ .title = "EVIDENCE", .at_least = 10 },
+	};
+	struct table *table = table_new(columns, N_COLUMNS(columns));
+	const json_t *real;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "reals"), i, real)
+		put_real_row(table, real);
+	table_print(table, screen);
+	table_free(table);
+}
+
+/* ---- peers ---- */
+
+static void put_peer_row(struct table *table, const json_t *peer)
+{
+	bool is_up = get_bool(peer, "is_established");
+	const char *reset = get_text(peer, "last_reset");
+
+	table_cell(table, STYLE_BOLD, "%s", get_text(peer, "name"));
+	table_cell(table, STYLE_PLAIN, "%s", get_text(peer, "key"));
+	table_cell(table, is_up ? STYLE_GOOD : STYLE_BAD, "%s",
+		   get_bool(peer, "is_found") ? get_text(peer, "state") : "not in bgpd");
+	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(peer));
+	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(peer, "prefixes_sent4"));
+	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(peer, "prefixes_sent6"));
+	table_cell(table, STYLE_PLAIN, "%s", reset);
+}
+
+void render_peers(const struct screen *screen, const json_t *result)
+{
+	static const struct table_column columns[] = {
+		{ .title = "PEER", .at_least = 8 },
+		{ .title = "NEIGHBOUR" },
+		{ .title = "STATE" },
+		{ .title = "SINCE", .is_right = true },
+		{ .title = "IPV4 SENT", .is_right = true },
+		{ .title = "IPV6 SENT", .is_right = true },
+		{ .title = "LAST RESET", .at_least = 10 },
+	};
+	const json_t *router = json_object_get(result, "router"), *peer;
+	struct table *table = table_new(columns, N_COLUMNS(columns));
+	bool is_ready = get_bool(router, "is_ready");
+	size_t i;
+
+	screen_printf(screen, STYLE_DIM, "bgpd ");
+	screen_printf(screen, is_ready ? STYLE_GOOD : STYLE_BAD, "%s", get_text(router, "life"));
+	screen_line(screen, STYLE_PLAIN, "   %s   %s commands, %s failed, %s read-backs",
+		    get_text(router, "sentence"), UNITS_COUNT(get_count(router, "commands")),
+		    UNITS_COUNT(get_count(router, "failures")),
+		    UNITS_COUNT(get_count(router, "read_backs")));
+	screen_newline(screen);
+	json_array_foreach (json_object_get(result, "peers"), i, peer)
+		put_peer_row(table, peer);
+	table_print(table, screen);
+	table_free(table);
+}
+
+/* ---- routes ---- */
+
+static void put_route_row(struct table *table, const json_t *route)
+{
+	bool is_well = get_bool(route, "is_as_intended");
+	const char *vip = get_text(route, "vip");
+
+	table_cell(table, STYLE_BOLD, "%s", get_text(route, "prefix"));
+	table_cell(table, STYLE_PLAIN, "%s", *vip ? vip : "-");
+	table_cell(table, STYLE_PLAIN, "%s", get_text(route, "intent"));
+	table_cell(table, STYLE_PLAIN, "%s", get_text(route, "line"));
+	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(route, "peers"));
+	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(route, "require_peers"));
+	table_cell(table, is_well ? STYLE_GOOD : STYLE_BAD, "%s", is_well ? "yes" : "NO");
+}
+
+void render_routes(const struct screen *screen, const json_t *result)
+{
+	static const struct table_column columns[] = {
+		{ .title = "PREFIX" },
+		{ .title = "VIP", .at_least = 8 },
+		{ .title = "INTENDED" },
+		{ .title = "IN BGPD" },
+		{ .title = "PEERS", .is_right = true },
+		{ .title = "NEEDS", .is_right = true },
+		{ .title = "AS INTENDED" },
+	};
+	struct table *table = table_new(columns, N_COLUMNS(columns));
+	const json_t *route;
+	size_t i;
+
+	json_array_foreach (json_object_get(result, "routes"), i, route)
+		put_route_row(table, route);
+	table_print(table, screen);
+	table_free(table);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render_status.c - the node on one screen: who, data plane, routing, probes, alarms, VIPs. */
+#include <string.h>
+
+#include "src/cli/render.h"
+#include "src/cli/table.h"
+
+#define LABEL "%-11s"
+
+static size_t count_announced(const json_t *vips)
+{
+	const json_t *vip;
+	size_t i, n = 0;
+
+	json_array_foreach (vips, i, vip) {
+		if (strcmp(get_text(vip, "state"), "announced") == 0)
+			n++;
+	}
+	return n;
+}
+
+static void put_node(const struct screen *screen, const json_t *status)
+{
+	const json_t *vips = json_object_get(status, "vips"),
+		     *config = json_object_get(status, "config");
+	size_t serving = count_announced(vips), n = json_array_size(vips);
+
+	screen_printf(screen, STYLE_DIM, LABEL, "node");
+	screen_put(screen, STYLE_BOLD, get_text(status, "node"));
+	screen_printf(screen, serving < n ? STYLE_WARN : STYLE_GOOD, "   serving %zu/%zu VIPs",
+		      serving, n);
+	screen_line(screen, STYLE_PLAIN, "   config %.8s (%s)   up %s   shoald %s",
+		    get_text(status, "generation"), GET_SINCE(config),
+		    UNITS_AGE(get_real(status, "uptime_s")), get_text(status, "version"));
+}
+
+static void put_drain(const struct screen *screen, const json_t *status)
+{
+	if (!get_bool(status, "is_drained"))
+		return;
+	screen_printf(screen, STYLE_WARN, LABEL, "DRAINED");
+	render_drain_owner(screen, json_object_get(status, "drain"));
+	screen_line(screen, STYLE_DIM, "   %s shoal undrain", screen_glyph(screen, GLYPH_ARROW));
+}
+
+static void put_uplinks(const struct screen *screen, const json_t *uplinks)
+{
+	const json_t *uplink;
+	size_t i;
+
+	json_array_foreach (uplinks, i, uplink) {
+		const char *mode = get_text(uplink, "mode");
+		bool is_off = strcmp(mode, "none") == 0;
+
+		screen_printf(screen, is_off ? STYLE_BAD : STYLE_PLAIN, "%s%s %s", i ? ", " : "",
+			      is_off ? "no XDP on" : mode, get_text(uplink, "name"));
+		if (!get_bool(uplink, "has_carrier"))
+			screen_put(screen, STYLE_BAD, " (no carrier)");
+	}
+}
+
+static void put_dataplane(const struct screen *screen, const json_t *status)
+{
+	const json_t *dataplane = json_object_get(status, "dataplane"),
+		     *totals = json_object_get(dataplane, "totals");
+	uint64_t dropped = get_count(totals, "dropped");
+
+	screen_printf(screen, STYLE_DIM, LABEL, "dataplane");
+	screen_put(screen, STYLE_PLAIN, "XDP ");
+	put_uplinks(screen, json_object_get(dataplane, "uplinks"));
+	screen_printf(screen, STYLE_PLAIN, "   %s pps   %s sent",
+		      UNITS_COUNT(get_count(dataplane, "pps")),
+		      UNITS_COUNT(get_count(totals, "sent")));
+	screen_printf(screen, dropped ? STYLE_WARN : STYLE_PLAIN, "   %s dropped",
+		      UNITS_COUNT(dropped));
+	if (!get_bool(status, "is_settled"))
+		screen_put(screen, STYLE_WARN, "   settling");
+	screen_newline(screen);
+}
+
+static void put_routing(const struct screen *screen, const json_t *status)
+{
+	const json_t *router = json_object_get(status, "router");
+	uint64_t sent = get_count(router, "routes_sent"),
+		 intended = get_count(router, "routes_intended"),
+		 established = get_count(router, "established"), peers = get_count(router, "peers");
+	const char *version = get_text(router, "version");
+
+	screen_printf(screen, STYLE_DIM, LABEL, "routing");
+	if (!get_bool(router, "is_ready")) {
+		screen_line(screen, STYLE_BAD, "bgpd %s: %s", get_text(router, "life"),
+			    get_text(router, "sentence"));
+		return;
+	}
+	screen_printf(screen, STYLE_PLAIN, "FRR %s", *version ? version : "?");
+	screen_printf(screen, established < peers ? STYLE_BAD : STYLE_PLAIN, "   peers %u/%u up",
+		      (unsigned)established, (unsigned)peers);
+	screen_line(screen, sent < intended ? STYLE_WARN : STYLE_PLAIN, "   routes %u/%u sent",
+		    (unsigned)sent, (unsigned)intended);
+}
+
+static void put_probes(const struct screen *screen, const json_t *status)
+{
+	const json_t *prober = json_object_get(status, "prober");
+	uint64_t down = get_count(prober, "down"), unknown = get_count(prober, "unknown");
+
+	screen_printf(screen, STYLE_DIM, LABEL, "probes");
+	if (!get_bool(prober, "is_connected"))
+		screen_put(screen, STYLE_BAD, "shoal-probe is not connected   ");
+	screen_printf(screen, STYLE_PLAIN, "reals %s up", UNITS_COUNT(get_count(prober, "up")));
+	screen_printf(screen, down ? STYLE_BAD : STYLE_PLAIN, ", %s down", UNITS_COUNT(down));
+	if (unknown)
+		screen_printf(screen, STYLE_WARN, ", %s not judged", UNITS_COUNT(unknown));
+	if (get_has(prober, "last_verdict_age_s"))
+		screen_printf(screen, STYLE_PLAIN, "   last verdict %s ago",
+			      UNITS_AGE(get_real(prober, "last_verdict_age_s")));
+	screen_newline(screen);
+}
+
+static void put_alarms(const struct screen *screen, const json_t *alarms)
+{
+	const json_t *alarm;
+	size_t i;
+
+	if (json_array_size(alarms) > 0)
+		screen_newline(screen);
+	json_array_foreach (alarms, i, alarm) {
+		bool is_critical = strcmp(get_text(alarm, "level"), "critical") == 0;
+
+		screen_printf(screen, is_critical ? STYLE_BAD : STYLE_WARN, "%s %s",
+			      is_critical ? "!!" : "! ", get_text(alarm, "text"));
+		screen_line(screen, STYLE_DIM, "   %s %s", screen_glyph(screen, GLYPH_ARROW),
+			    get_text(alarm, "command"));
+	}
+}
+
+void render_status(const struct screen *screen, const json_t *result)
+{
+	put_node(screen, result);
+	put_drain(screen, result);
+	put_dataplane(screen, result);
+	put_routing(screen, result);
+	put_probes(screen, result);
+	put_alarms(screen, json_object_get(result, "alarms"));
+	screen_newline(screen);
+	render_vip_table(screen, json_object_get(result, "vips"));
+}

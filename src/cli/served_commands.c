@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * served_commands.c - the commands shoald answers: what help says, what is asked, how it looks.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/cli/cli.h"
+#include "src/cli/render.h"
+#include "src/cli/units.h"
+#include "src/ctl/command_list.h"
+
+#define X(word, is_admin, args_help, help) extern const struct cli_behaviour cli_##word;
+COMMANDS_SERVED(X)
+#undef X
+
+const struct cli_behaviour cli_status = {
+	.about = "One screen: who this node is, its drain if there is one, data plane, routing,\n"
+		 "probes, alarms with the command that says why, and a line for each VIP: state,\n"
+		 "usable reals of its scarcest pool, how many it needs, packets a second, and in\n"
+		 "how many peers' Adj-RIB-Out its route is.\n",
+	.ask = cli_ask_nothing,
+	.render = render_status,
+};
+
+const struct cli_behaviour cli_why = {
+	.about = "THING is a VIP (name, address or prefix), a pool, POOL/REAL, a peer, or node.\n"
+		 "Prints the chain of causes with evidence and since when, then what would change\n"
+		 "it and the command that does.\n",
+	.ask = cli_ask_thing,
+	.render = render_why,
+};
+
+const struct cli_behaviour cli_vips = {
+	.about = "VIPs by name, address or prefix; without a word all of them.\n",
+	.ask = cli_ask_names,
+	.render = render_vips,
+};
+
+const struct cli_behaviour cli_pools = {
+	.about =
+		"USABLE counts reals that are up and have a next hop; STAY/RETURN is the quorum.\n",
+	.ask = cli_ask_names,
+	.render = render_pools,
+};
+
+const struct cli_behaviour cli_reals = {
+	.about = "The reals of all pools, of some, or single ones, with the last evidence of\n"
+		 "their checks.\n",
+	.ask = cli_ask_names,
+	.render = render_reals,
+};
+
+const struct cli_behaviour cli_peers = {
+	.about = "Peers by their name in the config or as bgpd keys them.\n",
+	.ask = cli_ask_names,
+	.render = render_peers,
+};
+
+const struct cli_behaviour cli_routes = {
+	.about = "What shall stand in bgpd, what stands there, and how many established peers\n"
+		 "hold it. Prefixes inside vip-ranges that are no VIP are shown too.\n",
+	.ask = cli_ask_names,
+	.render = render_routes,
+};
+
+/* ---- drain ---- */
+
+static const struct args_option drain_options[] = {
+	{ "wait", NULL, "tell each step, end when it is safe (0) or will not be (4)" },
+	{ "force", NULL, "withdraw without waiting for traffic to fall" },
+	{ "timeout", "T", "wait at most that long, as 90s or 5m; default: the config's" },
+	{ "reason", "TEXT", "why, for everybody who looks at the node" },
+	{ .name = NULL },
+};
+
+static int add_timeout(const struct cli *cli, json_t *args, struct err *err)
+{
+	const char *timeout = args_value(&cli->args, "timeout");
+	usec_t us;
+
+	if (!timeout)
+		return 0;
+	if (units_parse_duration(timeout, &us, err) < 0)
+		return err_prefix(err, -EINVAL, "--timeout");
+	if (us == 0)
+		return err_set(err, -EINVAL, "--timeout: must be more than nothing");
+	json_object_set_new(args, "timeout_us", json_integer((json_int_t)us));
+	return 0;
+}
+
+static int add_reason(const struct cli *cli, json_t *args, struct err *err)
+{
+	const char *reason = args_value(&cli->args, "reason");
+	json_t *text = reason ? json_string(reason) : NULL;
+
+	if (reason && !text)
+		return err_set(err, -EINVAL, "--reason: not UTF-8");
+	if (text)
+		json_object_set_new(args, "reason", text);
+	return 0;
+}
+
+static json_t *ask_drain(const struct cli *cli, struct err *err)
+{
+	json_t *args = cli_ask_names(cli, err);
+
+	if (!args)
+		return NULL;
+	json_object_set_new(args, "wait", json_boolean(args_has(&cli->args, "wait")));
+	json_object_set_new(args, "force", json_boolean(args_has(&cli->args, "force")));
+	if (add_timeout(cli, args, err) < 0 || add_reason(cli, args, err) < 0) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
+}
+
+const struct cli_behaviour cli_drain = {
+	.about =
+		"Without a VIP, or with 'node': the whole node. The drain is kept in a file "
+		"before\n"
+		"the command answers and outlives restart and reboot. Each route gets the\n"
+		"community 65535:0; when traffic has fallen it is withdrawn, and after the linger\n"
+		"it is safe. If traffic does not fall within the config's drain timeout, nobody\n"
+		"else announces the VIP or the peers ignore the community: the VIP stays "
+		"announced\n"
+		"and drained, and --wait ends with 4.\n",
+	.options = drain_options,
+	.ask = ask_drain,
+	.render = render_drain,
+	.is_slow = true,
+};
+
+const struct cli_behaviour cli_undrain = {
+	.about = "Without a VIP, or with 'node': ends the drain of the node. VIPs drained by name\n"
+		 "stay so until they are named.\n",
+	.ask = cli_ask_names,
+	.render = render_undrain,
+};
+
+const struct cli_behaviour cli_reload = {
+	.about = "Reads the file that shoald was started with. A bad file changes nothing: every\n"
+		 "error is printed and the exit status is 2.\n",
+	.ask = cli_ask_nothing,
+	.render = render_reload,
+	.render_refusal = render_reload_refusal,
+};
