@@ -45,5 +45,6 @@ struct text {
 	size_t len, size;
 };
 
-void text_add(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_add(struct text *text, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull(2)));
 void text_add_bytes(struct text *text, const char *bytes, size_t len);
