@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parts_test.c - the small parts of loading: arena, index, suggestions, the findings' text.
+ * parts_test.c - the small parts of loading: arena, index, the findings' text.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "src/config/arena.h"
 #include "src/config/findings.h"
 #include "src/config/index.h"
-#include "src/config/suggest.h"
 #include "tests/lib/test.h"
 
 static jmp_buf oom;
@@ -87,39 +86,6 @@ TEST(index, hash_is_64_bit_fnv_1a)
 	assert_int_equal(index_hash("", 0), 0xcbf29ce484222325ULL);
 	assert_int_equal(index_hash("a", 1), 0xaf63dc4c8601ec8cULL);
 	assert_int_equal(index_hash("foobar", 6), 0x85944171f73967e8ULL);
-}
-
-TEST(suggest, counts_edits_and_swaps)
-{
-	assert_int_equal(suggest_distance("", ""), 0);
-	assert_int_equal(suggest_distance("quorum", "quorum"), 0);
-	assert_int_equal(suggest_distance("quorom", "quorum"), 1);
-	assert_int_equal(suggest_distance("qourum", "quorum"), 1);
-	assert_int_equal(suggest_distance("web", ""), 3);
-	assert_int_equal(suggest_distance("kitten", "sitting"), 3);
-	assert_int_equal(suggest_distance("abcdef", "fedcba"),
-			 suggest_distance("fedcba", "abcdef"));
-}
-
-static const char *nearest(const char *word, const char *const *names)
-{
-	struct suggest suggest = { .word = word };
-
-	for (; *names; names++)
-		suggest_try(&suggest, *names);
-	return suggest.best;
-}
-
-TEST(suggest, proposes_only_what_is_near)
-{
-	static const char *const names[] = { "check", "encap", "quorum", "ring", "reals", NULL };
-
-	assert_string_equal(nearest("quroum", names), "quorum");
-	assert_string_equal(nearest("real", names), "reals");
-	assert_string_equal(nearest("Check", names), "check");
-	assert_null(nearest("weight", names));
-	assert_null(nearest("x", names));
-	assert_null(nearest("", names));
 }
 
 /* The printed form of one error at a place of a text. */
@@ -224,7 +190,6 @@ TEST(findings, are_counted_beyond_what_is_shown)
 RUN_TESTS(T(arena, gives_zeroed_aligned_memory_that_does_not_overlap),
 	  T(arena, jumps_when_a_size_is_impossible), T(text, grows_across_any_length),
 	  T(index, finds_what_was_added_first), T(index, hash_is_64_bit_fnv_1a),
-	  T(suggest, counts_edits_and_swaps), T(suggest, proposes_only_what_is_near),
 	  T(findings, show_the_line_and_a_caret), T(findings, never_print_control_bytes),
 	  T(findings, show_the_part_of_a_long_line_around_the_caret),
 	  T(findings, are_sorted_errors_first), T(findings, are_counted_beyond_what_is_shown))
