@@ -25,7 +25,7 @@ now_ms() {
 
 # Run the command every 50 ms until it succeeds; 1 when the time is over.
 poll_until() { # SECONDS COMMAND...
-	local deadline=$(($(now_ms) + $1 * 1000))
+	local deadline=$(($(now_ms) + $(milliseconds "$1")))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		(($(now_ms) < deadline)) || return 1
@@ -54,10 +54,16 @@ expect_equal() { # WHAT EXPECTED ACTUAL
 
 # The command must keep succeeding for a while.
 expect_for() { # SECONDS WHAT COMMAND...
-	local deadline=$(($(now_ms) + $1 * 1000)) what=$2
+	local deadline=$(($(now_ms) + $(milliseconds "$1"))) what=$2
 	shift 2
 	while (($(now_ms) < deadline)); do
 		"$@" >/dev/null 2>&1 || fail "$what"
 		sleep 0.05
 	done
+}
+
+milliseconds() { # SECONDS: 1.5 -> 1500
+	local whole=${1%.*} part=0
+	[[ $1 == *.* ]] && part=${1#*.}00
+	echo $((whole * 1000 + 10#${part:0:3}))
 }

@@ -41,7 +41,8 @@ node_prepare() { # NODE
 	node_write_config "$1"
 }
 
-# The config of a node. Short intervals: a lab has no patience.
+# The config of a node. Short intervals: a lab has no patience. LAB_ROUTING may hold more lines of
+# the section routing.
 node_write_config() { # NODE [REAL...]
 	local node=$1 n real
 	n=$(number "$node")
@@ -64,6 +65,7 @@ node_write_config() { # NODE [REAL...]
 			  hold-down: 2s
 			  linger: 1s
 			  drain: {until: 50pps, timeout: 30s}
+			${LAB_ROUTING:-  # nothing more}
 			checks:
 			  alive: {type: http, path: /healthz, status: 200, interval: 300ms, fast-interval: 100ms,
 			          slow-interval: 500ms, timeout: 250ms, rise: 2, fall: 2, via: tunnel}
@@ -179,4 +181,9 @@ xdp_link_of() { # NODE
 
 uplink_index() { # NODE
 	ip -n "$(ns "$1")" -j link show dev eth0 | jq '.[0].ifindex'
+}
+
+# The data plane is lost: the link that holds XDP on the uplink is detached.
+detach_xdp() { # NODE
+	on "$1" bpftool link detach id "$(xdp_link_of "$1")"
 }
