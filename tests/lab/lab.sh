@@ -213,6 +213,15 @@ lab_ready_for_xdp() { # MACHINE
 	ip -n "$(ns tor)" link set dev "$1" xdpdrv object "$(lab_object xdp_pass)" section xdp
 }
 
+# A BPF file system of its own, for what a machine pins. Not below /sys: every "ip netns exec" mounts
+# another /sys.
+mount_bpffs() { # MACHINE
+	mkdir "$LAB_DIR/$1/bpf"
+	mount -t bpf -o "mode=0750,nosuid,nodev,noexec" "$LAB_PREFIX$1" "$LAB_DIR/$1/bpf" ||
+		fail "cannot mount a BPF file system on $LAB_DIR/$1/bpf"
+	echo "$LAB_DIR/$1/bpf" >>"$LAB_DIR/mounts"
+}
+
 # --- processes -------------------------------------------------------------------------------
 
 # Start a process on a machine, in a session of its own so that a Ctrl-C reaches only us; its

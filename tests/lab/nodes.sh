@@ -34,9 +34,8 @@ node_prepare() { # NODE
 	dir=$(node_dir "$1")
 	[ -d "$dir/run" ] && return
 	install -d -o $LAB_UID_SHOALD -g $LAB_GID -m 770 "$dir/run"
-	install -d -o $LAB_UID_SHOALD -g $LAB_GID -m 750 "$dir/state" "$dir/bpf"
-	mount -t bpf -o "mode=0750,nosuid,nodev,noexec" "shoal-$1" "$dir/bpf"
-	echo "$dir/bpf" >>"$LAB_DIR/mounts"
+	install -d -o $LAB_UID_SHOALD -g $LAB_GID -m 750 "$dir/state"
+	mount_bpffs "$1"
 	chown $LAB_UID_SHOALD:$LAB_GID "$dir/bpf"
 	node_write_config "$1"
 }

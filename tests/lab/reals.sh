@@ -83,7 +83,13 @@ pass_check_of() { # REAL
 
 start_decap() { # REAL
 	local decap
-	decap=$(lab_program shoal-decap) || return 0
-	on "$1" "$decap" attach eth0 --vip "$LAB_VIP4" --vip "$LAB_VIP6" >>"$LAB_DIR/log/$1-decap" 2>&1 ||
-		fail "shoal-decap attach on $1: $(tail -1 "$LAB_DIR/log/$1-decap")"
+	decap=$(lab_program shoal-decap) || fail "shoal-decap is not built in $LAB_BUILD"
+	mount_bpffs "$1"
+	on "$1" "$decap" attach eth0 --vip "$LAB_VIP4" --vip "$LAB_VIP6" --bpffs "$LAB_DIR/$1/bpf" \
+		>>"$LAB_DIR/log/$1-decap" 2>&1 ||
+		fail "shoal-decap attach on $1: $(tail -n 1 "$LAB_DIR/log/$1-decap")"
+}
+
+decap_on() { # REAL status|check [ARGUMENT...]
+	on "$1" "$(lab_program shoal-decap)" "$2" eth0 --bpffs "$LAB_DIR/$1/bpf" "${@:3}"
 }
