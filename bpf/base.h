@@ -31,6 +31,16 @@
 /* Shared with user space, which stores whole words: read once, as a word. */
 #define LB_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
+/*
+ * Make the compiler forget what it knows of a value, so that a bound checked or masked after this
+ * stays in the program, where the verifier sees it.
+ */
+#ifdef __bpf__
+#define LB_FORGET(x) __asm__ volatile("" : "+r"(x))
+#else
+#define LB_FORGET(x) ((void)(x))
+#endif
+
 /* Words in packets stand where they stand; the kernels we run on load them unaligned. */
 #ifdef __bpf__
 #define LB_LOAD(type, p)     (*(const type *)(p))

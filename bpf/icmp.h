@@ -74,8 +74,7 @@ LB_INLINE int icmp_echo6(void *frame, const void *end, struct parse_icmp *icmp)
 /* Returns 0 when packet is now the quoted flow, else how the packet ends. */
 LB_INLINE int icmp_serve4(void *frame, const void *end, struct packet *packet)
 {
-	struct parse_icmp *icmp =
-		(void *)((char *)frame + (packet->l4_offset & PARSE_L4_OFFSET_MAX));
+	struct parse_icmp *icmp = (void *)((char *)frame + parse_l4_offset(packet));
 
 	if ((const char *)(icmp + 1) > (const char *)end)
 		return LB_DROP_MALFORMED_L4;
@@ -88,8 +87,7 @@ LB_INLINE int icmp_serve4(void *frame, const void *end, struct packet *packet)
 
 LB_INLINE int icmp_serve6(void *frame, const void *end, struct packet *packet)
 {
-	struct parse_icmp *icmp =
-		(void *)((char *)frame + (packet->l4_offset & PARSE_L4_OFFSET_MAX));
+	struct parse_icmp *icmp = (void *)((char *)frame + parse_l4_offset(packet));
 
 	if ((const char *)(icmp + 1) > (const char *)end)
 		return LB_DROP_MALFORMED_L4;

@@ -393,15 +393,6 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 	return LB_SENT_REDIRECTED;
 }
 
-LB_INLINE void trace_service(const struct lb_service *service, __u32 slot, __u32 real)
-{
-	if (!lb_is_traced)
-		return;
-	lb_trace.service = service->counter;
-	lb_trace.slot = slot;
-	lb_trace.real = real;
-}
-
 /* A flow to a VIP. Returns how the packet ends. */
 LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 			 struct lb_counters *line, __u32 vip, struct packet *packet)
@@ -413,6 +404,8 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 
 	if (!service)
 		return LB_DROP_UNSERVED;
+	if (lb_is_traced)
+		lb_trace.service = service->counter;
 	if (packet->is_fragment && (service->port || service->hash != LB_HASH_SOURCE_IP))
 		return LB_DROP_FRAGMENT;
 	ring_id = service->ring;
@@ -423,7 +416,10 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	if (slot >= LB_RING_SLOTS)
 		return LB_DROP_NO_RING;
 	real = LB_SLOT_CUR(LB_READ_ONCE(ring->slots[slot]));
-	trace_service(service, slot, real);
+	if (lb_is_traced) {
+		lb_trace.slot = slot;
+		lb_trace.real = real;
+	}
 	if (!real)
 		return LB_DROP_NO_REAL;
 	return forward(ctx, uplink, line, service, packet, entropy, real);
@@ -448,10 +444,10 @@ LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct l
 		cause = serve_ipv6(ctx, frame, end, &packet, &vip);
 	else
 		return LB_PASS_NOT_IP;
-	if (cause)
-		return cause;
 	if (lb_is_traced)
 		lb_trace.vip = vip;
+	if (cause)
+		return cause;
 	cause = serve_l4(ctx, frame_start(ctx), frame_end(ctx), &packet);
 	if (!cause)
 		cause = serve_flow(ctx, uplink, line, vip, &packet);

@@ -69,6 +69,15 @@ LB_INLINE const void *parse_bytes(const void *frame, const void *end, __u32 offs
 	return (const char *)bytes + len > (const char *)end ? NULL : bytes;
 }
 
+/* Where the L4 header begins, with a bound that the verifier sees. */
+LB_INLINE __u32 parse_l4_offset(const struct packet *packet)
+{
+	__u32 offset = packet->l4_offset;
+
+	LB_FORGET(offset);
+	return offset & PARSE_L4_OFFSET_MAX;
+}
+
 LB_INLINE void parse_map_ipv4(__be32 to[4], __be32 addr)
 {
 	to[0] = 0;
@@ -176,7 +185,7 @@ LB_INLINE int parse_extensions(const void *frame, const void *end, struct parse_
 		if (cause)
 			return cause;
 	}
-	return chain->has_more ? LB_DROP_EXT_HEADERS : 0;
+	return chain->has_more || chain->offset > PARSE_L4_OFFSET_MAX ? LB_DROP_EXT_HEADERS : 0;
 }
 
 /*
@@ -186,6 +195,7 @@ LB_INLINE int parse_extensions(const void *frame, const void *end, struct parse_
 LB_INLINE int parse_ports(const void *frame, const void *end, struct packet *packet)
 {
 	bool is_tcp = packet->proto == IPPROTO_TCP;
+	__u32 offset = parse_l4_offset(packet);
 	const __u8 *l4;
 
 	packet->sport = 0;
@@ -194,7 +204,7 @@ LB_INLINE int parse_ports(const void *frame, const void *end, struct packet *pac
 	packet->is_unsummed = 0;
 	if (packet->is_fragment)
 		return 0;
-	l4 = parse_bytes(frame, end, packet->l4_offset, sizeof(struct udphdr));
+	l4 = parse_bytes(frame, end, offset, sizeof(struct udphdr));
 	if (!l4)
 		return LB_DROP_MALFORMED_L4;
 	packet->sport = LB_LOAD(__be16, l4);
@@ -203,7 +213,7 @@ LB_INLINE int parse_ports(const void *frame, const void *end, struct packet *pac
 		packet->is_unsummed = LB_LOAD(__be16, l4 + 6) == 0;
 		return 0;
 	}
-	l4 = parse_bytes(frame, end, packet->l4_offset, sizeof(struct tcphdr));
+	l4 = parse_bytes(frame, end, offset, sizeof(struct tcphdr));
 	if (!l4)
 		return LB_DROP_MALFORMED_L4;
 	packet->is_syn = (l4[13] & 0x12) == 0x02;
@@ -250,7 +260,7 @@ LB_INLINE int parse_quoted_ports(const void *frame, const void *end, __u32 offse
 /* Turn an IPv4 ICMP error into the flow it quotes. Returns 0 or the drop cause. */
 LB_INLINE int parse_quote4(const void *frame, const void *end, struct packet *packet)
 {
-	__u32 offset = (packet->l4_offset & PARSE_L4_OFFSET_MAX) + (__u32)sizeof(struct parse_icmp);
+	__u32 offset = parse_l4_offset(packet) + (__u32)sizeof(struct parse_icmp);
 	const struct iphdr *ip = parse_bytes(frame, end, offset, sizeof(*ip));
 
 	if (!ip || ip->version != 4 || ip->ihl < 5 || ip->saddr != packet->dst[3])
@@ -264,7 +274,7 @@ LB_INLINE int parse_quote4(const void *frame, const void *end, struct packet *pa
 /* The same for IPv6; extension headers of the quote are walked. */
 LB_INLINE int parse_quote6(const void *frame, const void *end, struct packet *packet)
 {
-	__u32 offset = (packet->l4_offset & PARSE_L4_OFFSET_MAX) + (__u32)sizeof(struct parse_icmp);
+	__u32 offset = parse_l4_offset(packet) + (__u32)sizeof(struct parse_icmp);
 	const struct ipv6hdr *ip = parse_bytes(frame, end, offset, sizeof(*ip));
 	struct parse_chain chain = { .offset = offset + (__u32)sizeof(*ip) };
 	__be32 vip[4];

@@ -84,8 +84,9 @@ void uplinks_init(struct dataplane *dp);
 int uplink_publish(struct dataplane *dp, uint32_t uplink, struct err *err);
 /* Let the self-test see the program as on this uplink. */
 int uplink_publish_self_test(struct dataplane *dp, uint32_t uplink, struct err *err);
-/* Give a private program an uplink of this ifindex without an interface. */
-int uplink_set_private(struct dataplane *dp, uint32_t uplink, uint32_t ifindex,
+/* Give a private program an uplink of this ifindex and name; MTU and addresses are those of the
+ * interface where there is one of that name. */
+int uplink_set_private(struct dataplane *dp, uint32_t uplink, const char *ifname, uint32_t ifindex,
 		       const uint8_t mac[6], struct err *err);
 /* Move every pinned link to the program in force. */
 int uplinks_update_program(struct dataplane *dp, int prog_fd, struct err *err);

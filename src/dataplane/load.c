@@ -87,7 +87,7 @@ static int check_kernel(struct err *err)
 
 static int load_failed(int code, struct err *err)
 {
-	if (code == -EPERM || code == -EACCES)
+	if (code == -EPERM)
 		return err_set(
 			err, -EPERM,
 			"the kernel refuses to load the XDP program or its maps: give the process "

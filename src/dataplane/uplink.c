@@ -170,7 +170,7 @@ int uplink_publish_self_test(struct dataplane *dp, uint32_t uplink, struct err *
 	return 0;
 }
 
-int uplink_set_private(struct dataplane *dp, uint32_t uplink, uint32_t ifindex,
+int uplink_set_private(struct dataplane *dp, uint32_t uplink, const char *ifname, uint32_t ifindex,
 		       const uint8_t mac[6], struct err *err)
 {
 	struct dataplane_uplink *up = &dp->uplinks[uplink];
@@ -180,7 +180,7 @@ int uplink_set_private(struct dataplane *dp, uint32_t uplink, uint32_t ifindex,
 		return err_set(err, -EINVAL,
 			       "only a private program has uplinks without interface");
 	up->ifindex = ifindex;
-	snprintf(up->name, sizeof(up->name), "%s", "none");
+	snprintf(up->name, sizeof(up->name), "%s", ifname);
 	memcpy(up->mac, mac, 6);
 	fill_record(dp, uplink, &record);
 	publish(dp, uplink, ifindex, &record);

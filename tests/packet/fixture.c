@@ -59,7 +59,7 @@ void fixture_init(struct fixture *f, size_t n_pools)
 	f->config.node.encap_source4 = fixture_addr("10.0.13.37");
 	f->config.node.encap_source6 = fixture_addr("fc00:2307::1337");
 	must(dataplane_open_private(&f->config, &f->dp, &err), &err);
-	must(uplink_set_private(f->dp, 0, LO_IFINDEX, fixture_mac, &err), &err);
+	must(uplink_set_private(f->dp, 0, "", LO_IFINDEX, fixture_mac, &err), &err);
 }
 
 void fixture_fini(struct fixture *f)
