@@ -40,7 +40,8 @@ static void put_vip_row(struct table *table, const json_t *vip)
 	table_cell(table, style_of_vip(vip), "%s", get_text(vip, "state"));
 	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(vip));
 	if (pool)
-		table_cell(table, has_quorum ? STYLE_PLAIN : STYLE_BAD, "%u/%u",
+		table_cell(table, has_quorum ? STYLE_PLAIN : STYLE_BAD, "%s%u/%u",
+			   get_bool(pool, "is_on_backups") ? "backups " : "",
 			   (unsigned)get_count(pool, "usable"), (unsigned)get_count(pool, "total"));
 	else
 		table_cell(table, STYLE_PLAIN, "-");
@@ -150,8 +151,8 @@ static void put_pool_row(struct table *table, const json_t *pool)
 		   : is_judged ? "no quorum"
 			       : "not judged");
 	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(pool));
-	table_cell(table, STYLE_PLAIN, "%u/%u", (unsigned)get_count(pool, "usable"),
-		   (unsigned)get_count(pool, "total"));
+	table_cell(table, STYLE_PLAIN, "%s%u/%u", get_bool(pool, "is_on_backups") ? "backups " : "",
+		   (unsigned)get_count(pool, "usable"), (unsigned)get_count(pool, "total"));
 	table_cell(table, STYLE_PLAIN, "%u/%u", (unsigned)get_count(quorum, "stay"),
 		   (unsigned)get_count(quorum, "return"));
 	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(pool, "up"));

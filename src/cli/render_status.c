@@ -29,7 +29,7 @@ static void put_node(const struct screen *screen, const json_t *status)
 	screen_put(screen, STYLE_BOLD, get_text(status, "node"));
 	screen_printf(screen, serving < n ? STYLE_WARN : STYLE_GOOD, "   serving %zu/%zu VIPs",
 		      serving, n);
-	screen_line(screen, STYLE_PLAIN, "   config %.8s (%s)   up %s   shoald %s",
+	screen_line(screen, STYLE_PLAIN, "   config %.8s since %s   up %s   shoald %s",
 		    get_text(status, "generation"), GET_SINCE(config),
 		    UNITS_AGE(get_real(status, "uptime_s")), get_text(status, "version"));
 }

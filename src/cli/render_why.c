@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/cli/printable.h"
 #include "src/cli/render.h"
 
 #define DEPTH_MAX  8 /* deeper links of a strange answer are left out */
@@ -17,22 +18,65 @@ static enum style style_of_link(const json_t *link)
 	return strcmp(verdict, "bad") == 0 ? STYLE_BAD : STYLE_WARN;
 }
 
-/* "pool web  no quorum  since 08:13:58 (3m12s)  1 of 4 usable ..." */
-static void put_link(const struct screen *screen, const json_t *link, bool is_root)
+/*
+ * The text of a link after its head, broken between words where the screen ends. column: where the
+ * head ended; indent: what each further line starts with.
+ */
+static void put_wrapped(const struct screen *screen, const char *text, size_t column,
+			const char *indent)
 {
-	const char *name = get_text(link, "name");
+	size_t margin = printable_width(indent);
+	bool is_spaced = false;
 
-	screen_printf(screen, STYLE_DIM, "%s%s", get_text(link, "kind"), *name ? " " : "");
-	screen_put(screen, STYLE_BOLD, name);
-	if (get_has(link, "prefix"))
-		screen_printf(screen, STYLE_PLAIN, " %s", get_text(link, "prefix"));
-	if (get_has(link, "address"))
-		screen_printf(screen, STYLE_PLAIN, " %s", get_text(link, "address"));
-	screen_put(screen, STYLE_PLAIN, "  ");
-	screen_put(screen, style_of_link(link), get_text(link, "state"));
+	while (*text) {
+		size_t width = strcspn(text, " ");
+
+		if (screen->width > 0 && column + width > screen->width && column > margin) {
+			screen_newline(screen);
+			screen_put(screen, STYLE_DIM, indent);
+			column = margin;
+		} else if (is_spaced) {
+			screen_put(screen, STYLE_PLAIN, " ");
+		}
+		screen_printf(screen, STYLE_PLAIN, "%.*s", (int)width, text);
+		column += width + 1;
+		text += width + strspn(text + width, " ");
+		is_spaced = true;
+	}
+	screen_newline(screen);
+}
+
+/* "pool web  no quorum since 08:13:58 (3m12s)"; returns how many columns it took. */
+static size_t put_head(const struct screen *screen, const json_t *link)
+{
+	char kind[128], place[128], since[2 * UNITS_TEXT_MAX + 16] = "";
+	const char *name = get_text(link, "name"), *state = get_text(link, "state");
+
+	snprintf(kind, sizeof(kind), "%s%s", get_text(link, "kind"), *name ? " " : "");
+	snprintf(place, sizeof(place), " %s",
+		 get_text(link, get_has(link, "prefix") ? "prefix" : "address"));
 	if (get_has(link, "since_us"))
-		screen_printf(screen, STYLE_DIM, " since %s (%s)", GET_SINCE(link), GET_AGE(link));
-	screen_line(screen, STYLE_PLAIN, "%s%s", is_root ? ": " : "  ", get_text(link, "text"));
+		snprintf(since, sizeof(since), " since %s (%s)", GET_SINCE(link), GET_AGE(link));
+	screen_put(screen, STYLE_DIM, kind);
+	screen_put(screen, STYLE_BOLD, name);
+	if (place[1])
+		screen_put(screen, STYLE_PLAIN, place);
+	screen_put(screen, STYLE_PLAIN, "  ");
+	screen_put(screen, style_of_link(link), state);
+	screen_put(screen, STYLE_DIM, since);
+	return strlen(kind) + printable_width(name) + (place[1] ? strlen(place) : 0) + 2 +
+	       strlen(state) + strlen(since);
+}
+
+static void put_link(const struct screen *screen, const json_t *link, const char *separator,
+		     size_t column, const char *indent)
+{
+	char text_indent[INDENT_MAX + 8];
+
+	snprintf(text_indent, sizeof(text_indent), "%s  ", indent);
+	column += put_head(screen, link) + strlen(separator);
+	screen_put(screen, STYLE_PLAIN, separator);
+	put_wrapped(screen, get_text(link, "text"), column, text_indent);
 }
 
 static void put_causes(const struct screen *screen, const json_t *link, const char *indent,
@@ -48,11 +92,11 @@ static void put_causes(const struct screen *screen, const json_t *link, const ch
 		bool is_last = i == n - 1 && left_out == 0;
 		char deeper[INDENT_MAX];
 
-		screen_printf(screen, STYLE_DIM, "%s%s ", indent,
-			      screen_glyph(screen, is_last ? GLYPH_ELBOW : GLYPH_TEE));
-		put_link(screen, cause, false);
 		snprintf(deeper, sizeof(deeper), "%s%s ", indent,
 			 is_last ? "  " : screen_glyph(screen, GLYPH_BAR));
+		screen_printf(screen, STYLE_DIM, "%s%s ", indent,
+			      screen_glyph(screen, is_last ? GLYPH_ELBOW : GLYPH_TEE));
+		put_link(screen, cause, "  ", printable_width(deeper), deeper);
 		put_causes(screen, cause, deeper, depth + 1);
 	}
 	if (left_out > 0)
@@ -65,7 +109,7 @@ void render_why(const struct screen *screen, const json_t *result)
 	const json_t *next = json_object_get(result, "next"), *step;
 	size_t i;
 
-	put_link(screen, json_object_get(result, "why"), true);
+	put_link(screen, json_object_get(result, "why"), ": ", 0, "");
 	put_causes(screen, json_object_get(result, "why"), "", 0);
 	json_array_foreach (next, i, step) {
 		const char *command = get_text(step, "command");

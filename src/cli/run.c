@@ -51,7 +51,8 @@ const struct cli_command *cli_find(const char *word, struct err *err)
 
 void cli_print_json(const struct cli *cli, const json_t *result)
 {
-	json_dumpf(result, cli->screen.out, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	json_dumpf(result, cli->screen.out,
+		   JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	fputc('\n', cli->screen.out);
 }
 

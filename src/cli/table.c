@@ -114,31 +114,47 @@ static void shrink(const struct table *table, unsigned screen_width, size_t *wid
 	}
 }
 
-static void print_spaces(const struct screen *screen, size_t n)
+/* A row on its way out: padding waits until text follows, so no line ends in spaces. */
+struct row {
+	const struct table *table;
+	const struct screen *screen;
+	size_t pending; /* spaces */
+};
+
+static void put_text(struct row *row, enum style style, const char *text, size_t width)
 {
-	fprintf(screen->out, "%*s", (int)n, "");
+	size_t text_width = printable_width(text);
+
+	if (*text == '\0')
+		return;
+	fprintf(row->screen->out, "%*s", (int)row->pending, "");
+	row->pending = 0;
+	if (text_width > width)
+		screen_printf(row->screen, style, "%.*s%s", (int)printable_cut(text, width - 1),
+			      text, screen_glyph(row->screen, GLYPH_ELLIPSIS));
+	else
+		screen_put(row->screen, style, text);
 }
 
-static void print_cell(const struct table *table, const struct screen *screen, size_t column,
-		       size_t width, enum style style, const char *text)
+static void put_cell(struct row *row, size_t column, size_t width, enum style style,
+		     const char *text)
 {
-	bool is_last = column == table->n_columns - 1, is_right = table->columns[column].is_right;
 	size_t text_width = printable_width(text), pad;
+	bool is_right = row->table->columns[column].is_right;
 
 	pad = text_width < width ? width - text_width : 0;
-	if (is_right)
-		print_spaces(screen, pad);
-	if (text_width > width)
-		screen_printf(screen, style, "%.*s%s", (int)printable_cut(text, width - 1), text,
-			      screen_glyph(screen, GLYPH_ELLIPSIS));
-	else
-		screen_put(screen, style, text);
-	if (!is_last)
-		print_spaces(screen, (is_right ? 0 : pad) + GAP);
+	row->pending += is_right ? pad : 0;
+	put_text(row, style, text, width);
+	row->pending += (is_right ? 0 : pad) + GAP;
+	if (column == row->table->n_columns - 1) {
+		screen_newline(row->screen);
+		row->pending = 0;
+	}
 }
 
 void table_print(const struct table *table, const struct screen *screen)
 {
+	struct row row = { .table = table, .screen = screen };
 	AUTO(freep) size_t *widths = NULL;
 
 	if (!table || table->n_cells == 0)
@@ -149,14 +165,11 @@ void table_print(const struct table *table, const struct screen *screen)
 	measure(table, screen, widths);
 	shrink(table, screen->width, widths);
 	for (size_t c = 0; c < table->n_columns; c++)
-		print_cell(table, screen, c, widths[c], STYLE_DIM, table->columns[c].title);
-	screen_newline(screen);
+		put_cell(&row, c, widths[c], STYLE_DIM, table->columns[c].title);
 	for (size_t i = 0; i < table->n_cells; i++) {
 		AUTO(freep) char *text = cell_text(&table->cells[i], screen);
 		size_t c = i % table->n_columns;
 
-		print_cell(table, screen, c, widths[c], table->cells[i].style, text ? text : "");
-		if (c == table->n_columns - 1)
-			screen_newline(screen);
+		put_cell(&row, c, widths[c], table->cells[i].style, text ? text : "");
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table.h - rows of cells in aligned columns. On a narrow screen the columns that may shrink give
- * way, the widest first; their text is cut with an ellipsis. The last column is never padded.
+ * way, the widest first; their text is cut with an ellipsis. No line ends in spaces.
  */
 #pragma once
 

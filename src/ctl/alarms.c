@@ -15,6 +15,7 @@
 #include "src/net/net.h"
 
 #define VERDICTS_STALE_US (30 * USEC_PER_SEC)
+#define VIPS_NAMED_MAX    4 /* of one state and reason */
 
 /* Two lists that become one: critical before warnings. */
 struct alarms {
@@ -143,30 +144,80 @@ static void print_lack(const struct view *view, const struct core_vip *vip, char
 		if (!pool || pool->has_quorum)
 			continue;
 		snprintf(buf, size, " (%s %u of %zu usable, needs %u)", pool->config->name,
-			 pool_usable(pool), pool->config->n_reals, pool_need(pool));
+			 pool_usable(pool), pool_total(pool), pool_need(pool));
 		return;
 	}
 }
 
-static void check_vip(struct alarms *alarms, const struct core_vip *vip)
+/* What an alarm of its own tells already, once for all VIPs. */
+static bool is_told_elsewhere(const struct view *view, enum vip_reason reason)
 {
-	const struct view *view = alarms->view;
-	bool is_up = vip->state == VIP_ANNOUNCED && vip->reason == VIP_REASON_SERVING;
+	if (reason == VIP_REASON_NO_PEER)
+		return router_n_established(view->daemon->router) <
+		       core_config(view->daemon->core)->routing.require_peers;
+	return reason == VIP_REASON_ROUTER_DOWN || reason == VIP_REASON_NO_INSTANCE ||
+	       reason == VIP_REASON_FENCED;
+}
+
+static bool needs_alarm(const struct view *view, const struct core_vip *vip)
+{
+	if (vip->state == VIP_ANNOUNCED && vip->reason == VIP_REASON_SERVING)
+		return false;
+	return !is_planned(view, vip) && !is_told_elsewhere(view, vip->reason);
+}
+
+static enum level vip_level(enum vip_state state)
+{
+	return state == VIP_WITHDRAWN || state == VIP_WITHDRAWING ? LEVEL_CRITICAL : LEVEL_WARNING;
+}
+
+static void alarm_vip(struct alarms *alarms, const struct core_vip *vip)
+{
 	char command[96], lack[160];
 
 	snprintf(command, sizeof(command), "shoal why %.64s", VIP_NAME(vip));
-	if (vip->is_drain_stuck)
-		raise_alarm(alarms, LEVEL_WARNING, VIP_NAME(vip), command,
-			    "vip %s drained, but its traffic stays: %llu pps", VIP_NAME(vip),
-			    (unsigned long long)vip->pps);
-	if (is_up || is_planned(view, vip))
-		return;
-	print_lack(view, vip, lack, sizeof(lack));
-	raise_alarm(alarms,
-		    vip->state == VIP_WITHDRAWN || vip->state == VIP_WITHDRAWING ? LEVEL_CRITICAL
-										 : LEVEL_WARNING,
-		    VIP_NAME(vip), command, "vip %s %s: %s%s", VIP_NAME(vip),
-		    vip_state_str(vip->state), vip_reason_sentence(vip->reason), lack);
+	print_lack(alarms->view, vip, lack, sizeof(lack));
+	raise_alarm(alarms, vip_level(vip->state), VIP_NAME(vip), command, "vip %s %s: %s%s",
+		    VIP_NAME(vip), vip_state_str(vip->state), vip_reason_sentence(vip->reason),
+		    lack);
+}
+
+static void alarm_stuck(struct alarms *alarms, const struct core_vip *vip)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "shoal why %.64s", VIP_NAME(vip));
+	raise_alarm(alarms, LEVEL_WARNING, VIP_NAME(vip), command,
+		    "vip %s drained, but its traffic stays: %llu pps", VIP_NAME(vip),
+		    (unsigned long long)vip->pps);
+}
+
+/* Many VIPs in one state for one reason are one line. */
+static void check_vips(struct alarms *alarms)
+{
+	const struct view *view = alarms->view;
+	const struct core *core = view->daemon->core;
+	unsigned counts[VIP_STATE_MAX][VIP_REASON_MAX] = { 0 };
+
+	for (uint32_t i = 0; i < core_n_vips(core); i++)
+		if (needs_alarm(view, core_vip(core, i)))
+			counts[core_vip(core, i)->state][core_vip(core, i)->reason]++;
+	for (uint32_t i = 0; i < core_n_vips(core); i++) {
+		const struct core_vip *vip = core_vip(core, i);
+		unsigned *count = &counts[vip->state][vip->reason];
+
+		if (vip->is_drain_stuck)
+			alarm_stuck(alarms, vip);
+		if (!needs_alarm(view, vip) || *count == 0)
+			continue;
+		if (*count <= VIPS_NAMED_MAX) {
+			alarm_vip(alarms, vip);
+			continue;
+		}
+		raise_alarm(alarms, vip_level(vip->state), "vips", "shoal vips", "%u VIPs %s: %s",
+			    *count, vip_state_str(vip->state), vip_reason_sentence(vip->reason));
+		*count = 0;
+	}
 }
 
 static void check_pool(struct alarms *alarms, const struct core_pool *pool)
@@ -197,8 +248,7 @@ json_t *view_alarms(const struct view *view)
 
 	check_node(&alarms);
 	check_router(&alarms);
-	for (uint32_t i = 0; i < core_n_vips(core); i++)
-		check_vip(&alarms, core_vip(core, i));
+	check_vips(&alarms);
 	for (uint32_t i = 0; i < core_n_pools(core); i++)
 		check_pool(&alarms, core_pool(core, i));
 	json_array_extend(alarms.critical, alarms.warnings);

@@ -132,7 +132,8 @@ static void client_send_text(struct ctl_client *client, const char *line, size_t
 /* The answer as a line; takes the reference. */
 static void client_send(struct ctl_client *client, json_t *answer)
 {
-	AUTO(freep) char *line = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	AUTO(freep)
+	char *line = answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 	static const char too_large[] =
 		"{\"v\":1,\"ok\":false,\"exit\":1,\"error\":\"the answer would be larger than "
 		"4 MiB; name what to show\"}";

@@ -17,6 +17,20 @@ uint32_t pool_usable(const struct core_pool *pool)
 	return pool->usable > 0 ? pool->usable : pool->usable_backups;
 }
 
+bool pool_is_on_backups(const struct core_pool *pool)
+{
+	return pool->usable == 0 && pool->usable_backups > 0;
+}
+
+size_t pool_total(const struct core_pool *pool)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->config->n_reals; i++)
+		n += pool->config->reals[i].is_backup == pool_is_on_backups(pool);
+	return n;
+}
+
 uint32_t pool_need(const struct core_pool *pool)
 {
 	return pool->has_quorum ? pool->config->quorum_stay : pool->config->quorum_return;

@@ -38,6 +38,8 @@ void handle_reload(struct ctl_request *request, const json_t *args, void *contex
 		ctl_refuse_with(request, CTL_USAGE, result,
 				"%u error%s; the running config (generation %s) is unchanged",
 				report.errors, report.errors == 1 ? "" : "s", after);
+	else if (r == -EBUSY)
+		ctl_refuse_with(request, CTL_REFUSED, result, "%s", err.text);
 	else
 		ctl_refuse_with(request, CTL_FAILED, result,
 				"%s; the running config (generation %s) is unchanged", err.text,

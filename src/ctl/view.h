@@ -79,3 +79,7 @@ const char *vip_name(const struct core_vip *vip, char buf[PREFIX_TEXT_MAX]);
 uint32_t pool_need(const struct core_pool *pool);
 /* What counts for quorum: usable reals, or the backups when there is none. */
 uint32_t pool_usable(const struct core_pool *pool);
+/* True when only backups serve. */
+bool pool_is_on_backups(const struct core_pool *pool);
+/* Of how many: the normal reals, or the backups while they serve. */
+size_t pool_total(const struct core_pool *pool);

@@ -45,10 +45,10 @@ static json_t *view_service(const struct view *view, const struct core_vip *vip,
 
 static json_t *vip_pool(const struct core_pool *pool)
 {
-	return json_pack("{s:s, s:i, s:i, s:i, s:b, s:b}", "name", pool->config->name, "usable",
-			 (int)pool_usable(pool), "total", (int)pool->config->n_reals, "need",
+	return json_pack("{s:s, s:i, s:i, s:i, s:b, s:b, s:b}", "name", pool->config->name,
+			 "usable", (int)pool_usable(pool), "total", (int)pool_total(pool), "need",
 			 (int)pool_need(pool), "has_quorum", pool->has_quorum, "is_judged",
-			 pool->is_judged);
+			 pool->is_judged, "is_on_backups", pool_is_on_backups(pool));
 }
 
 /* True when an earlier service of the VIP has the same pool. */
@@ -138,12 +138,12 @@ json_t *view_pool(const struct view *view, uint32_t index)
 
 	for (size_t i = 0; i < config->n_reals; i++)
 		states[pool->reals[i].state]++;
-	object = json_pack("{s:s, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:{s:i, s:i}}", "name",
+	object = json_pack("{s:s, s:b, s:b, s:b, s:i, s:b, s:i, s:i, s:{s:i, s:i}}", "name",
 			   config->name, "has_quorum", pool->has_quorum, "is_judged",
-			   pool->is_judged, "is_held", pool->is_held, "usable", (int)pool->usable,
-			   "usable_backups", (int)pool->usable_backups, "total",
-			   (int)config->n_reals, "need", (int)pool_need(pool), "quorum", "return",
-			   (int)config->quorum_return, "stay", (int)config->quorum_stay);
+			   pool->is_judged, "is_held", pool->is_held, "usable",
+			   (int)pool_usable(pool), "is_on_backups", pool_is_on_backups(pool),
+			   "total", (int)pool_total(pool), "need", (int)pool_need(pool), "quorum",
+			   "return", (int)config->quorum_return, "stay", (int)config->quorum_stay);
 	json_object_set_new(object, "up", json_integer(states[REAL_UP]));
 	json_object_set_new(object, "down", json_integer(states[REAL_DOWN]));
 	json_object_set_new(object, "unknown", json_integer(states[REAL_UNKNOWN]));

@@ -131,7 +131,7 @@ static json_t *pool_link(const struct view *view, uint32_t index)
 	};
 	json_t *object = link_new(
 		view, &link, "%u of %zu usable%s, needs %u to stay, %u to return%s",
-		pool_usable(pool), config->n_reals,
+		pool_usable(pool), pool_total(pool),
 		pool->usable == 0 && pool->usable_backups ? " (backups)" : "", config->quorum_stay,
 		config->quorum_return, pool->is_held ? "; held as it was until judged" : "");
 	size_t left_out = 0;
@@ -243,6 +243,11 @@ static json_t *bgpd_link(const struct view *view)
 
 static json_t *route_link(const struct view *view, const struct core_vip *vip)
 {
+	static const char *const intents[] = {
+		[ROUTE_NONE] = "absent",
+		[ROUTE_ANNOUNCE] = "announced",
+		[ROUTE_DRAIN] = "announced as draining",
+	};
 	const struct router *router = view->daemon->router;
 	const struct router_route *route = router_route_find(router, &vip->prefix);
 	uint32_t need = core_config(view->daemon->core)->routing.require_peers;
@@ -255,15 +260,17 @@ static json_t *route_link(const struct view *view, const struct core_vip *vip)
 		.state = is_well ? "as intended" : "not as intended",
 		.verdict = is_well ? VERDICT_OK : VERDICT_BAD,
 	};
-	json_t *object = link_new(view, &link,
-				  "intended: %s; in bgpd: %s; in the Adj-RIB-Out of %u peers, "
-				  "needs %u",
-				  route_intent_str(vip->intent),
-				  !has_line           ? "no line"
-				  : route->is_drained ? "line with 65535:0"
-						      : "line",
-				  vip->peers, vip->intent == ROUTE_NONE ? 0 : need);
+	char needs[32] = "";
+	json_t *object;
 
+	if (vip->intent != ROUTE_NONE)
+		snprintf(needs, sizeof(needs), " (needs %u)", need);
+	object = link_new(view, &link, "shall be %s; %s, in the Adj-RIB-Out of %u peer%s%s",
+			  intents[vip->intent],
+			  !has_line           ? "no line in bgpd"
+			  : route->is_drained ? "a line with 65535:0 in bgpd"
+					      : "a line in bgpd",
+			  vip->peers, vip->peers == 1 ? "" : "s", needs);
 	if (!is_well || vip->reason == VIP_REASON_NO_PEER || vip->reason == VIP_REASON_ROUTER_DOWN)
 		add_cause(object, bgpd_link(view));
 	return object;
@@ -350,7 +357,10 @@ static void next_serving(const struct view *view, const struct core_vip *vip, js
 	const struct core_pool *pool = weakest_pool(view, vip);
 	char command[96];
 
-	if (pool)
+	if (pool && pool->config->quorum_stay == 1)
+		add_next(next, NULL, "withdrawn when no real of pool %s is usable",
+			 pool->config->name);
+	else if (pool)
 		add_next(next, NULL, "withdrawn when fewer than %u reals of pool %s are usable",
 			 pool->config->quorum_stay, pool->config->name);
 	snprintf(command, sizeof(command), "shoal drain %.64s", VIP_NAME(vip));
@@ -375,9 +385,9 @@ static const struct {
 	[VIP_REASON_FENCED] = { "announced after a complete pass and the warm-up", NULL },
 	[VIP_REASON_NODE_DRAINED] = { "announced when the drain of the node ends",
 				      "shoal undrain" },
-	[VIP_REASON_ROUTER_DOWN] = { "announced when bgpd answers on its vty socket",
+	[VIP_REASON_ROUTER_DOWN] = { "serving again when bgpd answers on its vty socket",
 				     "systemctl status frr" },
-	[VIP_REASON_NO_INSTANCE] = { "announced when bgpd has the BGP instance of local-as",
+	[VIP_REASON_NO_INSTANCE] = { "serving when bgpd has the BGP instance of local-as",
 				     "vtysh -c 'show running-config bgpd'" },
 	[VIP_REASON_NO_PEER] = { "serving again when enough peers hold the route", "shoal peers" },
 	[VIP_REASON_ROUTE_PENDING] = { "serving when enough peers hold the route, normally within "
@@ -502,7 +512,9 @@ static json_t *why_pool(const struct view *view, uint32_t index)
 	char command[96];
 
 	snprintf(command, sizeof(command), "shoal reals %.64s", pool->config->name);
-	if (pool->has_quorum)
+	if (pool->has_quorum && need == 1)
+		add_next(next, command, "quorum is lost when no real is usable");
+	else if (pool->has_quorum)
 		add_next(next, command, "quorum is lost when fewer than %u reals are usable", need);
 	else
 		add_next(next, command, "quorum returns when %u more are usable",

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * screens.c - what an operator sees: for a scenario, the JSON that the handlers make of a real
+ * core, and the text that the command makes of that JSON. Time, counters and peers are fixed.
+ *
+ * screens SCENARIO json|text|color WIDTH
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "src/cli/render.h"
+#include "src/ctl/view.h"
+#include "tests/lib/fake_parts.h"
+
+static const char yaml[] =
+	"node: {name: lb1, uplinks: [eth0, eth1]}\n"
+	"routing:\n"
+	"  vty: /run/frr\n"
+	"  local-as: 65010\n"
+	"  vip-ranges: [203.0.113.0/24, \"2001:db8:cafe::/48\"]\n"
+	"  peers: {tor1: 10.0.2.1, tor2: 10.0.3.1}\n"
+	"checks:\n"
+	"  http-ok: {type: http, path: /healthz}\n"
+	"  smtp: {type: tcp}\n"
+	"pools:\n"
+	"  web:\n"
+	"    check: http-ok\n"
+	"    reals: {web1: 10.1.0.11, web2: 10.1.0.12, web3: {address: 10.1.0.13, weight: 2},\n"
+	"            spare: {address: 10.1.0.99, backup: true}}\n"
+	"  mail:\n"
+	"    check: smtp\n"
+	"    quorum: {return: 3, stay: 2}\n"
+	"    reals: {smtp1: 10.1.1.11, smtp2: 10.1.1.12, smtp3: 10.1.1.13}\n"
+	"vips:\n"
+	"  www:\n"
+	"    address: 203.0.113.10\n"
+	"    services:\n"
+	"      - {tcp: [80, 443], pool: web}\n"
+	"      - {udp: 443, pool: web}\n"
+	"  www6:\n"
+	"    address: \"2001:db8:cafe::10\"\n"
+	"    services:\n"
+	"      - {tcp: 443, pool: web}\n"
+	"  mail-v4:\n"
+	"    address: 203.0.113.25\n"
+	"    services:\n"
+	"      - {tcp: 25, pool: mail}\n";
+
+enum { WEB, MAIL };
+enum { WWW, WWW6, MAIL_V4 };
+
+/* ---- scenarios ---- */
+
+static void verdict(struct site *site, uint32_t pool, uint32_t real, enum probe_reason reason,
+		    const char *evidence)
+{
+	struct core_event event = { .kind = CORE_EVENT_VERDICT,
+				    .verdict = { .pool = pool,
+						 .real = real,
+						 .state = reason == PROBE_OK ? REAL_UP : REAL_DOWN,
+						 .reason = reason,
+						 .in_a_row = 4 } };
+
+	snprintf(event.verdict.evidence, sizeof(event.verdict.evidence), "%s", evidence);
+	site_step(site, event);
+	site_run(site);
+}
+
+static void serve(struct site *site)
+{
+	site_serve(site);
+	for (uint32_t i = 0; i < 4; i++)
+		verdict(site, WEB, i, PROBE_OK, "HTTP 200 in 0.8 ms");
+	for (uint32_t i = 0; i < 3; i++)
+		verdict(site, MAIL, i, PROBE_OK, "connected in 0.3 ms");
+	site_pass(site, 60 * USEC_PER_SEC);
+	site_traffic(site, WWW, 231000);
+	site_traffic(site, WWW6, 950);
+	site_traffic(site, MAIL_V4, 12);
+	site_run(site);
+	site_pass(site, 5 * USEC_PER_SEC);
+}
+
+static void real_down(struct site *site)
+{
+	serve(site);
+	verdict(site, WEB, 1, PROBE_HTTP_STATUS, "HTTP 503 in 1.2 ms");
+	site_pass(site, 192 * USEC_PER_SEC);
+	parts.dropped = 17;
+}
+
+static void quorum_lost(struct site *site)
+{
+	serve(site);
+	verdict(site, MAIL, 0, PROBE_TIMEOUT, "no SYN-ACK in 1.0 s");
+	verdict(site, MAIL, 1, PROBE_REFUSED, "\033[31mrefused\033[0m");
+	site_pass(site, 192 * USEC_PER_SEC);
+}
+
+static void drain(struct site *site, uint32_t vip)
+{
+	struct core_event event = { .kind = CORE_EVENT_DRAIN,
+				    .drain = { .vip = vip,
+					       .set = true,
+					       .owner = "alice (uid 1000)",
+					       .reason = "kernel 6.1.140",
+					       .wall_us = 1795335042ULL * USEC_PER_SEC } };
+
+	site_step(site, event);
+	site_run(site);
+}
+
+static void draining(struct site *site)
+{
+	serve(site);
+	drain(site, WWW);
+	site_pass(site, 3 * USEC_PER_SEC);
+}
+
+static void drained(struct site *site)
+{
+	serve(site);
+	drain(site, CORE_NONE);
+	for (int i = 0; i < 20; i++) {
+		for (uint32_t vip = 0; vip < 3; vip++)
+			site_traffic(site, vip, 0);
+		site_run(site);
+		site_pass(site, USEC_PER_SEC);
+	}
+}
+
+static void no_bgpd(struct site *site)
+{
+	serve(site);
+	site_router(site, false, false, 0);
+	site_run(site);
+	parts.life = ROUTER_CONNECTING;
+	parts.sentence = "vty socket '/run/frr/bgpd.vty': connect: No such file or directory";
+}
+
+static void peer_down(struct site *site)
+{
+	serve(site);
+	site_router(site, true, true, 1);
+	site->world.routes[0].peers = site->world.routes[1].peers = 1;
+	site_run(site);
+	parts.peers[1].is_established = false;
+	parts.peers[1].since = 0;
+	snprintf(parts.peers[1].state, sizeof(parts.peers[1].state), "Active");
+	snprintf(parts.peers[1].last_reset, sizeof(parts.peers[1].last_reset),
+		 "Hold Timer Expired");
+}
+
+static void starting(struct site *site)
+{
+	site_facts_good(site);
+	site_run(site);
+	parts.last_verdict = 0;
+	parts.attached[0].is_native = false;
+	snprintf(parts.attached[0].generic_why, sizeof(parts.attached[0].generic_why),
+		 "the driver refuses native XDP");
+}
+
+static void no_way(struct site *site)
+{
+	serve(site);
+	site_next_hop(site, WEB, 0, false);
+	parts.no_way = "gateway 10.0.2.1 unresolved";
+	parts.no_way_to = core_config(site->core)->pools[WEB].reals[0].addr;
+	parts.uplinks[1].has_carrier = false;
+	site_uplink(site, 1, true, false, true);
+	parts.probe_is_connected = false;
+	site_run(site);
+	site_pass(site, 10 * USEC_PER_SEC);
+}
+
+static const struct {
+	const char *name;
+	void (*make)(struct site *site);
+	const char *commands[16]; /* "why THING", or a list with nothing or one name after it */
+} scenarios[] = {
+	{ "serving",
+	  serve,
+	  { "status", "vips", "vips www", "pools", "reals", "reals mail", "peers", "routes",
+	    "why www", "why web", "why web/web1", "why tor1", "why node" } },
+	{ "real-down", real_down, { "status", "reals web", "why web/web2", "why 203.0.113.10" } },
+	{ "quorum-lost", quorum_lost, { "status", "why mail-v4", "routes", "vips mail-v4" } },
+	{ "draining", draining, { "status", "why www", "routes www", "vips www" } },
+	{ "drained", drained, { "status", "why www", "why node" } },
+	{ "no-bgpd", no_bgpd, { "status", "why www", "peers" } },
+	{ "peer-down", peer_down, { "status", "why tor2", "peers" } },
+	{ "starting", starting, { "status", "why www", "why web" } },
+	{ "no-way", no_way, { "status", "why node", "why web", "reals web/web1" } },
+};
+
+/* ---- one command ---- */
+
+static const struct {
+	const char *word;
+	json_t *(*view)(const struct view *view, const json_t *names, struct err *err);
+	void (*render)(const struct screen *screen, const json_t *result);
+} lists[] = {
+	{ "vips", view_vips, render_vips },       { "pools", view_pools, render_pools },
+	{ "reals", view_reals, render_reals },    { "peers", view_peers, render_peers },
+	{ "routes", view_routes, render_routes },
+};
+
+static void show(const struct screen *screen, bool is_json, json_t *result,
+		 void (*render)(const struct screen *screen, const json_t *result))
+{
+	assert(result);
+	if (is_json)
+		json_dumpf(result, screen->out,
+			   JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	else
+		render(screen, result);
+	fputc('\n', screen->out);
+	json_decref(result);
+}
+
+static void run(const struct view *view, const struct screen *screen, bool is_json,
+		const char *command)
+{
+	const char *space = strchr(command, ' '), *rest = space ? space + 1 : "";
+	json_t *names = json_array();
+	struct err err = { "" };
+
+	fprintf(screen->out, "$ shoal %s%s\n", command, is_json ? " --json" : "");
+	if (*rest)
+		json_array_append_new(names, json_string(rest));
+	if (strcmp(command, "status") == 0)
+		show(screen, is_json, view_status(view), render_status);
+	else if (strncmp(command, "why ", 4) == 0)
+		show(screen, is_json, view_why(view, rest, &err), render_why);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (strncmp(command, lists[i].word, strlen(lists[i].word)) == 0)
+			show(screen, is_json, lists[i].view(view, names, &err), lists[i].render);
+	json_decref(names);
+}
+
+static void play(size_t scenario, const struct screen *screen, bool is_json)
+{
+	struct config_report report;
+	struct config *config = NULL;
+	struct site site;
+
+	if (config_parse("shoal.yaml", yaml, sizeof(yaml) - 1, CONFIG_NEED_NODE, &config, &report) <
+	    0) {
+		fputs(report.text, stderr);
+		exit(1);
+	}
+	site_start(&site, config);
+	fake_parts_init(&site);
+	scenarios[scenario].make(&site);
+	if (parts.last_verdict)
+		parts.last_verdict = site.now - 400 * USEC_PER_MSEC;
+
+	const struct commands_context context = fake_context(&site);
+	const struct view view = { .daemon = &context,
+				   .now = site.now,
+				   .wall_us = 1795335242ULL * USEC_PER_SEC };
+
+	for (size_t i = 0; scenarios[scenario].commands[i]; i++)
+		run(&view, screen, is_json, scenarios[scenario].commands[i]);
+	site_stop(&site);
+	config_free(config);
+	config_report_fini(&report);
+}
+
+int main(int argc, char **argv)
+{
+	setenv("TZ", "UTC", 1);
+	tzset();
+	if (argc != 4)
+		return 2;
+	const struct screen screen = { .out = stdout,
+				       .width = (unsigned)atoi(argv[3]),
+				       .has_color = strcmp(argv[2], "color") == 0,
+				       .has_utf8 = strcmp(argv[2], "ascii") != 0 };
+
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		if (strcmp(scenarios[i].name, argv[1]) != 0)
+			continue;
+		play(i, &screen, strcmp(argv[2], "json") == 0);
+		return 0;
+	}
+	return 2;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/lib/fake_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fake_parts parts;
+const char *fake_reload_text;
+int fake_reload_result;
+
+void fake_parts_init(struct site *site)
+{
+	const struct config *config = core_config(site->core);
+
+	parts = (struct fake_parts){
+		.site = site,
+		.life = ROUTER_READY,
+		.sentence = "vty socket '/run/frr/bgpd.vty' answers",
+		.version = "8.4.4",
+		.sent = 1234567,
+		.passed = 890,
+		.probe_is_connected = true,
+		.last_verdict = site->now - 400 * USEC_PER_MSEC,
+		.probes = 4711,
+	};
+	for (size_t i = 0; i < config->node.n_uplinks; i++) {
+		parts.uplinks[i] = (struct net_uplink){ .index = (uint32_t)i,
+							.name = config->node.uplinks[i],
+							.present = true,
+							.ifindex = (uint32_t)i + 2,
+							.has_carrier = true,
+							.mtu_bytes = 1600 };
+		parts.attached[i] =
+			(struct dataplane_uplink){ .ifindex = (uint32_t)i + 2, .is_native = true };
+		parts.is_attached[i] = true;
+	}
+	parts.n_peers = config->routing.n_peers;
+	for (size_t i = 0; i < parts.n_peers; i++)
+		parts.peers[i] = (struct router_peer){ .name = config->routing.peers[i].name,
+						       .key = i ? "10.0.3.1" : "10.0.2.1",
+						       .is_found = true,
+						       .is_established = true,
+						       .state = "Established",
+						       .since = site->now - 754 * USEC_PER_SEC,
+						       .prefixes_sent4 = 2,
+						       .prefixes_sent6 = 1 };
+}
+
+/* ---- router ---- */
+
+const char *router_life_str(enum router_life life)
+{
+	static const char *const words[] = { "connecting", "no-instance", "ready", "stuck" };
+
+	return words[life];
+}
+
+enum router_life router_life(const struct router *router)
+{
+	(void)router;
+	return parts.life;
+}
+
+const char *router_sentence(const struct router *router)
+{
+	(void)router;
+	return parts.sentence;
+}
+
+const char *router_version(const struct router *router)
+{
+	(void)router;
+	return parts.version;
+}
+
+const struct router_stats *router_stats(const struct router *router)
+{
+	static const struct router_stats stats = { .commands = 120, .read_backs = 61 };
+
+	(void)router;
+	return &stats;
+}
+
+size_t router_n_peers(const struct router *router)
+{
+	(void)router;
+	return parts.n_peers;
+}
+
+const struct router_peer *router_peer(const struct router *router, size_t i)
+{
+	(void)router;
+	return i < parts.n_peers ? &parts.peers[i] : NULL;
+}
+
+size_t router_n_established(const struct router *router)
+{
+	size_t n = 0;
+
+	(void)router;
+	for (size_t i = 0; i < parts.n_peers; i++)
+		n += parts.peers[i].is_established;
+	return n;
+}
+
+/* A few at once may be looked at. */
+static const struct router_route *as_route(const struct world_route *route)
+{
+	static struct router_route routes[WORLD_ROUTES];
+	size_t i = (size_t)(route - parts.site->world.routes);
+
+	if (!route->used)
+		return NULL;
+	routes[i] = (struct router_route){ .prefix = route->prefix,
+					   .has_line = route->line != ROUTE_NONE,
+					   .is_drained = route->line == ROUTE_DRAIN,
+					   .attributes_match = true,
+					   .peers = route->peers };
+	return &routes[i];
+}
+
+size_t router_n_routes(const struct router *router)
+{
+	size_t n = 0;
+
+	(void)router;
+	for (size_t i = 0; i < WORLD_ROUTES; i++)
+		n += parts.site->world.routes[i].used;
+	return n;
+}
+
+const struct router_route *router_route(const struct router *router, size_t wanted)
+{
+	(void)router;
+	for (size_t i = 0; i < WORLD_ROUTES; i++)
+		if (parts.site->world.routes[i].used && wanted-- == 0)
+			return as_route(&parts.site->world.routes[i]);
+	return NULL;
+}
+
+const struct router_route *router_route_find(const struct router *router,
+					     const struct prefix *prefix)
+{
+	struct world_route *route = world_route_find(&parts.site->world, prefix);
+
+	(void)router;
+	return route ? as_route(route) : NULL;
+}
+
+/* ---- data plane and uplinks ---- */
+
+bool dataplane_is_adopted(const struct dataplane *dp)
+{
+	(void)dp;
+	return false;
+}
+
+bool dataplane_is_attached(struct dataplane *dp, uint32_t uplink)
+{
+	(void)dp;
+	return parts.is_attached[uplink];
+}
+
+const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint32_t uplink)
+{
+	(void)dp;
+	return &parts.attached[uplink];
+}
+
+bool dataplane_service_count(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
+			     uint16_t port, struct dataplane_count *ret)
+{
+	(void)dp;
+	(void)vip;
+	(void)proto;
+	*ret = (struct dataplane_count){ .packets = 1000U * port, .bytes = 64000U * port };
+	return true;
+}
+
+bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
+			  struct dataplane_count *ret)
+{
+	(void)dp;
+	*ret = (struct dataplane_count){ .packets = 1000U * real->bytes[15],
+					 .bytes = 64000U * real->bytes[15] };
+	return true;
+}
+
+bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, uint64_t *ret_value)
+{
+	static const char *const names[] = { "sent", "passed", "dropped" };
+	const uint64_t values[] = { parts.sent, parts.passed, parts.dropped };
+
+	(void)dp;
+	if (i >= 3)
+		return false;
+	*ret_name = names[i];
+	*ret_value = values[i];
+	return true;
+}
+
+const struct net_uplink *net_uplink(const struct net *net, uint32_t index)
+{
+	(void)net;
+	return &parts.uplinks[index];
+}
+
+const struct net_next_hop *net_next_hop(const struct net *net, uint32_t uplink,
+					const struct addr *real)
+{
+	static struct net_next_hop hop;
+	bool no_way = parts.no_way && addr_eq(real, &parts.no_way_to);
+
+	(void)net;
+	hop = (struct net_next_hop){ .uplink = uplink,
+				     .real = *real,
+				     .usable = !no_way,
+				     .mac = { 2, 0, 0, 0, 0, 1 },
+				     .why = no_way ? parts.no_way : NULL };
+	return &hop;
+}
+
+/* ---- prober ---- */
+
+bool prober_is_connected(const struct prober *prober)
+{
+	(void)prober;
+	return parts.probe_is_connected;
+}
+
+usec_t prober_last_verdict(const struct prober *prober)
+{
+	(void)prober;
+	return parts.last_verdict;
+}
+
+uint64_t prober_n_probes(const struct prober *prober)
+{
+	(void)prober;
+	return parts.probes;
+}
+
+/* ---- the daemon ---- */
+
+static int reload(void *daemon, struct config_report *report, struct err *err)
+{
+	(void)daemon;
+	*report = (struct config_report){ .text = strdup(fake_reload_text ? fake_reload_text : ""),
+					  .errors = fake_reload_result == -EINVAL ? 2 : 0 };
+	return fake_reload_result ? err_set(err, fake_reload_result, "as told") : 0;
+}
+
+static int drain(void *daemon, const struct core_drain *drain, struct err *err)
+{
+	struct site *site = daemon;
+	bool is_drained = drain->vip == CORE_NONE ? core_node(site->core)->is_drained
+						  : core_vip(site->core, drain->vip)->is_drained;
+
+	if (is_drained == drain->set && !drain->force)
+		return err_set(err, -EALREADY, "so already");
+	site_step(site, (struct core_event){ .kind = CORE_EVENT_DRAIN, .drain = *drain });
+	site_run(site);
+	return 0;
+}
+
+static bool is_settled(void *daemon)
+{
+	(void)daemon;
+	return true;
+}
+
+struct commands_context fake_context(struct site *site)
+{
+	return (struct commands_context){
+		.core = site->core,
+		.config_file = "/etc/shoal/shoal.yaml",
+		.run_dir = "/run/shoal",
+		.started = site->now - 754 * USEC_PER_SEC,
+		.config_loaded_wall_us = 1795333034ULL * USEC_PER_SEC,
+		.daemon = site,
+		.reload = reload,
+		.drain = drain,
+		.is_settled = is_settled,
+	};
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fake_parts.h - the reading sides of router, data plane, uplinks and prober as plain tables,
+ * linked in place of the real ones, beside a real core in a `struct site`. For tests of what
+ * operators see.
+ */
+#pragma once
+
+#include "frr-integration/router.h"
+#include "health/prober.h"
+#include "src/ctl/commands.h"
+#include "src/dataplane/dataplane.h"
+#include "src/net/net.h"
+#include "tests/lib/site.h"
+
+#define PARTS_MAX 8
+
+struct fake_parts {
+	struct site *site; /* routes are those of its world */
+
+	enum router_life life;
+	const char *sentence, *version;
+	struct router_peer peers[PARTS_MAX];
+	size_t n_peers;
+
+	struct net_uplink uplinks[PARTS_MAX];
+	struct dataplane_uplink attached[PARTS_MAX];
+	bool is_attached[PARTS_MAX];
+	const char *no_way; /* to the real at no_way_to */
+	struct addr no_way_to;
+	uint64_t sent, passed, dropped;
+
+	bool probe_is_connected;
+	usec_t last_verdict;
+	uint64_t probes;
+};
+
+extern struct fake_parts parts;
+
+/* Everything as in a healthy node with the uplinks and peers of the site's config. */
+void fake_parts_init(struct site *site);
+
+/*
+ * A context on the site's core and these parts; drain and reload act on the site. The report and
+ * result of the next reload are in fake_reload_text and fake_reload_result.
+ */
+struct commands_context fake_context(struct site *site);
+extern const char *fake_reload_text;
+extern int fake_reload_result;
