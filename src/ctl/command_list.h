@@ -25,4 +25,6 @@
 /* Done by the command itself, without shoald. */
 #define COMMANDS_LOCAL(X)                                                                          \
 	X(check, false, "FILE", "check a config file; nothing is changed")                         \
+	X(simulate, false, "--config FILE --in IN.pcap --out OUT.pcap [--down POOL/REAL]...",      \
+	  "run packets of a file through the BPF program, privately")                              \
 	X(help, false, "[COMMAND]", "all commands, or one of them at length")
