@@ -42,6 +42,7 @@ struct pool {
 	struct real_facts *facts;
 	struct check_result *checks; /* n_checks a real */
 	bool *takes;
+	usec_t held_from; /* a hold counts from here: the start or the last reload */
 	usec_t held_until;
 	usec_t short_since;  /* too few next hops for quorum, 0: no */
 	bool lacks_next_hop; /* why there is no quorum */
@@ -78,6 +79,7 @@ struct vip {
 	struct drain_watch watch;
 	usec_t unproven_since; /* a service of it is not programmed */
 	usec_t gone_since;     /* read back as gone from all peers */
+	bool has_lingered;     /* gone, and long enough ago */
 };
 
 struct service {
@@ -116,10 +118,10 @@ struct core {
 	struct core_node node;
 	struct desired desired;
 	usec_t now;
-	usec_t timer;      /* collects what core_is_due() was asked */
-	usec_t next_timer; /* of the last step */
-	uint64_t version;  /* of rings, the last given out */
-	bool has_verdict;  /* the prober said something since the start */
+	usec_t timer;            /* collects what core_is_due() was asked */
+	usec_t next_timer;       /* of the last step */
+	uint64_t version;        /* of rings, the last given out */
+	usec_t first_verdict_at; /* since the start, 0: the prober said nothing yet */
 	bool xdp_gone;
 	bool uplinks_lost;
 	usec_t no_uplink_since;

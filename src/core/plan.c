@@ -126,6 +126,22 @@ static const struct observed_route *route_writable(struct plan *plan, size_t i)
 	return route && route->is_read ? route : NULL;
 }
 
+/* Everything below the route is in place: a line that does not stand may be put. */
+static bool vip_is_carried(const struct plan *plan, size_t i)
+{
+	const struct core *core = plan->core;
+	const struct vip *vip = &core->tables.records.vips[i];
+
+	for (size_t s = 0; vip->view.config && s < vip->view.config->n_services; s++) {
+		const struct core_service *service = &vip->view.services[s];
+
+		if (core->tables.pools[service->pool].view.has_quorum &&
+		    !(service->is_self_tested && service_is_proven(core, vip->first_service + s)))
+			return false;
+	}
+	return true;
+}
+
 static void plan_route(struct plan *plan, size_t i, enum route_intent intent, enum op_kind kind)
 {
 	const struct observed_route *route;
@@ -139,6 +155,8 @@ static void plan_route(struct plan *plan, size_t i, enum route_intent intent, en
 		return;
 	/* While the guard's fence stands, nothing is announced, drained or not. */
 	if (intent != ROUTE_NONE && plan->core->node.is_fenced && route->line != ROUTE_ANNOUNCE)
+		return;
+	if (intent != ROUTE_NONE && route->line == ROUTE_NONE && !vip_is_carried(plan, i))
 		return;
 	plan_add(plan, kind, i);
 }
@@ -200,13 +218,14 @@ static void plan_self_tests(struct plan *plan)
 	}
 }
 
-/* A service that left goes when nobody is sent here for it any more. */
+/* A service that left goes when nobody is sent here for it any more: at once where its VIP stays.
+ */
 static bool service_may_go(const struct plan *plan, size_t service)
 {
 	const struct records *records = &plan->core->tables.records;
 	const struct vip *vip = &records->vips[records->service_facts[service].vip];
 
-	return vip->view.config || vip->view.state == VIP_WITHDRAWN;
+	return vip->view.config || (vip->view.state == VIP_WITHDRAWN && vip->has_lingered);
 }
 
 static void plan_deletions(struct plan *plan)

@@ -82,17 +82,19 @@ static usec_t judge_us(const struct config *config, const struct config_pool *po
 void pool_hold(struct core *core, struct pool *pool)
 {
 	const struct config *config = core->tables.config;
+	usec_t from = core->first_verdict_at;
 
+	if (from && pool->held_from > from)
+		from = pool->held_from;
 	pool->view.is_held = true;
-	pool->held_until =
-		core->has_verdict ? core->now + judge_us(config, pool->view.config) : USEC_NEVER;
+	pool->held_until = from ? from + judge_us(config, pool->view.config) : USEC_NEVER;
 	pool->is_dirty = true;
 }
 
 /* The prober lives: what it cannot judge from now on is not held for ever. */
 static void first_verdict(struct core *core)
 {
-	core->has_verdict = true;
+	core->first_verdict_at = core->now;
 	for (size_t i = 0; i < core->tables.config->n_pools; i++)
 		if (core->tables.pools[i].view.is_held)
 			pool_hold(core, &core->tables.pools[i]);
@@ -109,7 +111,7 @@ void pool_verdict(struct core *core, const struct core_verdict *verdict)
 	result = &pool->checks[verdict->real * pool->view.config->n_checks + verdict->check];
 	if (verdict->state == REAL_UNKNOWN && result->state != REAL_UNKNOWN)
 		return; /* no verdict changes nothing */
-	if (verdict->state != REAL_UNKNOWN && !core->has_verdict)
+	if (verdict->state != REAL_UNKNOWN && !core->first_verdict_at)
 		first_verdict(core);
 	result->state = verdict->state;
 	result->reason = verdict->reason;

@@ -72,7 +72,8 @@ void vip_move(struct core *core, struct vip *vip, enum vip_state to)
 	vip->view.since = core->now;
 	vip->view.intent = vip_intent(to);
 	vip->view.is_drain_stuck = false;
-	vip->gone_since = 0;
+	if (to != VIP_WITHDRAWN) /* a line may come back after it was gone */
+		vip->gone_since = 0;
 	vip->may_adopt = false;
 	if (to == VIP_DRAINING)
 		drain_start(vip);

@@ -316,6 +316,7 @@ static void pool_init(struct pool *pool, const struct config_pool *config, usec_
 	pool->view =
 		(struct core_pool){ .config = config, .reals = pool->reals, .quorum_since = now };
 	pool->is_dirty = true;
+	pool->held_from = now;
 	pool->deadline = USEC_NEVER;
 	for (size_t i = 0; i < config->n_reals; i++) {
 		bool is_local = config->reals[i].is_local;

@@ -151,7 +151,7 @@ static void vip_withdraw(struct core *core, struct vip *vip, enum vip_reason rea
 }
 
 /* Linger: as long as packets come, but not longer than a drain would wait. */
-static bool has_lingered(struct core *core, struct vip *vip)
+static bool linger_is_over(struct core *core, struct vip *vip)
 {
 	const struct config_routing *routing = &core->tables.config->routing;
 	usec_t until;
@@ -186,7 +186,7 @@ static void step_withdrawing(struct core *core, struct vip *vip)
 {
 	if (vip_unready(core, vip) == VIP_REASON_SERVING)
 		vip_move(core, vip, VIP_ANNOUNCING);
-	else if (has_lingered(core, vip))
+	else if (vip->has_lingered)
 		vip_move(core, vip, VIP_WITHDRAWN);
 }
 
@@ -282,11 +282,14 @@ static void unproven_update(struct core *core, struct vip *vip)
 
 void vip_update(struct core *core, struct vip *vip)
 {
+	usec_t others = core->timer;
 	enum vip_state before;
 
 	do {
+		core->timer = others; /* what a former state waited for does not count */
 		before = vip->view.state;
 		unproven_update(core, vip);
+		vip->has_lingered = !vip_is_announced(vip) && linger_is_over(core, vip);
 		damping_update(core, vip, vip_unwell(core, vip) == VIP_REASON_SERVING);
 		steps[before](core, vip);
 	} while (vip->view.state != before);

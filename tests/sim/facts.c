@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* facts.c - what the controller was told, and what plainly follows from it. */
+#include "tests/sim/sim.h"
+
+enum real_state told_state(const struct facts *facts, const struct config_pool *pool, uint32_t i,
+			   uint32_t r)
+{
+	enum real_state state = REAL_UP;
+
+	for (size_t c = 0; c < pool->n_checks; c++) {
+		if (facts->reals[i][r].check[c] == REAL_DOWN)
+			return REAL_DOWN;
+		if (facts->reals[i][r].check[c] == REAL_UNKNOWN)
+			state = REAL_UNKNOWN;
+	}
+	return state;
+}
+
+bool told_usable(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r)
+{
+	return told_state(facts, pool, i, r) == REAL_UP && facts->reals[i][r].has_next_hop;
+}
+
+bool told_unknown(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r)
+{
+	const struct real_told *told = &facts->reals[i][r];
+
+	if (told_state(facts, pool, i, r) == REAL_DOWN)
+		return false;
+	if (told->next_hop_known && !told->has_next_hop)
+		return false;
+	return !told_usable(facts, pool, i, r);
+}
+
+uint32_t told_serving(const struct facts *facts, const struct config_pool *pool, uint32_t i,
+		      bool healthy)
+{
+	uint32_t n[2] = { 0, 0 };
+
+	for (uint32_t r = 0; r < pool->n_reals; r++)
+		if (healthy ? told_state(facts, pool, i, r) == REAL_UP
+			    : told_usable(facts, pool, i, r))
+			n[pool->reals[r].is_backup]++;
+	return n[0] ? n[0] : n[1];
+}
+
+static void real_reload(struct facts *to_facts, const struct facts *from_facts,
+			const struct config_pool *from, uint32_t i, const struct config_pool *to,
+			uint32_t j)
+{
+	for (size_t r = 0; r < to->n_reals; r++)
+		for (size_t old = 0; old < from->n_reals; old++) {
+			const struct real_told *was = &from_facts->reals[i][old];
+			struct real_told *is = &to_facts->reals[j][r];
+
+			if (!addr_eq(&to->reals[r].addr, &from->reals[old].addr))
+				continue;
+			*is = (struct real_told){ .next_hop_known = was->next_hop_known,
+						  .has_next_hop = was->has_next_hop };
+			for (size_t c = 0; c < to->n_checks; c++)
+				for (size_t o = 0; o < from->n_checks; o++)
+					if (to->checks[c] == from->checks[o])
+						is->check[c] = was->check[o];
+		}
+}
+
+void facts_reload(struct facts *facts, const struct config *from, const struct config *to)
+{
+	struct facts old = *facts;
+
+	memset(facts->reals, 0, sizeof(facts->reals));
+	memset(facts->vip_drained, 0, sizeof(facts->vip_drained));
+	memset(facts->short_since, 0, sizeof(facts->short_since));
+	memset(facts->unproven_since, 0, sizeof(facts->unproven_since));
+	memset(facts->ring_wrong_since, 0, sizeof(facts->ring_wrong_since));
+	for (uint32_t j = 0; j < to->n_pools; j++)
+		for (uint32_t i = 0; i < from->n_pools; i++)
+			if (strcmp(to->pools[j].name, from->pools[i].name) == 0)
+				real_reload(facts, &old, &from->pools[i], i, &to->pools[j], j);
+	for (uint32_t j = 0; j < to->n_vips; j++)
+		for (uint32_t i = 0; i < from->n_vips; i++)
+			if (prefix_eq(&to->vips[j].prefix, &from->vips[i].prefix))
+				facts->vip_drained[j] = old.vip_drained[i];
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * judge.c - the invariants, checked against the world and against what the controller was told,
+ * not against what it concluded.
+ */
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+
+#define RING_BOUND_US     (30 * USEC_PER_SEC) /* many tries, each failing by chance */
+#define UNPROVEN_BOUND_US (5 * USEC_PER_SEC)  /* the core's grace and a step */
+#define NEXT_HOP_GRACE_US (1 * USEC_PER_SEC)
+#define HOLD_BOUND_US     (30 * USEC_PER_SEC)
+
+/* ---- reporting ---- */
+
+void sim_violation(struct sim *sim, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	sim->violations++;
+	if (sim->violations > 20)
+		return;
+	printf(sim->json ? "{\"step\":%llu,\"time\":%.3f,\"violation\":\"%s\"}\n"
+			 : "step %llu at %.3f s: %s\n",
+	       (unsigned long long)sim->steps, (double)sim->now / USEC_PER_SEC, text);
+}
+
+void sim_trace(struct sim *sim, uint64_t word)
+{
+	sim->trace = (sim->trace ^ word ^ sim->now) * 0x100000001b3ULL;
+	sim->trace ^= sim->trace >> 29;
+}
+
+/* ---- digest ---- */
+
+static void mix(uint64_t *h, uint64_t x)
+{
+	*h = (*h ^ x) * 0x9e3779b97f4a7c15ULL;
+	*h ^= *h >> 32;
+}
+
+static void digest_pools(const struct core *core, uint64_t *h)
+{
+	for (uint32_t i = 0; i < core_n_pools(core); i++) {
+		const struct core_pool *pool = core_pool(core, i);
+
+		mix(h, pool->usable);
+		mix(h, pool->usable_backups);
+		mix(h, (uint64_t)pool->has_quorum << 2 | (uint64_t)pool->is_judged << 1 |
+			       pool->is_held);
+		mix(h, pool->quorum_since);
+		mix(h, core_desired(core)->pools[i].version);
+		mix(h, core_desired(core)->pools[i].is_needed);
+		for (size_t r = 0; r < pool->config->n_reals; r++) {
+			mix(h, (uint64_t)pool->reals[r].state << 2 |
+				       (uint64_t)pool->reals[r].has_next_hop << 1 |
+				       pool->reals[r].takes_new_flows);
+			mix(h, pool->reals[r].since);
+		}
+	}
+}
+
+uint64_t judge_digest(const struct core *core)
+{
+	const struct core_node *node = core_node(core);
+	uint64_t h = 1;
+
+	digest_pools(core, &h);
+	for (uint32_t i = 0; i < core_n_vips(core); i++) {
+		const struct core_vip *vip = core_vip(core, i);
+
+		mix(&h, (uint64_t)vip->state << 32 | (uint64_t)vip->reason << 8 | vip->intent);
+		mix(&h, vip->since);
+		mix(&h, vip->held_until);
+		mix(&h, vip->flaps);
+		mix(&h, vip->peers);
+		mix(&h, (uint64_t)vip->is_drained << 1 | vip->is_drain_stuck);
+		mix(&h, core_desired(core)->vips[i].intent);
+	}
+	for (size_t i = 0; i < core_desired(core)->n_services; i++) {
+		uint32_t vip;
+		const struct core_service *service = core_service(core, (uint32_t)i, &vip);
+
+		mix(&h, (uint64_t)vip << 32 | (uint64_t)service->port << 8 |
+				(uint64_t)service->is_programmed << 1 | service->is_self_tested);
+		mix(&h, (uint64_t)core_desired(core)->services[i].pool << 1 |
+				core_desired(core)->services[i].wanted);
+	}
+	mix(&h, node->usable_uplinks);
+	mix(&h, (uint64_t)node->is_drained << 1 | node->is_fenced);
+	return h;
+}
+
+/* ---- ops ---- */
+
+static bool in_ranges(const struct config *config, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < config->routing.n_vip_ranges; i++)
+		if (prefix_has_prefix(&config->routing.vip_ranges[i], prefix))
+			return true;
+	return false;
+}
+
+/* Does the world hold the service, pointing to a ring with an owner? */
+static bool world_serves(struct sim *sim, const struct config_vip *vip,
+			 const struct config_service *service)
+{
+	const struct world_service *found =
+		world_service_find(&sim->world, &vip->prefix, service->proto, service->port);
+
+	return found && sim->world.rings[found->ring].used &&
+	       sim->world.rings[found->ring].n_takers > 0;
+}
+
+static bool service_has_quorum(const struct sim *sim, const struct config_service *service)
+{
+	return core_pool(sim->core, service->pool)->has_quorum;
+}
+
+/* What a new announcement needs, of the services that shall serve. */
+static void judge_announce(struct sim *sim, const struct core_vip *vip)
+{
+	const struct config_vip *config = vip->config;
+
+	if (!config) {
+		sim_violation(sim, "announces %s, which is not in the config",
+			      PREFIX_STR(&vip->prefix));
+		return;
+	}
+	for (size_t i = 0; i < config->n_services; i++) {
+		const struct config_service *service = &config->services[i];
+		const struct world_service *found = world_service_find(
+			&sim->world, &vip->prefix, service->proto, service->port);
+
+		if (!service_has_quorum(sim, service))
+			continue;
+		if (!world_serves(sim, config, service))
+			sim_violation(sim, "announces %s without programmed service",
+				      PREFIX_STR(&vip->prefix));
+		else if (!found->self_tested)
+			sim_violation(sim, "announces %s without self-test",
+				      PREFIX_STR(&vip->prefix));
+	}
+}
+
+static void judge_route_op(struct sim *sim, const struct op *op)
+{
+	const struct core_vip *vip = core_vip(sim->core, op->index);
+	const struct world_route *route;
+
+	if (!in_ranges(sim_config(sim), &vip->prefix))
+		sim_violation(sim, "%s outside vip-ranges", op_kind_str(op->kind));
+	if (op->kind == OP_ROUTE_WITHDRAW)
+		return;
+	route = NULL;
+	for (size_t i = 0; i < WORLD_ROUTES; i++)
+		if (sim->seen[i].used && prefix_eq(&sim->seen[i].prefix, &vip->prefix))
+			route = &sim->seen[i];
+	if (sim->facts.fenced &&
+	    !(op->kind == OP_ROUTE_DRAIN && route && route->line == ROUTE_ANNOUNCE))
+		sim_violation(sim, "%s while fenced", op_kind_str(op->kind));
+	/* A line that stands may change while its services are mended. */
+	if (!route || route->line == ROUTE_NONE) {
+		judge_announce(sim, vip);
+	}
+}
+
+static void judge_service_del(struct sim *sim, const struct op *op)
+{
+	uint32_t i;
+	const struct core_service *service = core_service(sim->core, op->index, &i);
+	const struct core_vip *vip = core_vip(sim->core, i);
+
+	if (service->config)
+		sim_violation(sim, "deletes a service of the config");
+	if (vip->config || !in_ranges(sim_config(sim), &vip->prefix))
+		return;
+	for (size_t r = 0; r < WORLD_ROUTES; r++)
+		if (sim->seen[r].used && prefix_eq(&sim->seen[r].prefix, &vip->prefix) &&
+		    (sim->seen[r].line != ROUTE_NONE || sim->seen[r].peers))
+			sim_violation(sim, "deletes a service of %s, which is still announced",
+				      PREFIX_STR(&vip->prefix));
+	for (size_t l = 0; l < sim->n_lingers; l++)
+		if (prefix_eq(&sim->lingers[l].prefix, &vip->prefix) &&
+		    sim->now < sim->lingers[l].gone_at + sim_config(sim)->routing.linger_us)
+			sim_violation(sim, "deletes a service of %s without linger",
+				      PREFIX_STR(&vip->prefix));
+}
+
+static bool ring_is_named(const struct sim *sim, const struct world_ring *ring)
+{
+	for (size_t i = 0; i < WORLD_SERVICES; i++)
+		if (sim->world.services[i].used &&
+		    &sim->world.rings[sim->world.services[i].ring] == ring)
+			return true;
+	return false;
+}
+
+static void judge_dataplane_op(struct sim *sim, const struct op *op)
+{
+	const struct config *config = sim_config(sim);
+	const struct desired *desired = core_desired(sim->core);
+	uint32_t pool = op->kind == OP_SERVICE_SET || op->kind == OP_SELF_TEST
+				? desired->services[op->index].pool
+				: op->index;
+	const struct world_ring *ring =
+		op->kind == OP_SERVICE_DEL ? NULL
+					   : world_ring_find(&sim->world, config->pools[pool].name);
+
+	if (op->kind == OP_RING_SET && (!ring || !ring->reals_programmed))
+		sim_violation(sim, "writes a ring before its reals");
+	if (op->kind == OP_SERVICE_SET && (!ring || ring->n_takers == 0))
+		sim_violation(sim, "sets a service before its ring");
+	if (op->kind == OP_RING_DEL && ring && ring_is_named(sim, ring))
+		sim_violation(sim, "deletes a ring that a service names");
+}
+
+void judge_op(struct sim *sim, const struct op *op)
+{
+	switch (op->kind) {
+	case OP_ROUTE_ANNOUNCE:
+	case OP_ROUTE_DRAIN:
+	case OP_ROUTE_WITHDRAW:
+		judge_route_op(sim, op);
+		break;
+	case OP_SERVICE_DEL:
+		judge_service_del(sim, op);
+		break;
+	case OP_REALS_SET:
+	case OP_RING_SET:
+	case OP_SERVICE_SET:
+	case OP_SELF_TEST:
+	case OP_RING_DEL:
+		judge_dataplane_op(sim, op);
+		break;
+	}
+}
+
+/* ---- after each step ---- */
+
+static void clock_run(const struct sim *sim, usec_t *since, bool runs)
+{
+	if (!runs)
+		*since = 0;
+	else if (*since == 0)
+		*since = sim->now;
+}
+
+/* True when *since is older than the bound; starts or stops that clock. */
+static bool lasts_too_long(struct sim *sim, usec_t *since, bool is_bad, usec_t bound)
+{
+	clock_run(sim, since, is_bad);
+	return is_bad && sim->now > *since + bound;
+}
+
+static bool may_be_held(const struct sim *sim)
+{
+	usec_t from = sim->facts.held_since;
+
+	if (sim->facts.verdict_since == 0)
+		return true;
+	if (sim->facts.verdict_since > from)
+		from = sim->facts.verdict_since;
+	return sim->now <= from + HOLD_BOUND_US;
+}
+
+/* Healthy reals enough, but not enough of them with a next hop. */
+static bool pool_lacks_next_hop(const struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+
+	return told_serving(&sim->facts, config, i, false) < config->quorum_stay &&
+	       told_serving(&sim->facts, config, i, true) >= config->quorum_stay;
+}
+
+static void judge_pool(struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+	const struct core_pool *pool = core_pool(sim->core, i);
+	uint32_t usable = told_serving(&sim->facts, config, i, false);
+	bool lacks_next_hop = pool_lacks_next_hop(sim, i);
+
+	if (pool->is_held && !may_be_held(sim))
+		sim_violation(sim, "pool %s is held beyond the bound", config->name);
+	if (!pool->has_quorum && usable >= config->quorum_return)
+		sim_violation(sim, "pool %s has %u usable reals but no quorum", config->name,
+			      usable);
+	if (pool->has_quorum && !pool->is_held && usable < config->quorum_stay && !lacks_next_hop)
+		sim_violation(sim, "pool %s has quorum with %u usable reals", config->name, usable);
+	if (pool->has_quorum && sim->facts.short_since[i] &&
+	    sim->now >= sim->facts.short_since[i] + NEXT_HOP_GRACE_US)
+		sim_violation(sim, "pool %s has quorum without next hops", config->name);
+	for (uint32_t r = 0; r < config->n_reals; r++) {
+		bool takes = core_desired(sim->core)->pools[i].takes_new_flows[r];
+
+		if (told_usable(&sim->facts, config, i, r) && !takes)
+			sim_violation(sim, "real %u of pool %s is usable but takes nothing", r,
+				      config->name);
+		if (takes && !told_usable(&sim->facts, config, i, r) &&
+		    !(pool->is_held && told_unknown(&sim->facts, config, i, r)))
+			sim_violation(sim, "real %u of pool %s takes new flows", r, config->name);
+	}
+}
+
+static bool is_taker(const struct core *core, uint32_t pool, const struct addr *addr)
+{
+	const struct core_pool *of = core_pool(core, pool);
+
+	for (size_t r = 0; r < of->config->n_reals; r++)
+		if (addr_eq(&of->config->reals[r].addr, addr))
+			return core_desired(core)->pools[pool].takes_new_flows[r];
+	return false;
+}
+
+/* A ring that names a real which takes no new flows, while another real could. */
+static void judge_ring(struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+	const struct world_ring *ring = world_ring_find(&sim->world, config->name);
+	bool others = false, wrong = false;
+
+	for (size_t r = 0; r < config->n_reals; r++)
+		others |= core_desired(sim->core)->pools[i].takes_new_flows[r];
+	for (size_t t = 0; ring && t < ring->n_takers; t++)
+		wrong |= !is_taker(sim->core, i, &ring->takers[t]);
+	if (lasts_too_long(sim, &sim->facts.ring_wrong_since[i],
+			   wrong && others && core_desired(sim->core)->pools[i].is_needed,
+			   RING_BOUND_US))
+		sim_violation(sim, "the ring of pool %s names a real that takes no new flows",
+			      config->name);
+}
+
+static bool xdp_is_gone(const struct sim *sim)
+{
+	bool all_known = true, any_covered = false;
+
+	for (size_t i = 0; i < sim_config(sim)->node.n_uplinks; i++) {
+		if (sim->facts.uplink_known[i] && sim->facts.uplink_in_use[i] &&
+		    !sim->facts.uplink_covered[i])
+			return true;
+		all_known &= sim->facts.uplink_known[i];
+		any_covered |= sim->facts.uplink_covered[i];
+	}
+	return all_known && !any_covered;
+}
+
+static bool no_uplink(const struct sim *sim)
+{
+	for (size_t i = 0; i < sim_config(sim)->node.n_uplinks; i++)
+		if (!sim->facts.uplink_known[i] ||
+		    (sim->facts.uplink_in_use[i] && sim->facts.uplink_covered[i]))
+			return false;
+	return true;
+}
+
+static bool vip_has_quorum(const struct sim *sim, const struct config_vip *vip)
+{
+	bool any = vip->announce_when == CONFIG_ANNOUNCE_ANY, quorum = !any && vip->n_services;
+
+	for (size_t i = 0; i < vip->n_services; i++) {
+		bool has = service_has_quorum(sim, &vip->services[i]);
+
+		quorum = any ? quorum || has : quorum && has;
+	}
+	return quorum;
+}
+
+static bool vip_is_proven(struct sim *sim, const struct config_vip *vip)
+{
+	for (size_t i = 0; i < vip->n_services; i++)
+		if (service_has_quorum(sim, &vip->services[i]) &&
+		    !world_serves(sim, vip, &vip->services[i]))
+			return false;
+	return true;
+}
+
+static void judge_announced(struct sim *sim, uint32_t i, const struct core_vip *vip)
+{
+	const char *text = PREFIX_STR(&vip->prefix);
+
+	if (!in_ranges(sim_config(sim), &vip->prefix))
+		sim_violation(sim, "%s is outside vip-ranges", text);
+	if (!vip_has_quorum(sim, vip->config))
+		sim_violation(sim, "%s is announced without quorum", text);
+	if (xdp_is_gone(sim))
+		sim_violation(sim, "%s is announced without XDP", text);
+	if (sim->facts.no_uplink_since &&
+	    sim->now >= sim->facts.no_uplink_since + NEXT_HOP_GRACE_US)
+		sim_violation(sim, "%s is announced without uplink", text);
+	if (vip->intent == ROUTE_ANNOUNCE &&
+	    (sim->facts.fenced || sim->facts.node_drained || sim->facts.vip_drained[i]))
+		sim_violation(sim, "%s is announced although drained or fenced", text);
+}
+
+static void judge_vip(struct sim *sim, uint32_t i)
+{
+	const struct core_vip *vip = core_vip(sim->core, i);
+	bool announced = vip->intent != ROUTE_NONE;
+
+	if (announced && !vip->config)
+		sim_violation(sim, "%s is announced but not in the config",
+			      PREFIX_STR(&vip->prefix));
+	if (!vip->config)
+		return;
+	if (announced)
+		judge_announced(sim, i, vip);
+	if (lasts_too_long(sim, &sim->facts.unproven_since[i],
+			   announced && !vip_is_proven(sim, vip->config), UNPROVEN_BOUND_US))
+		sim_violation(sim, "%s is announced without programmed services",
+			      PREFIX_STR(&vip->prefix));
+}
+
+/* Remember when leaving VIPs were seen gone from all peers. */
+static void note_lingers(struct sim *sim)
+{
+	size_t n = 0;
+	struct gone kept[64];
+
+	for (uint32_t i = 0; i < core_n_vips(sim->core); i++) {
+		const struct core_vip *vip = core_vip(sim->core, i);
+		usec_t gone_at = sim->now;
+
+		if (vip->state != VIP_WITHDRAWING || n == 64)
+			continue;
+		for (size_t l = 0; l < sim->n_lingers; l++)
+			if (prefix_eq(&sim->lingers[l].prefix, &vip->prefix) && vip->peers == 0)
+				gone_at = sim->lingers[l].gone_at;
+		kept[n++] = (struct gone){ vip->prefix, gone_at };
+	}
+	memcpy(sim->lingers, kept, n * sizeof(kept[0]));
+	sim->n_lingers = n;
+}
+
+void judge_clocks(struct sim *sim)
+{
+	clock_run(sim, &sim->facts.no_uplink_since, no_uplink(sim));
+	for (uint32_t i = 0; i < core_n_pools(sim->core); i++)
+		clock_run(sim, &sim->facts.short_since[i],
+			  pool_lacks_next_hop(sim, i) && !core_pool(sim->core, i)->is_held);
+	note_lingers(sim);
+}
+
+void judge_step(struct sim *sim)
+{
+	if (!sim->core)
+		return;
+	for (uint32_t i = 0; i < core_n_pools(sim->core); i++) {
+		judge_pool(sim, i);
+		judge_ring(sim, i);
+	}
+	for (uint32_t i = 0; i < core_n_vips(sim->core); i++)
+		judge_vip(sim, i);
+}
+
+/* ---- once events stop ---- */
+
+static void judge_calm_vip(struct sim *sim, uint32_t i)
+{
+	const struct core_vip *vip = core_vip(sim->core, i);
+	const struct world_route *route = world_route_find(&sim->world, &vip->prefix);
+	enum route_intent line = route ? route->line : ROUTE_NONE;
+	bool drained = sim->facts.node_drained || sim->facts.vip_drained[i];
+
+	if (vip->state == VIP_ANNOUNCING || vip->state == VIP_WITHDRAWING)
+		sim_violation(sim, "%s is still %s (%s)", PREFIX_STR(&vip->prefix),
+			      vip_state_str(vip->state), vip_reason_str(vip->reason));
+	if (in_ranges(sim_config(sim), &vip->prefix) && line != vip->intent)
+		sim_violation(sim, "%s: line %s, intent %s", PREFIX_STR(&vip->prefix),
+			      route_intent_str(line), route_intent_str(vip->intent));
+	/* Without a single verdict a restarted controller announces nothing anew. */
+	if (vip_has_quorum(sim, vip->config) && !drained && vip->state != VIP_ANNOUNCED &&
+	    sim->facts.verdict_since)
+		sim_violation(sim, "%s has quorum and is %s (%s)", PREFIX_STR(&vip->prefix),
+			      vip_state_str(vip->state), vip_reason_str(vip->reason));
+	if (drained && vip->state == VIP_DRAINING && !vip->is_drain_stuck)
+		sim_violation(sim, "%s drains for ever", PREFIX_STR(&vip->prefix));
+}
+
+static void judge_calm_services(struct sim *sim)
+{
+	for (size_t i = 0; i < WORLD_SERVICES; i++) {
+		const struct world_service *s = &sim->world.services[i];
+		bool wanted = false;
+
+		if (!s->used)
+			continue;
+		for (size_t v = 0; v < sim_config(sim)->n_vips; v++)
+			for (size_t c = 0; c < sim_config(sim)->vips[v].n_services; c++)
+				wanted |= prefix_eq(&sim_config(sim)->vips[v].prefix, &s->vip) &&
+					  sim_config(sim)->vips[v].services[c].port == s->port;
+		if (!wanted)
+			sim_violation(sim, "a service of %s is left over", PREFIX_STR(&s->vip));
+	}
+}
+
+void judge_calm(struct sim *sim)
+{
+	const struct config *config = sim_config(sim);
+	struct op ops[SIM_OPS];
+	size_t n = core_plan(sim->core, world_observe(&sim->world, sim->core), ops, SIM_OPS);
+
+	if (n)
+		sim_violation(sim, "calm, but the plan has %zu ops, the first %s %u", n,
+			      op_kind_str(ops[0].kind), ops[0].index);
+	if (core_n_vips(sim->core) != config->n_vips) {
+		sim_violation(sim, "calm, but something is still leaving");
+		return;
+	}
+	for (uint32_t i = 0; i < config->n_vips; i++)
+		judge_calm_vip(sim, i);
+	judge_calm_services(sim);
+	for (uint32_t i = 0; i < config->n_pools; i++)
+		if (core_pool(sim->core, i)->is_held && sim->facts.verdict_since)
+			sim_violation(sim, "calm, but pool %s is held", config->pools[i].name);
+	for (size_t i = 0; i < WORLD_ROUTES; i++)
+		if (sim->world.routes[i].used && sim->world.routes[i].line != ROUTE_NONE &&
+		    in_ranges(config, &sim->world.routes[i].prefix) &&
+		    core_vip_find(sim->core, &sim->world.routes[i].prefix) == CORE_NONE)
+			sim_violation(sim, "a stray line is left");
+}
