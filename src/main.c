@@ -72,7 +72,7 @@ struct shoald {
 	struct event *pass_event, *timer_event, *second_event, *signal_events[3];
 	int lock_fd;
 	usec_t started, sampled_at, fence_passed_at;
-	bool is_fenced, is_ready;
+	bool is_fenced, has_ticked;
 	struct vip_seen *vips;
 	size_t n_vips, max_vips;
 	enum real_state *reals; /* as last logged, pool after pool */
@@ -177,40 +177,6 @@ static int size_logged_reals(struct shoald *d, const struct config *config, stru
 	return 0;
 }
 
-/* ---- the pass ---- */
-
-static void on_pass(evutil_socket_t fd, short what, void *arg)
-{
-	struct shoald *d = arg;
-	usec_t now = usec_now(), next = reconcile_pass(d->reconcile, now);
-	usec_t timer = core_next_timer(d->core);
-	struct timeval tv;
-
-	(void)fd;
-	(void)what;
-	log_changes(d);
-	if (timer < next)
-		next = timer;
-	if (next == USEC_NEVER) {
-		event_del(d->timer_event);
-		return;
-	}
-	next = next > now ? next - now : 1000;
-	tv.tv_sec = (time_t)(next / USEC_PER_SEC);
-	tv.tv_usec = (suseconds_t)(next % USEC_PER_SEC);
-	event_add(d->timer_event, &tv);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct shoald *d = arg;
-	struct core_event event = { .kind = CORE_EVENT_TIMER, .now = usec_now() };
-
-	(void)fd;
-	(void)what;
-	step(d, &event);
-}
-
 /* ---- the lease towards the guard ---- */
 
 static bool config_has_checks(const struct config *config)
@@ -226,11 +192,7 @@ static bool verdicts_are_fresh(const struct shoald *d, usec_t now)
 {
 	usec_t last = prober_last_verdict(d->prober);
 
-	if (!config_has_checks(d->config))
-		return true;
-	if (last < d->started)
-		last = d->started;
-	return now - last < FRESH_US;
+	return !config_has_checks(d->config) || (last != 0 && now - last < FRESH_US);
 }
 
 /* A bgpd that is gone announces nothing, so there is nothing to read back; one that hangs is not
@@ -312,7 +274,45 @@ static void keep_lease(struct shoald *d, usec_t now)
 		return;
 	if (lease_write_tick(d->options.run_dir, now, &err) < 0)
 		log_warn("tick", "error=%s", LOG_QUOTE(err.text));
+	else
+		d->has_ticked = true;
 	sd_notify(0, "WATCHDOG=1");
+}
+
+/* ---- the pass ---- */
+
+static void on_pass(evutil_socket_t fd, short what, void *arg)
+{
+	struct shoald *d = arg;
+	usec_t now = usec_now(), next = reconcile_pass(d->reconcile, now);
+	usec_t timer = core_next_timer(d->core);
+	struct timeval tv;
+
+	(void)fd;
+	(void)what;
+	log_changes(d);
+	if (!d->has_ticked) /* the guard may be about to act on an earlier controller's silence */
+		keep_lease(d, now);
+	if (timer < next)
+		next = timer;
+	if (next == USEC_NEVER) {
+		event_del(d->timer_event);
+		return;
+	}
+	next = next > now ? next - now : 1000;
+	tv.tv_sec = (time_t)(next / USEC_PER_SEC);
+	tv.tv_usec = (suseconds_t)(next % USEC_PER_SEC);
+	event_add(d->timer_event, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct shoald *d = arg;
+	struct core_event event = { .kind = CORE_EVENT_TIMER, .now = usec_now() };
+
+	(void)fd;
+	(void)what;
+	step(d, &event);
 }
 
 /* Asked by the router before each command that changes bgpd. */
