@@ -7,10 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "src/base/auto.h"
-
-#define PORT_DISCARD 9
-
 union sockaddr_any {
 	struct sockaddr sa;
 	struct sockaddr_in in;
@@ -188,25 +184,4 @@ void dial_stop(struct dial *dial)
 	event_del(&dial->event);
 	close(dial->fd);
 	dial->fd = -1;
-}
-
-bool dial_path_is_broken(const struct dial_options *options)
-{
-	union sockaddr_any to;
-	socklen_t to_len = sockaddr_make(&to, &options->addr, PORT_DISCARD);
-	bool v4 = to.sa.sa_family == AF_INET;
-	AUTO(fd_closep)
-	int fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
-
-	if (fd < 0)
-		return false;
-	if (setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
-		       sizeof(on)) < 0 ||
-	    socket_direct(fd, options))
-		return true;
-	if (sendto(fd, NULL, 0, 0, &to.sa, to_len) >= 0)
-		return false;
-	/* A queue that is full for once is no broken path; one that stays full is. */
-	return errno != EAGAIN;
 }

@@ -47,13 +47,3 @@ void dial_start(struct dial *dial, struct event_base *base, const struct dial_op
 
 /* Give up; fine when not dialling. */
 void dial_stop(struct dial *dial);
-
-/*
- * dial_path_is_broken - whether the node's own probe path swallows what is sent with a mark.
- *
- * A SYN that steer.bpf.c drops vanishes without a word, as one does that no real answers. A
- * datagram does not: with error reporting on, the sender is told that the device refused it. So
- * an empty datagram to the discard port of the same address, with the same mark, tells the two
- * apart. Source: ip(7), IP_RECVERR.
- */
-bool dial_path_is_broken(const struct dial_options *options);

@@ -60,6 +60,12 @@ bool judge_step(struct judge *judge, uint32_t rise, uint32_t fall, enum probe_re
 	return judge->state != before.state || judge->reason != before.reason;
 }
 
+void judge_void(struct judge *judge, enum real_state state)
+{
+	judge_init(judge, state);
+	judge->reason = PROBE_PROBE_PATH;
+}
+
 enum schedule_pace judge_pace(const struct judge *judge)
 {
 	bool agrees = judge->in_a_row > 0 && judge->row_passes == (judge->state == REAL_UP);

@@ -45,5 +45,11 @@ enum judge_result judge_classify(enum probe_reason reason);
  */
 bool judge_step(struct judge *judge, uint32_t rise, uint32_t fall, enum probe_reason reason);
 
+/*
+ * judge_void - what was judged did not count, for the probes never got to the real: back to
+ * `state`, with no results yet and the reason "probe path".
+ */
+void judge_void(struct judge *judge, enum real_state state);
+
 /* How fast the target is to be probed now. */
 enum schedule_pace judge_pace(const struct judge *judge);

@@ -182,6 +182,7 @@ static void code_verdict(struct codec *c, struct message *m)
 	CODE(c, v->reason, 1, 0, PROBE_REASON_MAX - 1);
 	CODE(c, v->in_a_row, 4, 0, UINT32_MAX);
 	CODE(c, v->latency_us, 8, 0, UINT64_MAX);
+	CODE(c, v->row_started, 8, 0, UINT64_MAX);
 	code_text(c, v->evidence, sizeof(v->evidence));
 }
 
@@ -197,6 +198,12 @@ static void code_heartbeat(struct codec *c, struct message *m)
 	CODE(c, h->p99_late_us, 8, 0, UINT64_MAX);
 }
 
+static void code_void(struct codec *c, struct message *m)
+{
+	CODE(c, m->void_.id, 8, 1, UINT64_MAX);
+	CODE(c, m->void_.state, 1, 0, REAL_STATE_MAX - 1);
+}
+
 static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) = {
 	[MESSAGE_HELLO] = code_hello,
 	[MESSAGE_CA] = code_ca,
@@ -205,6 +212,7 @@ static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) 
 	[MESSAGE_TARGETS_END] = code_targets_end,
 	[MESSAGE_VERDICT] = code_verdict,
 	[MESSAGE_HEARTBEAT] = code_heartbeat,
+	[MESSAGE_VOID] = code_void,
 };
 
 int message_encode(const struct message *message, uint8_t buf[MESSAGE_MAX])

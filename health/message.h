@@ -14,6 +14,7 @@
  *            <----------------------------  REMOVE..., CA..., TARGET..., TARGETS_END
  *     VERDICT, HEARTBEAT ---------------->
  *            <----------------------------  after a reload: only what changed, then TARGETS_END
+ *            <----------------------------  VOID: a judgement that shoald could not believe
  *
  * The id of a target is a hash of all it consists of: the same id means nothing changed, on this
  * connection or the next, so a target that stays keeps its schedule and its judgement.
@@ -48,6 +49,7 @@ enum message_kind {
 	MESSAGE_TARGETS_END,
 	MESSAGE_VERDICT,
 	MESSAGE_HEARTBEAT,
+	MESSAGE_VOID,
 	MESSAGE_KIND_MAX,
 };
 
@@ -97,9 +99,19 @@ struct message_verdict {
 	uint64_t id;
 	enum real_state state;
 	enum probe_reason reason;
-	uint32_t in_a_row;                /* equal results so far */
-	usec_t latency_us;                /* of the last probe, from its start to its result */
+	uint32_t in_a_row;  /* equal results so far */
+	usec_t latency_us;  /* of the last probe, from its start to its result */
+	usec_t row_started; /* start of the first of those equal results; 0: there is none */
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
+};
+
+/*
+ * The answer to a judgement that came by a broken probe path: it does not count, the target is in
+ * `state` as before, and is judged from nothing again.
+ */
+struct message_void {
+	uint64_t id;
+	enum real_state state;
 };
 
 /* Each second; counts since shoal-probe started. */
@@ -122,6 +134,7 @@ struct message {
 		struct message_targets_end targets_end;
 		struct message_verdict verdict;
 		struct message_heartbeat heartbeat;
+		struct message_void void_;
 	};
 };
 

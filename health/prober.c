@@ -35,6 +35,7 @@ struct link {
 	bool end_is_due;     /* TARGETS_END follows the changes */
 	uint64_t *to_remove; /* ids the prober has and shall not */
 	size_t n_to_remove;
+	uint32_t n_voids;   /* entries with void_is_due */
 	usec_t progress;    /* when the socket last took something, or nothing was due */
 	bool has_heartbeat; /* one came on this connection */
 	uint64_t verdicts;  /* as it said */
@@ -74,7 +75,7 @@ static void link_close(struct prober *prober)
 	free(link->to_remove);
 	*link = (struct link){ .fd = -1 };
 	for (uint32_t i = 0; prober->roster && i < prober->roster->n_entries; i++)
-		prober->roster->entries[i].is_sent = false;
+		prober->roster->entries[i].is_sent = prober->roster->entries[i].void_is_due = false;
 	for (uint32_t i = 0; prober->roster && i < prober->roster->n_cas; i++)
 		prober->roster->cas[i].n_sent = 0;
 }
@@ -174,6 +175,28 @@ static int send_targets(struct prober *prober)
 	return r;
 }
 
+/* Rare, and only while the path is broken: a walk over all entries is good enough. */
+static int send_voids(struct prober *prober)
+{
+	struct link *link = &prober->link;
+	int r = 1;
+
+	for (uint32_t i = 0; r > 0 && link->n_voids > 0 && i < prober->roster->n_entries; i++) {
+		struct roster_entry *entry = &prober->roster->entries[i];
+		struct message m = { .kind = MESSAGE_VOID, .void_ = { entry->id, entry->state } };
+
+		if (!entry->void_is_due)
+			continue;
+		if (entry->is_sent)
+			r = link_send(prober, &m);
+		if (r > 0) {
+			entry->void_is_due = false;
+			link->n_voids--;
+		}
+	}
+	return r;
+}
+
 static int send_end(struct prober *prober)
 {
 	struct message m = { .kind = MESSAGE_TARGETS_END };
@@ -200,6 +223,8 @@ static void link_flush(struct prober *prober)
 		r = send_cas(prober);
 	if (r > 0)
 		r = send_targets(prober);
+	if (r > 0)
+		r = send_voids(prober);
 	if (r > 0)
 		r = send_end(prober);
 	if (r < 0)
@@ -255,6 +280,27 @@ static int take_hello(struct prober *prober, const struct message *m)
 	return 0;
 }
 
+/* Could this verdict be the work of a broken probe path? */
+static bool is_doubtful(const struct roster_entry *entry, const struct message_verdict *v)
+{
+	return entry->is_tunnelled &&
+	       (v->reason == PROBE_TIMEOUT || (v->state == REAL_UP && entry->state != REAL_UP));
+}
+
+/* The real stays as it was, and the prober hears of it when it judged otherwise. */
+static void void_verdict(struct prober *prober, struct roster_entry *entry,
+			 struct core_verdict *verdict)
+{
+	if (verdict->state != entry->state && !entry->void_is_due) {
+		entry->void_is_due = true;
+		prober->link.n_voids++;
+	}
+	verdict->state = entry->state;
+	verdict->reason = PROBE_PROBE_PATH;
+	snprintf(verdict->evidence, sizeof(verdict->evidence),
+		 "the probe path to this real is broken: no filter, mapping or way");
+}
+
 static int take_verdict(struct prober *prober, const struct message *m)
 {
 	const struct message_verdict *v = &m->verdict;
@@ -267,14 +313,21 @@ static int take_verdict(struct prober *prober, const struct message *m)
 
 	if (!entry)
 		return 0; /* of a target that was removed meanwhile */
-	entry->state = v->state;
-	prober->last_verdict = usec_now();
 	verdict.pool = entry->pool;
 	verdict.real = entry->real;
 	verdict.check = entry->check;
 	memcpy(verdict.evidence, v->evidence, sizeof(verdict.evidence));
+	if (is_doubtful(entry, v) && prober->callbacks.path_is_whole &&
+	    !prober->callbacks.path_is_whole(entry->pool, entry->real, v->row_started,
+					     prober->callbacks.arg))
+		void_verdict(prober, entry, &verdict);
+	else
+		prober->last_verdict = usec_now();
+	entry->state = verdict.state;
 	if (prober->callbacks.verdict)
 		prober->callbacks.verdict(&verdict, prober->callbacks.arg);
+	if (prober->link.n_voids > 0)
+		link_flush(prober);
 	return 0;
 }
 
@@ -533,6 +586,9 @@ static int apply_roster(struct prober *prober, struct roster *roster, struct err
 	roster_free(prober->roster);
 	prober->roster = roster;
 	prober->link.next_entry = 0;
+	prober->link.n_voids = 0;
+	for (uint32_t i = 0; i < roster->n_entries; i++)
+		prober->link.n_voids += roster->entries[i].void_is_due;
 	prober->link.end_is_due = true;
 	link_flush(prober);
 	return 0;

@@ -29,6 +29,14 @@ struct prober_callbacks {
 	 */
 	void (*verdict)(const struct core_verdict *verdict, void *arg);
 	void (*life)(bool connected, void *arg);
+	/*
+	 * Whether marked packets for this real get onto the wire, and have since `since`: asked
+	 * before a result is believed that a broken probe path could have made up (silence through
+	 * the tunnel, which is all that shows of a lost filter or mapping; or a real that came up).
+	 * When it says no, the real keeps its state, the verdict's reason is "probe path", and the
+	 * prober starts judging it anew. NULL: the path is always whole.
+	 */
+	bool (*path_is_whole)(uint32_t pool, uint32_t real, usec_t since, void *arg);
 	void *arg;
 };
 

@@ -157,6 +157,12 @@ static int take_target(struct reporter *reporter, const struct message *m)
 	return targets_set(reporter->targets, &m->target);
 }
 
+static int take_void(struct reporter *reporter, const struct message *m)
+{
+	targets_void(reporter->targets, m->void_.id, m->void_.state);
+	return 0;
+}
+
 static int take_remove(struct reporter *reporter, const struct message *m)
 {
 	targets_remove(reporter->targets, m->remove.id);
@@ -176,6 +182,7 @@ static int (*const takers[MESSAGE_KIND_MAX])(struct reporter *, const struct mes
 	[MESSAGE_TARGET] = take_target,
 	[MESSAGE_REMOVE] = take_remove,
 	[MESSAGE_TARGETS_END] = take_targets_end,
+	[MESSAGE_VOID] = take_void,
 };
 
 static int take_packet(struct reporter *reporter, const uint8_t *packet, size_t len)

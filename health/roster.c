@@ -353,6 +353,7 @@ static int entry_identify(struct roster *roster, struct roster_entry *entry, str
 	snprintf(owner, sizeof(owner), "%s %s %u", pool->name,
 		 ADDR_STR(&pool->reals[entry->real].addr), entry->check);
 	entry->id = message_target_id(&m.target, owner);
+	entry->is_tunnelled = m.target.via == CONFIG_VIA_TUNNEL;
 	return 0;
 }
 
@@ -465,6 +466,7 @@ static void keep_judgements(struct roster *roster, const struct roster *former)
 		if (was) {
 			entry->state = was->state;
 			entry->is_sent = was->is_sent && was->id == entry->id;
+			entry->void_is_due = was->void_is_due;
 		}
 	}
 	for (uint32_t i = 0; former && i < roster->n_cas; i++)

@@ -21,6 +21,8 @@ struct roster_entry {
 	uint32_t pool, real, check; /* check: index into the pool's list */
 	enum real_state state;      /* the last judgement that came, or was kept */
 	bool is_sent;               /* the prober of this connection has it */
+	bool is_tunnelled;
+	bool void_is_due; /* it is to hear that its judgement did not count */
 };
 
 /* PEM bytes; shared by all checks with the same content. */

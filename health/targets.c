@@ -39,6 +39,7 @@ struct target {
 	uint32_t rise, fall;
 	struct judge judge;
 	usec_t latency_us, reported_at;
+	usec_t row_started; /* of the equal results that the judgement counts */
 	char evidence[CORE_EVIDENCE_MAX];
 	struct targets *table;
 };
@@ -195,6 +196,7 @@ bool targets_next_report(struct targets *table, struct message_verdict *ret)
 		.reason = target->judge.reason,
 		.in_a_row = target->judge.in_a_row,
 		.latency_us = target->latency_us,
+		.row_started = target->row_started,
 	};
 	memcpy(ret->evidence, target->evidence, sizeof(ret->evidence));
 	return true;
@@ -247,6 +249,8 @@ static void take_result(struct target *target, enum probe_reason reason, const c
 	usec_t now = usec_now();
 	bool changed = judge_step(&target->judge, target->rise, target->fall, reason);
 
+	if (judge_classify(reason) != JUDGE_NO_VERDICT && target->judge.in_a_row == 1)
+		target->row_started = target->probe.started;
 	table->n_probes++;
 	table->n_verdicts += judge_classify(reason) != JUDGE_NO_VERDICT;
 	table->n_late += reason == PROBE_LATE;
@@ -363,16 +367,10 @@ static const char *cut_off(struct target *target)
 
 static void time_out(struct target *target)
 {
-	struct probe *probe = &target->probe;
-	bool was_dialling = probe->dial.fd >= 0;
 	const char *waiting = cut_off(target);
 
-	if (was_dialling && probe->spec->dial.mark != 0 && dial_path_is_broken(&probe->spec->dial))
-		probe_end(probe, PROBE_PROBE_PATH,
-			  "the device shoal-probe refuses packets for this real");
-	else
-		probe_end(probe, PROBE_TIMEOUT, "no answer in %.0f ms, waiting for %s",
-			  (double)target->timing.timeout_us / 1000, waiting);
+	probe_end(&target->probe, PROBE_TIMEOUT, "no answer in %.0f ms, waiting for %s",
+		  (double)target->timing.timeout_us / 1000, waiting);
 }
 
 static void on_timer(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
@@ -553,6 +551,14 @@ void targets_remove(struct targets *table, uint64_t id)
 
 	if (target)
 		target_del(table, target);
+}
+
+void targets_void(struct targets *table, uint64_t id, enum real_state state)
+{
+	struct target *target = table->n_buckets ? find(table, id) : NULL;
+
+	if (target)
+		judge_void(&target->judge, state);
 }
 
 void targets_begin(struct targets *table)

@@ -39,6 +39,8 @@ void targets_begin(struct targets *targets);
  * and judgement, and its judgement is reported. Returns 0 or -ENOMEM.
  */
 int targets_set(struct targets *targets, const struct message_target *message);
+/* shoald could not believe the judgement: back to this state. */
+void targets_void(struct targets *targets, uint64_t id, enum real_state state);
 void targets_remove(struct targets *targets, uint64_t id);
 void targets_end(struct targets *targets);
 /* Forget all. */

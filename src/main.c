@@ -384,6 +384,13 @@ static void on_verdict(const struct core_verdict *verdict, void *arg)
 	step(arg, &event);
 }
 
+static bool on_path_question(uint32_t pool, uint32_t real, usec_t since, void *arg)
+{
+	struct shoald *d = arg;
+
+	return d->paths && paths_probe_path_is_whole(d->paths, pool, real, since);
+}
+
 static void on_prober_life(bool connected, void *arg)
 {
 	(void)arg;
@@ -620,6 +627,7 @@ static int open_sockets(struct shoald *d, struct err *err)
 	char probe[PATH_MAX], read_path[PATH_MAX], admin[PATH_MAX];
 	struct prober_callbacks prober = { .verdict = on_verdict,
 					   .life = on_prober_life,
+					   .path_is_whole = on_path_question,
 					   .arg = d };
 	struct ctl_options ctl = { .read_path = read_path,
 				   .admin_path = admin,

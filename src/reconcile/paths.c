@@ -14,6 +14,8 @@
 #include "src/net/net.h"
 
 #define PROBE_PATH_CHECK_US (5 * USEC_PER_SEC)
+#define PROBE_PATH_FRESH_US (100 * USEC_PER_MSEC) /* a look that still holds */
+#define MARKS               65536
 
 struct uplink {
 	bool is_seen;      /* net said something about it */
@@ -27,6 +29,9 @@ struct paths {
 	struct health_path *probe_path; /* NULL: no check goes through the tunnel */
 	struct uplink uplinks[DATAPLANE_UPLINKS_MAX];
 	usec_t probe_path_checked_at;
+	usec_t probe_path_broken_at; /* when last found so; 0: never */
+	uint64_t probe_path_unmapped;
+	usec_t *no_way_until; /* by the number in the mark; USEC_NEVER: there is none now */
 	char sentence[ERR_TEXT_MAX];
 };
 
@@ -76,6 +81,28 @@ static void write_next_hop(struct paths *p, uint32_t uplink, const struct addr *
 		log_warn("next_hop", "real=%s error=%s", ADDR_STR(real), LOG_QUOTE(err.text));
 }
 
+/* True when probes found no mapping for their mark since the last look. */
+static bool probe_path_lost_marks(struct paths *p)
+{
+	uint64_t value, before = p->probe_path_unmapped;
+	const char *name;
+
+	for (unsigned i = 0; health_path_total(p->probe_path, i, &name, &value); i++)
+		if (strcmp(name, "unmapped") == 0)
+			p->probe_path_unmapped = value;
+	return p->probe_path_unmapped > before;
+}
+
+static void note_way(struct paths *p, uint32_t mark, bool has_way)
+{
+	usec_t *until = &p->no_way_until[mark & ~HEALTH_MARK_MASK];
+
+	if (!has_way)
+		*until = USEC_NEVER;
+	else if (*until == USEC_NEVER)
+		*until = usec_now();
+}
+
 /* Marked probes to a real leave as its client packets do; without a way they die. */
 static void write_probe_target(struct paths *p, uint32_t pool, uint32_t real)
 {
@@ -91,6 +118,7 @@ static void write_probe_target(struct paths *p, uint32_t pool, uint32_t real)
 
 	if (!p->probe_path || mark == 0)
 		return;
+	note_way(p, mark, uplink < config->node.n_uplinks);
 	if (uplink < config->node.n_uplinks) {
 		const struct net_uplink *link = net_uplink(p->net, uplink);
 
@@ -270,18 +298,23 @@ static void check_uplink(struct paths *p, uint32_t index)
 	tell_uplink(p, link);
 }
 
-static void check_probe_path(struct paths *p, usec_t now)
+/* Look, unless the last look is younger than every_us, and mend what is broken. */
+static void check_probe_path(struct paths *p, usec_t now, usec_t every_us)
 {
+	bool lost;
 	struct err err;
 	int r;
 
-	if (!p->probe_path || now < p->probe_path_checked_at + PROBE_PATH_CHECK_US)
+	if (!p->probe_path || now < p->probe_path_checked_at + every_us)
 		return;
 	p->probe_path_checked_at = now;
+	lost = probe_path_lost_marks(p);
 	r = health_path_check(p->probe_path, &err);
-	if (r == 0)
+	if (r == 0 && !lost)
 		return;
-	log_warn("probe_path", "%s=%s", r > 0 ? "repaired" : "error", LOG_QUOTE(err.text));
+	p->probe_path_broken_at = now;
+	if (r != 0)
+		log_warn("probe_path", "%s=%s", r > 0 ? "repaired" : "error", LOG_QUOTE(err.text));
 	for (uint32_t i = 0; i < p->options.config->n_pools; i++)
 		for (uint32_t k = 0; k < p->options.config->pools[i].n_reals; k++)
 			write_probe_target(p, i, k);
@@ -291,7 +324,17 @@ void paths_check(struct paths *p, usec_t now)
 {
 	for (uint32_t u = 0; u < p->options.config->node.n_uplinks; u++)
 		check_uplink(p, u);
-	check_probe_path(p, now);
+	check_probe_path(p, now, PROBE_PATH_CHECK_US);
+}
+
+bool paths_probe_path_is_whole(struct paths *p, uint32_t pool, uint32_t real, usec_t since)
+{
+	uint32_t mark = prober_mark(p->options.prober, pool, real);
+
+	if (!p->probe_path)
+		return false;
+	check_probe_path(p, usec_now(), PROBE_PATH_FRESH_US);
+	return p->probe_path_broken_at < since && p->no_way_until[mark & ~HEALTH_MARK_MASK] < since;
 }
 
 /* ---- life ---- */
@@ -307,9 +350,14 @@ static bool needs_probe_path(const struct config *config)
 
 static int open_probe_path(struct paths *p, struct err *err)
 {
+	int r;
+
 	if (p->probe_path || !needs_probe_path(p->options.config))
 		return 0;
-	return health_path_open(p->options.bpffs_dir, &p->probe_path, err);
+	r = health_path_open(p->options.bpffs_dir, &p->probe_path, err);
+	if (r == 0)
+		probe_path_lost_marks(p); /* what an earlier run counted is none of ours */
+	return r;
 }
 
 static int watch_reals(struct paths *p, struct err *err)
@@ -347,6 +395,11 @@ int paths_new(const struct paths_options *options, struct paths **ret, struct er
 	if (!p)
 		return err_set(err, -ENOMEM, "paths: %m");
 	p->options = *options;
+	p->no_way_until = calloc(MARKS, sizeof(*p->no_way_until));
+	if (!p->no_way_until) {
+		free(p);
+		return err_set(err, -ENOMEM, "paths: %m");
+	}
 	r = net_new(options->base, &callbacks, &p->net, err);
 	if (r == 0)
 		r = open_probe_path(p, err);
@@ -368,6 +421,7 @@ void paths_free(struct paths *p)
 		return;
 	net_free(p->net);
 	health_path_close(p->probe_path);
+	free(p->no_way_until);
 	free(p);
 }
 

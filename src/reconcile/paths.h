@@ -45,6 +45,12 @@ void paths_real_programmed(struct paths *paths, const struct addr *real);
 /* Once a second: attachment still there? attach what is missing, mend the probe path. */
 void paths_check(struct paths *paths, usec_t now);
 
+/*
+ * Whether tunnelled probes of a real have been getting onto the wire since `since` (boottime): the
+ * path whole, its mark mapped, a next hop there. Looks, and mends what is broken.
+ */
+bool paths_probe_path_is_whole(struct paths *paths, uint32_t pool, uint32_t real, usec_t since);
+
 /* True when every uplink was seen or found missing; *ret_attached gets how many carry XDP. */
 bool paths_is_started(const struct paths *paths, unsigned *ret_attached);
 /* The last sentence on why an uplink carries no XDP, or "". */

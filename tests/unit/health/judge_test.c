@@ -153,6 +153,24 @@ TEST(judge, a_kept_judgement_is_confirmed_at_the_fast_interval)
 	assert_int_equal(judge_pace(&judge), SCHEDULE_SLOW);
 }
 
+TEST(judge, a_void_judgement_leaves_nothing_behind)
+{
+	struct judge judge;
+
+	judge_init(&judge, REAL_UP);
+	for (unsigned i = 0; i < 3; i++)
+		judge_step(&judge, 3, 3, PROBE_TIMEOUT);
+	assert_int_equal(judge.state, REAL_DOWN);
+	judge_void(&judge, REAL_UP);
+	assert_int_equal(judge.state, REAL_UP);
+	assert_int_equal(judge.reason, PROBE_PROBE_PATH);
+	judge_step(&judge, 3, 3, PROBE_TIMEOUT);
+	judge_step(&judge, 3, 3, PROBE_TIMEOUT);
+	assert_int_equal(judge.state, REAL_UP);
+	judge_step(&judge, 3, 3, PROBE_TIMEOUT);
+	assert_int_equal(judge.state, REAL_DOWN);
+}
+
 TEST(judge, every_reason_has_a_meaning)
 {
 	unsigned fails = 0;
@@ -171,4 +189,4 @@ RUN_TESTS(T(judge, follows_the_specification_for_every_short_history),
 	  T(judge, a_target_that_flaps_from_the_start_does_not_stay_unknown),
 	  T(judge, is_fast_while_undecided_slow_while_down),
 	  T(judge, a_kept_judgement_is_confirmed_at_the_fast_interval),
-	  T(judge, every_reason_has_a_meaning))
+	  T(judge, a_void_judgement_leaves_nothing_behind), T(judge, every_reason_has_a_meaning))

@@ -45,6 +45,7 @@ static struct message verdict_message(void)
 			     .reason = PROBE_HTTP_STATUS,
 			     .in_a_row = 3,
 			     .latency_us = 812,
+			     .row_started = 99,
 			     .evidence = "HTTP 503 in 0.8 ms" },
 	};
 }
@@ -73,6 +74,7 @@ static size_t samples(struct message ret[MESSAGE_KIND_MAX])
 			       .n_running = 2,
 			       .p99_late_us = 250 },
 	};
+	ret[n++] = (struct message){ .kind = MESSAGE_VOID, .void_ = { 77, REAL_UP } };
 	return n;
 }
 

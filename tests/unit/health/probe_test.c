@@ -50,7 +50,7 @@ struct site {
 	struct config_service services[POOLS_MAX];
 	struct config_vip vip;
 	struct config config;
-	bool is_connected;
+	bool is_connected, path_is_broken;
 };
 
 static const struct config_range good_status = { 200, 299 };
@@ -105,7 +105,7 @@ static void site_configure(struct site *site)
 					 .services = site->services,
 					 .n_services = site->n_pools,
 					 .prefix = { .len = 32 } };
-	assert_int_equal(addr_parse("127.0.0.9", &site->vip.prefix.addr), 0);
+	site->vip.prefix.addr = site->pools[0].real.addr; /* all on loopback */
 	site->config = (struct config){ .checks = site->checks,
 					.n_checks = site->n_pools,
 					.pools = site->config_pools,
@@ -128,6 +128,13 @@ static void on_verdict(const struct core_verdict *verdict, void *arg)
 static void on_life(bool connected, void *arg)
 {
 	((struct site *)arg)->is_connected = connected;
+}
+
+static bool path_is_whole(uint32_t pool __attribute__((unused)),
+			  uint32_t real __attribute__((unused)), usec_t since, void *arg)
+{
+	assert_in_range(since, usec_now() - 5 * USEC_PER_SEC, usec_now());
+	return !((struct site *)arg)->path_is_broken;
 }
 
 static void child_restrict(const struct site *site)
@@ -163,7 +170,9 @@ static int daemon_stop(struct site *site, int signo)
 
 static void shoald_start(struct site *site)
 {
-	const struct prober_callbacks callbacks = { on_verdict, on_life, site };
+	const struct prober_callbacks callbacks = {
+		.verdict = on_verdict, .life = on_life, .path_is_whole = path_is_whole, .arg = site
+	};
 	struct err err = { .text = "" };
 
 	if (prober_new(site->base, site->socket, &callbacks, &site->prober, &err) < 0)
@@ -602,6 +611,36 @@ TEST(probe, a_foreign_source_address_is_the_probe_paths_fault)
 	site_fini(&site);
 }
 
+/* Packets with a mark that nothing handles go over loopback as any others do. */
+TEST(probe, silence_on_a_broken_path_never_takes_a_real_down)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+
+	if (geteuid() != 0) {
+		print_message("marking needs CAP_NET_RAW\n");
+		skip();
+	}
+	site_init(&site);
+	server_start(&server, site.base, SERVER_OK);
+	pool = site_add(&site, CONFIG_CHECK_HTTP, server.port);
+	pool->check.via = CONFIG_VIA_TUNNEL;
+	pool->check.timeout_us = 50 * USEC_PER_MSEC;
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_UP, PROBE_OK, "HTTP 200");
+	site.path_is_broken = true;
+	server.behaviour = SERVER_ACCEPTS; /* silent from now on */
+	expect(&site, pool, REAL_UP, PROBE_PROBE_PATH, "the probe path to this real is broken");
+	run_for(&site, 500 * USEC_PER_MSEC); /* several times fall */
+	assert_int_equal(pool->verdict.state, REAL_UP);
+	site.path_is_broken = false; /* now it is the real's own silence */
+	expect(&site, pool, REAL_DOWN, PROBE_TIMEOUT, "no answer in 50 ms");
+	server_stop(&server);
+	site_fini(&site);
+}
+
 /* ---- the program itself ---- */
 
 static int run_program(const char *option, char *output, size_t size)
@@ -655,6 +694,7 @@ static const struct CMUnitTest tests[] = {
 	T(probe, running_out_of_descriptors_blames_no_real),
 	T(probe, without_the_right_to_mark_the_probe_path_is_blamed),
 	T(probe, a_foreign_source_address_is_the_probe_paths_fault),
+	T(probe, silence_on_a_broken_path_never_takes_a_real_down),
 	T(probe, explains_its_options_and_refuses_others),
 };
 

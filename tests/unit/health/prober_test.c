@@ -116,6 +116,7 @@ struct world {
 	int fd; /* the played prober */
 	struct core_verdict verdict;
 	unsigned n_verdicts, n_up, n_down;
+	bool path_is_broken;
 };
 
 static void on_verdict(const struct core_verdict *verdict, void *arg)
@@ -131,6 +132,16 @@ static void on_life(bool connected, void *arg)
 	struct world *w = arg;
 
 	*(connected ? &w->n_up : &w->n_down) += 1;
+}
+
+static bool path_is_whole(uint32_t pool, uint32_t real, usec_t since, void *arg)
+{
+	const struct world *w = arg;
+
+	assert_int_equal(pool, 0);
+	assert_in_range(real, 0, 2);
+	assert_int_equal(since, 4711);
+	return !w->path_is_broken;
 }
 
 static void turn(struct world *w)
@@ -166,7 +177,7 @@ static void say_hello(struct world *w)
 
 static void world_init(struct world *w)
 {
-	const struct prober_callbacks callbacks = { on_verdict, on_life, w };
+	const struct prober_callbacks callbacks = { on_verdict, on_life, path_is_whole, w };
 	struct err err;
 
 	memset(w, 0, sizeof(*w));
@@ -193,7 +204,8 @@ static void world_fini(struct world *w)
 struct told {
 	struct message_target targets[64];
 	uint64_t removed[64];
-	unsigned n_hello, n_targets, n_removed, n_end, n_other;
+	struct message_void last_void;
+	unsigned n_voids, n_hello, n_targets, n_removed, n_end, n_other;
 };
 
 static bool hear_one(struct world *w, struct told *told)
@@ -209,6 +221,8 @@ static bool hear_one(struct world *w, struct told *told)
 		told->targets[told->n_targets++] = m.target;
 	else if (m.kind == MESSAGE_REMOVE)
 		told->removed[told->n_removed++] = m.remove.id;
+	else if (m.kind == MESSAGE_VOID)
+		told->last_void = m.void_, told->n_voids++;
 	else if (m.kind == MESSAGE_HELLO)
 		told->n_hello++;
 	else if (m.kind == MESSAGE_TARGETS_END)
@@ -236,15 +250,21 @@ static bool is_cut_off(struct world *w)
 	return recv(w->fd, &byte, 1, 0) == 0;
 }
 
-static uint64_t verdict_for(struct world *w, uint64_t id, enum real_state state)
+static void verdict_of(struct world *w, uint64_t id, enum real_state state,
+		       enum probe_reason reason)
 {
 	say(w, &(struct message){ .kind = MESSAGE_VERDICT,
 				  .verdict = { .id = id,
 					       .state = state,
-					       .reason = PROBE_REFUSED,
+					       .reason = reason,
 					       .in_a_row = 3,
+					       .row_started = 4711,
 					       .evidence = "connect: Connection refused" } });
-	return id;
+}
+
+static void verdict_for(struct world *w, uint64_t id, enum real_state state)
+{
+	verdict_of(w, id, state, PROBE_REFUSED);
 }
 
 /* ---- the tests ---- */
@@ -554,6 +574,48 @@ TEST(prober, sends_thousands_of_targets_as_the_socket_takes_them)
 	free(reals);
 }
 
+/* Web, check tcp through the tunnel: targets 0 to 2; check http directly: 3 to 5. */
+TEST(prober, believes_no_silence_while_the_probe_path_is_broken)
+{
+	struct world w;
+	struct site site;
+	struct told told;
+	uint64_t tunnelled, direct;
+
+	world_init(&w);
+	site_init(&site);
+	prober_set_config(w.prober, &site.config, NULL);
+	say_hello(&w);
+	told = hear(&w);
+	tunnelled = told.targets[1].id;
+	direct = told.targets[4].id;
+	verdict_of(&w, tunnelled, REAL_UP, PROBE_OK);
+	assert_int_equal(w.verdict.state, REAL_UP);
+	w.path_is_broken = true;
+	verdict_of(&w, tunnelled, REAL_UP, PROBE_TIMEOUT); /* the first of the row */
+	assert_int_equal(w.verdict.reason, PROBE_PROBE_PATH);
+	assert_int_equal(hear(&w).n_voids, 0);
+	verdict_of(&w, tunnelled, REAL_DOWN, PROBE_TIMEOUT);
+	assert_int_equal(w.verdict.state, REAL_UP);
+	assert_int_equal(w.verdict.reason, PROBE_PROBE_PATH);
+	assert_int_equal(w.verdict.real, 1);
+	told = hear(&w);
+	assert_int_equal(told.n_voids, 1);
+	assert_int_equal(told.last_void.id, tunnelled);
+	assert_int_equal(told.last_void.state, REAL_UP);
+	verdict_of(&w, direct, REAL_DOWN, PROBE_TIMEOUT); /* goes no tunnel */
+	assert_int_equal(w.verdict.state, REAL_DOWN);
+	verdict_of(&w, tunnelled, REAL_DOWN, PROBE_REFUSED); /* somebody answered */
+	assert_int_equal(w.verdict.state, REAL_DOWN);
+	verdict_of(&w, tunnelled, REAL_UP, PROBE_OK); /* who, if not the real? */
+	assert_int_equal(w.verdict.state, REAL_DOWN);
+	assert_int_equal(w.verdict.reason, PROBE_PROBE_PATH);
+	w.path_is_broken = false;
+	verdict_of(&w, tunnelled, REAL_UP, PROBE_OK);
+	assert_int_equal(w.verdict.state, REAL_UP);
+	world_fini(&w);
+}
+
 TEST(prober, numbers_each_real_and_encapsulation_once)
 {
 	struct world w;
@@ -716,6 +778,7 @@ RUN_TESTS(T(prober, sends_every_target_after_the_hello),
 	  T(prober, drops_who_breaks_the_protocol),
 	  T(prober, counts_only_heartbeats_with_fresh_verdicts_as_life),
 	  T(prober, sends_thousands_of_targets_as_the_socket_takes_them),
+	  T(prober, believes_no_silence_while_the_probe_path_is_broken),
 	  T(prober, numbers_each_real_and_encapsulation_once),
 	  T(prober, marks_stay_over_reload_and_those_gone_are_named),
 	  T(prober, names_a_check_without_a_port), T(prober, names_a_ca_file_that_is_missing),
