@@ -26,8 +26,9 @@
 /* Switches, set before the program is loaded. */
 const volatile __u32 lb_hash_seed = LB_HASH_SEED;
 const volatile __u32 lb_hash_seed_v6 = LB_HASH_SEED_V6;
-const volatile __u32 lb_self_test_line = 0; /* behind the lines of the CPUs */
-const volatile bool lb_is_traced = false;   /* private programs only */
+const volatile __u32 lb_self_test_line = 0;    /* behind the lines of the CPUs */
+const volatile bool lb_answers_too_big = true; /* else such packets are dropped */
+const volatile bool lb_is_traced = false;      /* private programs only */
 
 struct lb_tables lb;
 struct lb_trace lb_trace SEC(".data.trace") = { 0 };
@@ -111,6 +112,12 @@ __noinline int serve_icmp(struct xdp_md *ctx, struct packet *packet)
 	if (packet->is_ipv6)
 		return icmp_serve6(frame_start(ctx), frame_end(ctx), packet);
 	return icmp_serve4(frame_start(ctx), frame_end(ctx), packet);
+}
+
+/* Tell the client the largest packet that would do. */
+__noinline int answer_too_big(struct xdp_md *ctx, __u32 mtu, __u32 is_ipv6)
+{
+	return is_ipv6 ? icmp_too_big6(ctx, mtu) : icmp_too_big4(ctx, mtu);
 }
 
 /* The Internet sum of len bytes from offset on; the frame is known to hold them. */
@@ -204,10 +211,10 @@ LB_INLINE int serve_l4(struct xdp_md *ctx, const void *frame, const void *end,
 	packet->is_syn = 0;
 	packet->is_unsummed = 0;
 	packet->pad = 0;
-	if (packet->proto != (packet->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-		return LB_DROP_UNSERVED;
 	if (packet->is_fragment)
 		return LB_DROP_FRAGMENT;
+	if (packet->proto != (packet->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+		return LB_DROP_UNSERVED;
 	return serve_icmp(ctx, packet);
 }
 
@@ -362,6 +369,7 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 	__u32 flags = LB_READ_ONCE(record->flags);
 	struct tunnel tunnel = { .packet = packet, .real = record, .entropy = entropy };
 	__u64 next_hop;
+	__u32 limit;
 	int cause;
 
 	if (!(flags & LB_REAL_USED))
@@ -381,8 +389,12 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 	tunnel.gue_port = service->gue_port;
 	tunnel.real_is_ipv6 = flags & LB_REAL_IPV6;
 	tunnel.mac = next_hop & LB_MAC_MASK;
-	if (packet->l3_len > tunnel.via->limit[LB_LIMIT(tunnel.encap & 1U, tunnel.real_is_ipv6)])
-		return LB_DROP_PACKET_TOO_BIG;
+	limit = tunnel.via->limit[LB_LIMIT(tunnel.encap & 1U, tunnel.real_is_ipv6)];
+	if (lb_unlikely(packet->l3_len > limit)) {
+		if (packet->is_error || packet->is_fragment || !lb_answers_too_big)
+			return LB_DROP_PACKET_TOO_BIG;
+		return answer_too_big(ctx, limit, packet->is_ipv6);
+	}
 	cause = encapsulate(ctx, &tunnel);
 	if (cause)
 		return cause;
@@ -402,11 +414,12 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	struct lb_ring *ring;
 	__u32 ring_id, slot, real;
 
+	/* A fragment cannot tell which port it is for. */
 	if (!service)
-		return LB_DROP_UNSERVED;
+		return packet->is_fragment ? LB_DROP_FRAGMENT : LB_DROP_UNSERVED;
 	if (lb_is_traced)
 		lb_trace.service = service->counter;
-	if (packet->is_fragment && (service->port || service->hash != LB_HASH_SOURCE_IP))
+	if (packet->is_fragment && service->hash != LB_HASH_SOURCE_IP)
 		return LB_DROP_FRAGMENT;
 	ring_id = service->ring;
 	ring = bpf_map_lookup_elem(&rings, &ring_id);

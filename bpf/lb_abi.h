@@ -129,6 +129,10 @@ _Static_assert(sizeof(struct lb_vip) == 24, "lb_vip has no holes");
 #define LB_KEY_SERVICE(vip, proto, port)                                                           \
 	((__u64)(vip) << 32 | (__u64)(port) << 16 | (__u64)(proto) << 8 | LB_KEY_USED)
 
+#define LB_SERVICE_USED     1U /* for user space */
+#define LB_SERVICE_NO_SPORT 2U /* ports that do not count in hash and outer source */
+#define LB_SERVICE_NO_DPORT 4U
+
 /* Service: what happens to packets of one VIP, protocol and port. */
 struct lb_service {
 	__u32 ring;
@@ -137,9 +141,9 @@ struct lb_service {
 	__be16 port;     /* network order; 0 matches every port */
 	__be16 gue_port; /* network order */
 	__u8 proto;
-	__u8 encap;   /* enum lb_encap */
-	__u8 hash;    /* enum lb_hash */
-	__u8 is_used; /* for user space */
+	__u8 encap; /* enum lb_encap */
+	__u8 hash;  /* enum lb_hash */
+	__u8 flags; /* LB_SERVICE_* */
 };
 _Static_assert(sizeof(struct lb_service) == 16, "lb_service has no holes");
 

@@ -32,17 +32,19 @@ struct parse_icmp {
 	__sum16 check;
 	__be32 rest; /* identifier and sequence, or the MTU */
 };
-#define PARSE_ICMP4_ECHO_REPLY     0
-#define PARSE_ICMP4_UNREACHABLE    3
-#define PARSE_ICMP4_ECHO           8
-#define PARSE_ICMP4_TIME_EXCEEDED  11
-#define PARSE_ICMP4_PARAMETER      12
-#define PARSE_ICMP6_UNREACHABLE    1
-#define PARSE_ICMP6_PARAMETER      4 /* 2 is too big, 3 time exceeded */
-#define PARSE_ICMP6_ECHO           128
-#define PARSE_ICMP6_ECHO_REPLY     129
-#define PARSE_ICMP6_DISCOVERY_LOW  133 /* router and neighbour discovery, redirect */
-#define PARSE_ICMP6_DISCOVERY_HIGH 137
+#define PARSE_ICMP4_ECHO_REPLY           0
+#define PARSE_ICMP4_UNREACHABLE          3
+#define PARSE_ICMP4_ECHO                 8
+#define PARSE_ICMP4_TIME_EXCEEDED        11
+#define PARSE_ICMP4_PARAMETER            12
+#define PARSE_ICMP6_UNREACHABLE          1
+#define PARSE_ICMP4_FRAGMENTATION_NEEDED 4 /* a code */
+#define PARSE_ICMP6_TOO_BIG              2
+#define PARSE_ICMP6_PARAMETER            4 /* 2 is too big, 3 time exceeded */
+#define PARSE_ICMP6_ECHO                 128
+#define PARSE_ICMP6_ECHO_REPLY           129
+#define PARSE_ICMP6_DISCOVERY_LOW        133 /* router and neighbour discovery, redirect */
+#define PARSE_ICMP6_DISCOVERY_HIGH       137
 
 struct packet {
 	__be32 src[4]; /* IPv6, or IPv4-mapped */

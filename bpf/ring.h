@@ -28,20 +28,16 @@ struct entropy {
 };
 
 /*
- * The slot of a packet's flow in the service's ring. An any-port service hashes no destination
- * port unless it is told to; destination-port hashes nothing else. Changes packet->src then.
+ * The slot of a packet's flow in the service's ring. User space says by flags which ports count;
+ * destination-port hashes nothing else, and changes packet->src.
  */
 LB_INLINE __u32 ring_choose(const struct lb_service *service, struct packet *packet,
 			    struct entropy *entropy, __u32 seed, __u32 seed_v6)
 {
-	__be16 sport = packet->sport, dport = packet->dport;
+	__be16 sport = service->flags & LB_SERVICE_NO_SPORT ? 0 : packet->sport;
+	__be16 dport = service->flags & LB_SERVICE_NO_DPORT ? 0 : packet->dport;
 
-	if (service->hash == LB_HASH_SOURCE_IP)
-		sport = 0;
 	entropy->sport = sport;
-	if (service->port == 0 && service->hash != LB_HASH_ALL_PORTS &&
-	    service->hash != LB_HASH_DESTINATION_PORT)
-		dport = 0;
 	if (lb_unlikely(service->hash == LB_HASH_DESTINATION_PORT)) {
 		sport = dport;
 		packet->src[0] = 0;

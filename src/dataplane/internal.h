@@ -46,11 +46,18 @@ struct dataplane {
 
 /* load.c */
 
+/* Switches of the program that no config sets; for tests. */
+struct private_switches {
+	bool drops_too_big; /* instead of telling the client */
+};
+
 /*
  * dataplane_open_private - a program and maps of its own, nothing pinned; traced, so that
  * dataplane_trace() tells what became of the last packet. dataplane_close() ends it.
+ * switches may be NULL.
  */
-int dataplane_open_private(const struct config *config, struct dataplane **ret, struct err *err);
+int dataplane_open_private(const struct config *config, const struct private_switches *switches,
+			   struct dataplane **ret, struct err *err);
 const struct lb_trace *dataplane_trace(const struct dataplane *dp);
 
 /* cells.c: one-word hash tables, see bpf/service.h. */

@@ -88,11 +88,9 @@ static int check_kernel(struct err *err)
 static int load_failed(int code, struct err *err)
 {
 	if (code == -EPERM)
-		return err_set(
-			err, -EPERM,
-			"the kernel refuses to load the XDP program or its maps: give the process "
-			"CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (%s)",
-			libbpf_last_lines());
+		return err_set(err, -EPERM,
+			       "the kernel refuses to load the XDP program or its maps: give the "
+			       "process CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 	if (code == -ENOMEM)
 		return err_set(err, code, "no memory for the maps of the data plane");
 	return err_set(err, code, "the kernel refuses the XDP program: %m; it says: %s",
@@ -548,12 +546,15 @@ static int open_pinned(struct dataplane *dp, const char *dir, const struct confi
 	return r ? r : rebuild(dp, err);
 }
 
-static int open_private(struct dataplane *dp, const struct config *config, struct err *err)
+static int open_private(struct dataplane *dp, const struct config *config,
+			const struct private_switches *switches, struct err *err)
 {
 	int r = open_skeleton(dp, config, err);
 
 	if (r < 0)
 		return r;
+	if (switches)
+		dp->skel->rodata->lb_answers_too_big = !switches->drops_too_big;
 	r = lb_bpf__load(dp->skel);
 	if (r < 0)
 		return load_failed(r, err);
@@ -587,7 +588,8 @@ int dataplane_open(const char *bpffs_dir, const struct config *config, struct da
 	return 0;
 }
 
-int dataplane_open_private(const struct config *config, struct dataplane **ret, struct err *err)
+int dataplane_open_private(const struct config *config, const struct private_switches *switches,
+			   struct dataplane **ret, struct err *err)
 {
 	struct dataplane *dp;
 	int r = check_kernel(err);
@@ -597,7 +599,7 @@ int dataplane_open_private(const struct config *config, struct dataplane **ret, 
 	dp = dataplane_new("", config);
 	if (!dp)
 		return err_set(err, -ENOMEM, "no memory for the data plane");
-	r = open_private(dp, config, err);
+	r = open_private(dp, config, switches, err);
 	if (r < 0) {
 		dataplane_close(dp);
 		return r;

@@ -16,7 +16,7 @@ void rings_rebuild(struct dataplane *dp)
 	for (uint32_t i = 0; i < LB_SERVICES; i++) {
 		const struct lb_service *service = &dp->tables->services[i];
 
-		if (service->is_used && service->ring < dp->n_rings)
+		if (service->flags & LB_SERVICE_USED && service->ring < dp->n_rings)
 			dp->ring_used[service->ring] = true;
 	}
 }
@@ -50,7 +50,8 @@ int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err)
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < LB_SERVICES; i++) {
-		if (dp->tables->services[i].is_used && dp->tables->services[i].ring == ring)
+		if (dp->tables->services[i].flags & LB_SERVICE_USED &&
+		    dp->tables->services[i].ring == ring)
 			return err_set(err, -EBUSY, "ring number %u is still used by a service",
 				       ring);
 	}

@@ -152,7 +152,8 @@ static int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t *
 static bool vip_has_service(const struct dataplane *dp, uint32_t vip)
 {
 	for (uint32_t i = 0; i < LB_SERVICES; i++) {
-		if (dp->tables->services[i].is_used && dp->tables->services[i].vip == vip)
+		if (dp->tables->services[i].flags & LB_SERVICE_USED &&
+		    dp->tables->services[i].vip == vip)
 			return true;
 	}
 	return false;
@@ -206,12 +207,12 @@ void services_rebuild(struct dataplane *dp)
 		struct lb_service *service = &dp->tables->services[i];
 		uint32_t named;
 
-		if (!service->is_used)
+		if (!(service->flags & LB_SERVICE_USED))
 			continue;
 		named = lb_find_service(dp->tables, service->vip, service->proto, service->port);
 		/* Written or replaced, but a crash came before its cell: nobody sees it. */
 		if (named != i)
-			service->is_used = 0;
+			service->flags = 0;
 		else
 			dp->counter_used[service->counter] = true;
 	}
@@ -234,7 +235,7 @@ static struct lb_service *record_take(struct dataplane *dp)
 	for (uint32_t i = 0; i < LB_SERVICES; i++) {
 		uint32_t index = (dp->next_service + i) % LB_SERVICES;
 
-		if (dp->tables->services[index].is_used)
+		if (dp->tables->services[index].flags & LB_SERVICE_USED)
 			continue;
 		dp->next_service = index + 1;
 		return &dp->tables->services[index];
@@ -277,11 +278,11 @@ static int service_publish(struct dataplane *dp, const struct lb_service *record
 	r = cells_put(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(record),
 		      (uint32_t)(place - dp->tables->services));
 	if (r < 0) {
-		place->is_used = 0;
+		place->flags = 0;
 		return err_set(err, r, "no room in the table of services");
 	}
 	if (old)
-		dp->tables->services[old - dp->tables->services].is_used = 0;
+		dp->tables->services[old - dp->tables->services].flags = 0;
 	return 0;
 }
 
@@ -306,6 +307,19 @@ static int service_add(struct dataplane *dp, struct lb_service *record, struct e
 	return r;
 }
 
+/* Which ports count. As with katran, any address of a prefix is found without a port. */
+static uint8_t flags_of(const struct dataplane_service *service)
+{
+	uint8_t flags = LB_SERVICE_USED;
+
+	if (service->hash == CONFIG_HASH_SOURCE_IP)
+		flags |= LB_SERVICE_NO_SPORT;
+	if ((service->port == 0 || !prefix_is_host(&service->vip)) &&
+	    service->hash != CONFIG_HASH_ALL_PORTS && service->hash != CONFIG_HASH_DESTINATION_PORT)
+		flags |= LB_SERVICE_NO_DPORT;
+	return flags;
+}
+
 int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *service,
 			  struct err *err)
 {
@@ -315,7 +329,7 @@ int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *
 				     .proto = service->proto,
 				     .encap = (uint8_t)service->encap,
 				     .hash = (uint8_t)service->hash,
-				     .is_used = 1 };
+				     .flags = flags_of(service) };
 	const struct lb_service *old;
 	uint32_t vip = vip_find(dp, &service->vip);
 	int r = service_check(dp, service, err);
@@ -349,7 +363,7 @@ int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_
 			       proto == IPPROTO_TCP ? "tcp" : "udp");
 	service = &dp->tables->services[found - dp->tables->services];
 	cells_del(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(service));
-	service->is_used = 0;
+	service->flags = 0;
 	dp->counter_used[service->counter] = false;
 	vip_release(dp, service->vip);
 	return 0;
@@ -366,7 +380,7 @@ int dataplane_list_services(const struct dataplane *dp, struct dataplane_service
 	for (uint32_t i = 0; i < LB_SERVICES; i++) {
 		const struct lb_service *service = &dp->tables->services[i];
 
-		if (!service->is_used)
+		if (!(service->flags & LB_SERVICE_USED))
 			continue;
 		list[count++] = (struct dataplane_service){
 			.vip = vip_prefix(&dp->tables->vips[service->vip]),

@@ -22,10 +22,11 @@
 #include "src/dataplane/internal.h"
 #include "src/dataplane/pcap.h"
 
-#define ETH_LEN     14
-#define LO_IFINDEX  1    /* what a test run arrives on */
-#define XDP_LEN_MAX 3520 /* a page less head and tail room: more, XDP would not see in one piece   \
-			  */
+#define ETH_LEN    14
+#define LO_IFINDEX 1 /* what a test run arrives on */
+#define XDP_LEN_MAX                                                                                \
+	3520 /* a page less head and tail room: more, XDP would not see in one piece               \
+	      */
 
 struct simulation {
 	const struct config *config;
@@ -406,7 +407,7 @@ int simulate_run(const struct simulate_options *options, struct err *err)
 	if (!r)
 		r = open_files(options, &in, &out_pcap, &reader, err);
 	if (!r)
-		r = dataplane_open_private(options->config, &sim->dp, err);
+		r = dataplane_open_private(options->config, NULL, &sim->dp, err);
 	if (!r)
 		r = program_all(sim, err);
 	if (!r)

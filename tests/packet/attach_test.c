@@ -324,7 +324,62 @@ TEST(self_test, counts_in_a_line_of_its_own)
 	remove_all();
 }
 
-int main(void)
+/* What the daemon does, as the user it runs as; in a process of its own. */
+static int run_unprivileged(const char *where)
+{
+	struct dataplane_service service = { .ring = DATAPLANE_NO_RING };
+	struct dataplane_service *list = NULL;
+	struct dataplane *dp = NULL;
+	struct err err = { "" };
+	size_t n = 0;
+	int r;
+
+	config.n_pools = 2;
+	r = dataplane_open(where, &config, &dp, &err);
+	if (!r)
+		r = attach(dp, &err);
+	if (!r)
+		r = dataplane_list_services(dp, &list, &n, &err);
+	if (!r)
+		service = n ? list[0] : program(dp);
+	if (!r)
+		r = dataplane_self_test(dp, &service, &err);
+	if (r < 0)
+		fprintf(stderr, "as nobody: %s\n", err.text);
+	free(list);
+	dataplane_close(dp);
+	return r < 0;
+}
+
+static int as_nobody(const char *caps)
+{
+	char command[1024], self[256];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	assert_true(len > 0);
+	self[len] = '\0';
+	snprintf(command, sizeof(command),
+		 "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "
+		 "--bounding-set -all%s --inh-caps -all%s --ambient-caps -all%s "
+		 "prlimit --memlock=65536:65536 %s unprivileged %s/nobody",
+		 caps, caps, caps, self, bpffs);
+	return system(command);
+}
+
+TEST(dataplane, works_as_a_user_with_three_capabilities)
+{
+	char where[128];
+	struct err err = { "" };
+
+	snprintf(where, sizeof(where), "%s/nobody", bpffs);
+	assert_int_equal(chown(bpffs, 65534, 65534), 0);
+	assert_int_equal(as_nobody(",+net_admin,+bpf,+perfmon"), 0);
+	assert_int_equal(as_nobody(",+net_admin,+bpf,+perfmon"), 0);
+	assert_int_not_equal(as_nobody(""), 0);
+	assert_int_equal(dataplane_remove(where, &err), 0);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(dataplane, survives_its_process_and_is_adopted),
@@ -337,11 +392,14 @@ int main(void)
 		T(dataplane, leaves_a_foreign_xdp_program_in_place),
 		T(dataplane, attaches_anew_when_the_interface_was_made_anew),
 		T(dataplane, takes_generic_mode_when_asked_for),
+		T(dataplane, works_as_a_user_with_three_capabilities),
 		T(dataplane, names_an_interface_that_is_not_there),
 		T(self_test, finds_a_slot_without_real_and_a_real_without_next_hop),
 		T(self_test, counts_in_a_line_of_its_own),
 	};
 
+	if (argc == 3 && !strcmp(argv[1], "unprivileged"))
+		return run_unprivileged(argv[2]);
 	fixture_need_root();
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vectors.h - what the parts of the vector runner share: a suite's file as read, and the
+ * deliberate differences.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/dataplane/dataplane.h"
+#include "src/dataplane/frame.h"
+
+#define VECTOR_VIPS_MAX  64
+#define VECTOR_REALS_MAX 256
+
+/* A VIP of a suite: what Shoal calls a service. */
+struct vector_vip {
+	struct dataplane_service service;
+	uint32_t flags; /* katran's */
+	struct addr reals[VECTOR_REALS_MAX];
+	uint32_t weights[VECTOR_REALS_MAX];
+	size_t n_reals;
+};
+
+/* A balancer set up from the provisioning operations of a suite. */
+struct vector_balancer {
+	struct dataplane *dp;
+	struct config config;
+	enum config_encap encap;
+	uint16_t gue_port;
+	uint8_t gateway[6];
+	struct vector_vip vips[VECTOR_VIPS_MAX];
+	size_t n_vips;
+};
+
+/* From the suite's constants and build switches. Returns 0 or -EIO with the sentence. */
+int vector_balancer_init(struct vector_balancer *balancer, const json_t *suite, struct err *err);
+void vector_balancer_fini(struct vector_balancer *balancer);
+/* Carry out one operation; those of features that are not there yet are ignored. */
+int vector_balancer_do(struct vector_balancer *balancer, const json_t *op, struct err *err);
+
+/* How a deliberate difference is judged instead. */
+enum vector_rule {
+	VECTOR_EQUAL,     /* no difference: every byte */
+	VECTOR_CHECKSUM,  /* all but the outer UDP checksum, which must be right */
+	VECTOR_LIKE,      /* sent to the real that vector `like` is sent to */
+	VECTOR_PASSED,    /* passed unchanged */
+	VECTOR_UNCHECKED, /* informative only */
+};
+
+struct vector_known {
+	enum vector_rule rule;
+	unsigned like;
+};
+
+/* The entry for a vector in the file of known differences; VECTOR_EQUAL when there is none. */
+int vector_known_find(const char *suite, unsigned index, struct vector_known *ret, struct err *err);
+
+/* Bytes of a hex text into out (FRAME_MAX); returns their number, 0 for bad text. */
+size_t vector_hex(const char *text, uint8_t *out);
