@@ -198,8 +198,10 @@ void router_table_unwant(struct router_table *table, struct router_entry *entry)
 
 void router_table_unwant_all(struct router_table *table)
 {
-	for (size_t i = 0; i < table->n_entries; i++)
+	for (size_t i = 0; i < table->n_entries; i++) {
 		router_table_unwant(table, table->entries[i]);
+		table->entries[i]->is_asked = false;
+	}
 }
 
 static void enlist(struct router_table *table, struct router_entry *entry, enum router_op op,
@@ -217,6 +219,7 @@ bool router_table_want(struct router_table *table, struct router_entry *entry, e
 {
 	if (entry->is_wanted && entry->op == op)
 		return true;
+	entry->is_asked = true;
 	if (router_entry_is_in_force(entry, op)) {
 		router_table_unwant(table, entry);
 		return false;
@@ -260,9 +263,11 @@ static void read_maps(struct router_table *table, const struct bgp_config *confi
 		struct router_set *set = &table->sets[i];
 
 		set->is_in_use = false;
-		for (unsigned twin = 0; twin < 2; twin++)
+		for (unsigned twin = 0; twin < 2; twin++) {
+			set->exists[twin] = bgp_config_find_map(config, set->name[twin]) != NULL;
 			set->intact[twin] =
 				bgp_config_map_is(config, set->name[twin], &set->attrs[twin]);
+		}
 	}
 }
 
@@ -289,7 +294,7 @@ static int read_lines(struct router_table *table, const struct bgp_config *confi
 		entry->has_line = true;
 		entry->line_has_more = line->has_more;
 		memcpy(entry->map, line->map, sizeof(entry->map));
-		if (line_names_set(entry))
+		if (entry->is_asked && line_names_set(entry))
 			entry->set->is_in_use = true;
 	}
 	return 0;
@@ -343,7 +348,7 @@ bool router_table_repair(struct router_table *table)
 		struct router_entry *entry = table->entries[i];
 		bool twin;
 
-		if (entry->is_wanted || !line_names_set(entry))
+		if (entry->is_wanted || !entry->is_asked || !line_names_set(entry))
 			continue;
 		twin = strcmp(entry->map, entry->set->name[1]) == 0;
 		if (!entry->set->intact[twin])

@@ -27,8 +27,9 @@ enum router_op { ROUTER_WITHDRAW, ROUTER_DRAIN, ROUTER_ANNOUNCE, ROUTER_OP_MAX }
 struct router_set {
 	struct route_attrs attrs[2];
 	char name[2][ROUTE_MAP_NAME_MAX];
-	bool intact[2];   /* as last read */
-	bool is_in_use;   /* a line that stands names one of the two */
+	bool exists[2];   /* a map of that name, as last read */
+	bool intact[2];   /* and with exactly our content */
+	bool is_in_use;   /* a line that was asked for names one of the two */
 	bool is_needed;   /* that, or a wish waits that will; see router_table_mark_needed() */
 	bool is_verified; /* read back intact since the writer's batch began */
 };
@@ -41,6 +42,7 @@ struct router_entry {
 	bool is_wanted;    /* a wish waits, of this kind: */
 	bool is_forced;    /* write it even though the line looks right: its map was gone */
 	bool is_unsettled; /* written, and not yet seen where it leads */
+	bool is_asked;     /* the owner asked for what the line says, on this connection */
 	enum router_op op;
 	TAILQ_ENTRY(router_entry) link; /* while is_wanted */
 };
@@ -81,6 +83,7 @@ struct router_entry *router_table_get(struct router_table *table, const struct p
  */
 bool router_table_want(struct router_table *table, struct router_entry *entry, enum router_op op);
 void router_table_unwant(struct router_table *table, struct router_entry *entry);
+/* Drop every wish, and what was asked for with them. */
 void router_table_unwant_all(struct router_table *table);
 
 /* The next wish in writing order, those of the current family first; NULL when there is none. */
@@ -98,7 +101,9 @@ void router_entry_written(struct router_entry *entry, enum router_op op);
 int router_table_read(struct router_table *table, const struct bgp_config *config);
 
 /*
- * router_table_repair - wish again what stands on a map that is missing or was edited.
+ * router_table_repair - wish again what was asked for and stands on a map that is missing or was
+ * edited. A line nobody asked for yet (saved, or of a controller before) is left as it is: mending
+ * its map could announce it.
  * Returns true when a map of a set in use has to be written.
  */
 bool router_table_repair(struct router_table *table);

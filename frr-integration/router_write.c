@@ -132,8 +132,10 @@ static void write_maps(struct router *router)
 			abandon(router);
 			return;
 		}
-		/* Line 0 clears what may stand there; bgpd looks at the map only later, so
-		 * that routes do not see it gone. */
+		/* Line 0 clears what stands there; bgpd looks at the map only later, so that
+		 * routes do not see it gone. */
+		if (write->line == 0 && !set->exists[write->twin])
+			write->line = 1;
 		if (write->line == 0)
 			snprintf(command, sizeof(command), "no route-map %s", name);
 		else if (!route_map_command(name, &set->attrs[write->twin], write->line - 1,

@@ -201,6 +201,7 @@ int guard_plan_make(const struct bgp_config *config, const struct config_routing
 			plan.needs_plain_drain = true;
 		plan.n_targets++;
 	}
+	plan.plain_drain_exists = bgp_config_find_map(config, ROUTE_MAP_PLAIN_DRAIN) != NULL;
 	*ret = plan;
 	return 0;
 }

@@ -79,8 +79,8 @@ struct guard_target {
 struct guard_plan {
 	struct guard_target *targets; /* IPv4 first */
 	size_t n_targets;
-	bool needs_plain_drain; /* a target names ROUTE_MAP_PLAIN_DRAIN, which has to be made first
-				 */
+	bool needs_plain_drain;  /* ROUTE_MAP_PLAIN_DRAIN has to be made before a target names it */
+	bool plain_drain_exists; /* a map of that name stands, edited */
 };
 
 /*

@@ -232,6 +232,8 @@ static void write_map(struct guard_routes *routes)
 	char command[VTY_COMMAND_MAX + 2];
 
 	route_attrs_add(&attrs, ROUTE_GRACEFUL_SHUTDOWN);
+	if (routes->map_line == 0 && !routes->plan.plain_drain_exists)
+		routes->map_line = 1;
 	if (routes->map_line == 0)
 		ask(routes, on_map_line, "no route-map " ROUTE_MAP_PLAIN_DRAIN);
 	else if (route_map_command(ROUTE_MAP_PLAIN_DRAIN, &attrs, routes->map_line - 1, command,

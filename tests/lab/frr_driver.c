@@ -113,6 +113,8 @@ static void run_command(char *line)
 		print_status();
 	else if (strcmp(word, "forbid") == 0 || strcmp(word, "allow") == 0)
 		is_allowed = *word == 'a';
+	else if (strcmp(word, "read") == 0)
+		router_read_back(router);
 	else if (strcmp(word, "reload") == 0)
 		router_reload(router, &config, NULL);
 	else if (strcmp(word, "announce") == 0 && value)
