@@ -440,10 +440,11 @@ static int drain(void *daemon, const struct core_drain *drain, struct err *err)
 	struct shoald *d = daemon;
 	const struct prefix *vip =
 		drain->vip == CORE_NONE ? NULL : &core_vip(d->core, drain->vip)->prefix;
+	const struct core_drain *current = current_drain(d, drain->vip);
 	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
 	int r;
 
-	if (drain->set == (current_drain(d, drain->vip) != NULL))
+	if (drain->set == (current != NULL) && !(drain->force && current && !current->force))
 		return err_set(err, -EALREADY, "%s is %s already",
 			       vip ? PREFIX_STR(vip) : "the node",
 			       drain->set ? "drained" : "not drained");

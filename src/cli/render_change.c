@@ -5,21 +5,29 @@
 
 #include "src/cli/render.h"
 
-/* "the node", or the VIPs, into a buffer for a sentence. */
-static const char *what(const json_t *result, char *buf, size_t size)
+/* The VIPs of an answer behind each other, as they are typed. */
+static const char *vip_words(const json_t *result, char *buf, size_t size)
 {
 	const json_t *vips = json_object_get(result, "vips"), *vip;
 	size_t i, used = 0;
 
-	snprintf(buf, size, "the node");
-	if (get_bool(result, "is_node"))
-		return buf;
+	buf[0] = '\0';
 	json_array_foreach (vips, i, vip) {
+		const char *name = json_string_value(vip);
+
 		if (used < size)
-			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "",
-						 json_string_value(vip));
+			used += (size_t)snprintf(buf + used, size - used, " %s", name ? name : "");
 	}
 	return buf;
+}
+
+/* "the node", or "www mail-v4". */
+static const char *what(const json_t *result, char *buf, size_t size)
+{
+	if (get_bool(result, "is_node"))
+		return "the node";
+	vip_words(result, buf, size);
+	return buf[0] ? buf + 1 : buf;
 }
 
 void render_drain(const struct screen *screen, const json_t *result)
@@ -32,14 +40,15 @@ void render_drain(const struct screen *screen, const json_t *result)
 		screen_line(screen, STYLE_PLAIN,
 			    "  %u VIPs withdrawn after %s; the drain stays, also over a reboot, "
 			    "until: shoal undrain%s",
-			    (unsigned)get_count(result, "vips"),
+			    (unsigned)get_count(result, "n_vips"),
 			    UNITS_AGE(get_real(result, "took_s")), is_node ? "" : " VIP...");
 		return;
 	}
-	screen_line(screen, STYLE_PLAIN, "%s %s; watch it with: shoal drain --wait%s",
-		    what(result, buf, sizeof(buf)),
-		    get_bool(result, "is_already") ? "was drained already" : "is being drained",
-		    is_node ? "" : " VIP...");
+	screen_printf(screen, STYLE_PLAIN, "%s %s", what(result, buf, sizeof(buf)),
+		      get_bool(result, "is_already") ? "was drained already" : "is being drained");
+	screen_line(screen, STYLE_DIM, "   %s shoal drain --wait%s",
+		    screen_glyph(screen, GLYPH_ARROW),
+		    is_node ? "" : vip_words(result, buf, sizeof(buf)));
 }
 
 void render_undrain(const struct screen *screen, const json_t *result)

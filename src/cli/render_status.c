@@ -7,13 +7,13 @@
 
 #define LABEL "%-11s"
 
-static size_t count_announced(const json_t *vips)
+static size_t count_serving(const json_t *vips)
 {
 	const json_t *vip;
 	size_t i, n = 0;
 
 	json_array_foreach (vips, i, vip) {
-		if (strcmp(get_text(vip, "state"), "announced") == 0)
+		if (strcmp(get_text(vip, "reason"), "serving") == 0)
 			n++;
 	}
 	return n;
@@ -23,7 +23,7 @@ static void put_node(const struct screen *screen, const json_t *status)
 {
 	const json_t *vips = json_object_get(status, "vips"),
 		     *config = json_object_get(status, "config");
-	size_t serving = count_announced(vips), n = json_array_size(vips);
+	size_t serving = count_serving(vips), n = json_array_size(vips);
 
 	screen_printf(screen, STYLE_DIM, LABEL, "node");
 	screen_put(screen, STYLE_BOLD, get_text(status, "node"));

@@ -10,6 +10,7 @@
 
 #include "src/base/auto.h"
 #include "src/cli/cli.h"
+#include "src/cli/units.h"
 #include "src/ctl/client.h"
 
 #define PATIENCE_US (10 * USEC_PER_SEC)
@@ -80,9 +81,12 @@ static enum ctl_exit open_for(const struct cli *cli, bool is_admin, struct clien
 static void print_progress(const char *line, void *arg)
 {
 	const struct cli *cli = arg;
+	uint64_t now = usec_wall();
+	char clock[UNITS_TEXT_MAX];
 
 	if (cli->is_json)
 		return;
+	screen_printf(&cli->screen, STYLE_DIM, "%s  ", units_clock(now, now, clock));
 	screen_line(&cli->screen, STYLE_PLAIN, "%s", line);
 	fflush(cli->screen.out);
 }

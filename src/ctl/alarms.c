@@ -99,7 +99,7 @@ static void check_node(struct alarms *alarms)
 
 static void check_peer(struct alarms *alarms, const struct router_peer *peer)
 {
-	const char *reset = peer->last_reset;
+	const char *reset = peer_last_reset(peer);
 	char command[96];
 
 	if (peer->is_established)

@@ -111,6 +111,10 @@ static void tell_traffic(struct waiter *waiter, const struct look *look)
 	if (change <= told / 5)
 		return;
 	waiter->told_pps = look->pps;
+	if (waiter->told_pps >= waiter->first_pps) {
+		ctl_progress(waiter->request, "traffic %llu pps", (unsigned long long)look->pps);
+		return;
+	}
 	ctl_progress(waiter->request, "traffic %llu pps, %llu %% of %llu pps gone",
 		     (unsigned long long)look->pps,
 		     (unsigned long long)((waiter->first_pps - look->pps) * 100 /
@@ -150,7 +154,7 @@ static void waiter_free(struct waiter *waiter)
 static json_t *outcome(const struct waiter *waiter, const struct look *look, bool is_safe)
 {
 	return json_pack("{s:b, s:b, s:b, s:I, s:I, s:I, s:f}", "is_node", waiter->vips == NULL,
-			 "is_waited", 1, "is_safe", is_safe, "vips", (json_int_t)look->n,
+			 "is_waited", 1, "is_safe", is_safe, "n_vips", (json_int_t)look->n,
 			 "withdrawn", (json_int_t)look->done, "pps", (json_int_t)look->pps,
 			 "took_s",
 			 (double)((usec_now() - waiter->started) / USEC_PER_MSEC) / 1000.0);
@@ -253,22 +257,36 @@ static int find_targets(struct commands_context *daemon, const json_t *args, str
 	return 0;
 }
 
+/* The drain of a VIP, or of the node, that stands now, or NULL. */
+static const struct core_drain *current_drain(const struct core *core, uint32_t vip)
+{
+	if (vip == CORE_NONE)
+		return core_node(core)->is_drained ? &core_node(core)->drain : NULL;
+	return core_vip(core, vip)->is_drained ? &core_vip(core, vip)->drain : NULL;
+}
+
 /* Set or end one drain; *changed counts those that were not so already. */
-static int apply_one(struct commands_context *daemon, struct core_drain *drain,
+static int apply_one(struct commands_context *daemon, const struct core_drain *wanted,
 		     const struct prefix *vip, size_t *changed, struct err *err)
 {
+	struct core_drain drain = *wanted;
+	const struct core_drain *current;
 	int r;
 
-	drain->vip = vip ? core_vip_find(daemon->core, vip) : CORE_NONE;
-	if (vip && drain->vip == CORE_NONE)
+	drain.vip = vip ? core_vip_find(daemon->core, vip) : CORE_NONE;
+	if (vip && drain.vip == CORE_NONE)
 		return err_set(err, -ENOENT, "VIP %s is gone", PREFIX_STR(vip));
-	r = daemon->drain(daemon->daemon, drain, err);
+	/* Who forces a drain that stands need not tell its reason again. */
+	current = current_drain(daemon->core, drain.vip);
+	if (current && drain.reason[0] == '\0')
+		memcpy(drain.reason, current->reason, sizeof(drain.reason));
+	r = daemon->drain(daemon->daemon, &drain, err);
 	if (r == 0)
 		(*changed)++;
 	return r == -EALREADY ? 0 : r;
 }
 
-static int apply(struct commands_context *daemon, struct core_drain *drain,
+static int apply(struct commands_context *daemon, const struct core_drain *drain,
 		 const struct targets *targets, size_t *changed, struct err *err)
 {
 	int r = 0;
@@ -295,12 +313,17 @@ static struct core_drain new_drain(const struct ctl_request *request, const json
 	return drain;
 }
 
-static json_t *prefix_list(const struct targets *targets)
+static json_t *name_list(const struct core *core, const struct targets *targets)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < targets->n; i++)
-		json_array_append_new(list, json_string(PREFIX_STR(&targets->vips[i])));
+	for (size_t i = 0; i < targets->n; i++) {
+		uint32_t vip = core_vip_find(core, &targets->vips[i]);
+
+		json_array_append_new(list, json_string(vip == CORE_NONE
+								? PREFIX_STR(&targets->vips[i])
+								: VIP_NAME(core_vip(core, vip))));
+	}
 	return list;
 }
 
@@ -374,9 +397,10 @@ void handle_drain(struct ctl_request *request, const json_t *args, void *context
 	else if (json_is_true(json_object_get(args, "wait")))
 		start_waiting(daemon, request, args, &targets);
 	else
-		ctl_answer(request, json_pack("{s:b, s:b, s:b, s:o}", "is_node",
-					      targets.vips == NULL, "is_waited", 0, "is_already",
-					      changed == 0, "vips", prefix_list(&targets)));
+		ctl_answer(request,
+			   json_pack("{s:b, s:b, s:b, s:o}", "is_node", targets.vips == NULL,
+				     "is_waited", 0, "is_already", changed == 0, "vips",
+				     name_list(daemon->core, &targets)));
 	free(targets.vips);
 }
 
@@ -410,8 +434,9 @@ void handle_undrain(struct ctl_request *request, const json_t *args, void *conte
 	else
 		ctl_answer(request,
 			   json_pack("{s:b, s:b, s:o, s:b, s:o}", "is_node", targets.vips == NULL,
-				     "is_already", changed == 0, "vips", prefix_list(&targets),
-				     "node_is_drained", core_node(daemon->core)->is_drained,
-				     "still_drained", still_drained_vips(daemon->core)));
+				     "is_already", changed == 0, "vips",
+				     name_list(daemon->core, &targets), "node_is_drained",
+				     core_node(daemon->core)->is_drained, "still_drained",
+				     still_drained_vips(daemon->core)));
 	free(targets.vips);
 }

@@ -12,6 +12,14 @@ const char *vip_name(const struct core_vip *vip, char buf[PREFIX_TEXT_MAX])
 	return vip->config ? vip->config->name : prefix_print(&vip->prefix, buf);
 }
 
+const char *peer_last_reset(const struct router_peer *peer)
+{
+	/* What bgpd says of a session that never was reset. */
+	static const char never[] = "No AFI/SAFI activated for peer";
+
+	return strcmp(peer->last_reset, never) == 0 ? "" : peer->last_reset;
+}
+
 uint32_t pool_usable(const struct core_pool *pool)
 {
 	return pool->usable > 0 ? pool->usable : pool->usable_backups;

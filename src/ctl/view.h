@@ -75,6 +75,8 @@ json_t *find_nothing(const struct view *view, const char *kind, const char *text
 /* The VIP's name, or its prefix when the config has it no more. */
 const char *vip_name(const struct core_vip *vip, char buf[PREFIX_TEXT_MAX]);
 #define VIP_NAME(vip) vip_name((vip), (char[PREFIX_TEXT_MAX]){ 0 })
+/* bgpd's reason of the last reset; "" when there was none. */
+const char *peer_last_reset(const struct router_peer *peer);
 /* How many usable reals a pool needs now: to stay, or to return. */
 uint32_t pool_need(const struct core_pool *pool);
 /* What counts for quorum: usable reals, or the backups when there is none. */

@@ -55,7 +55,7 @@ json_t *view_peer(const struct view *view, const struct router_peer *peer)
 				   "key", peer->key, "is_found", peer->is_found, "is_established",
 				   peer->is_established, "state", peer->state, "prefixes_sent4",
 				   (int)peer->prefixes_sent4, "prefixes_sent6",
-				   (int)peer->prefixes_sent6, "last_reset", peer->last_reset);
+				   (int)peer->prefixes_sent6, "last_reset", peer_last_reset(peer));
 
 	/* bgpd's text may hold anything; without it the rest still stands. */
 	if (!object)

@@ -215,13 +215,15 @@ static json_t *peer_link(const struct view *view, const struct router_peer *peer
 		.since = peer->since,
 	};
 
+	const char *reset = peer_last_reset(peer);
+
 	if (!peer->is_found)
 		return link_new(view, &link, "bgpd has no neighbour %s", peer->key);
 	if (peer->is_established)
 		return link_new(view, &link, "%u IPv4 and %u IPv6 routes sent",
 				peer->prefixes_sent4, peer->prefixes_sent6);
 	return link_new(view, &link, "bgpd says %s%s%s", peer->state[0] ? peer->state : "nothing",
-			peer->last_reset[0] ? ", last reset: " : "", peer->last_reset);
+			*reset ? ", last reset: " : "", reset);
 }
 
 static json_t *bgpd_link(const struct view *view)
@@ -526,7 +528,7 @@ static json_t *check_link(const struct view *view, const struct config_check *ch
 {
 	const struct link link = { .kind = "check", .name = check->name, .state = "configured" };
 
-	return link_new(view, &link, "%s every %.1f s, timeout %.1f s, up after %u, down after %u",
+	return link_new(view, &link, "%s every %g s, timeout %g s, up after %u, down after %u",
 			config_check_type_str(check->type),
 			(double)check->interval_us / (double)USEC_PER_SEC,
 			(double)check->timeout_us / (double)USEC_PER_SEC, check->rise, check->fall);

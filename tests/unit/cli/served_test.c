@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command `shoal` against shoald's own table of commands, in this process on a fake site: what
+ * it prints, and its exit status. SHOAL names the program under test.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/base/log.h"
+#include "src/ctl/commands.h"
+#include "tests/lib/config_builder.h"
+#include "tests/lib/fake_parts.h"
+#include "tests/lib/test.h"
+#include "tests/unit/ctl/server.h"
+
+#define OUTPUT_MAX 65536
+#define ARGS_MAX   16
+
+/* A node with one VIP, and what the last command printed. */
+struct node {
+	struct config_builder builder;
+	struct site site;
+	struct commands_context context;
+	struct server server;
+	pid_t child;
+	int pipe[2];
+	char output[OUTPUT_MAX];
+	size_t len;
+};
+
+extern char **environ;
+
+static void node_start(struct node *node)
+{
+	uint32_t web, www;
+
+	build_start(&node->builder);
+	node->builder.config.node.name = "lb1";
+	node->builder.config.file = "shoal.yaml";
+	web = build_pool(&node->builder, "web", 3);
+	www = build_vip(&node->builder, "203.0.113.10/32");
+	build_service(&node->builder, www, 443, web);
+	site_start(&node->site, build_finish(&node->builder));
+	fake_parts_init(&node->site);
+	site_serve(&node->site);
+	site_pass(&node->site, 60 * USEC_PER_SEC);
+	node->context = fake_context(&node->site);
+	server_start(&node->server, commands_table, &node->context);
+	node->context.base = node->server.base;
+}
+
+static void node_stop(struct node *node)
+{
+	server_stop(&node->server);
+	site_stop(&node->site);
+}
+
+/* Start the command; its standard output and error come through the pipe. */
+static void begin(struct node *node, char **argv)
+{
+	posix_spawn_file_actions_t actions;
+
+	node->len = 0;
+	assert_int_equal(pipe2(node->pipe, O_CLOEXEC | O_NONBLOCK), 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, node->pipe[1], STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, node->pipe[1], STDERR_FILENO);
+	assert_int_equal(posix_spawn(&node->child, getenv("SHOAL"), &actions, NULL, argv, environ),
+			 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(node->pipe[1]);
+}
+
+/* One turn of shoald's loop, and what the command printed meanwhile. */
+static void turn(struct node *node)
+{
+	ssize_t n;
+
+	server_turn(&node->server);
+	n = read(node->pipe[0], node->output + node->len, OUTPUT_MAX - 1 - node->len);
+	if (n > 0)
+		node->len += (size_t)n;
+	node->output[node->len] = '\0';
+	usleep(1000);
+}
+
+static int end(struct node *node)
+{
+	int status;
+
+	for (int i = 0; i < 10000; i++) {
+		if (waitpid(node->child, &status, WNOHANG) == node->child) {
+			turn(node);
+			close(node->pipe[0]);
+			return WEXITSTATUS(status);
+		}
+		turn(node);
+	}
+	kill(node->child, SIGKILL);
+	fail_msg("the command does not end: %s", node->output);
+	return -1;
+}
+
+/*
+ * `shoal status` as nobody, or as whoever we are when that is not root. The program is opened
+ * first: nobody may lack the way to it.
+ */
+static void begin_as_nobody(struct node *node)
+{
+	static char name[] = "shoal", run_dir[] = "--run-dir", status[] = "status";
+	char *argv[] = { name, run_dir, node->server.dir, status, NULL };
+	int fd = open(getenv("SHOAL"), O_RDONLY | O_CLOEXEC);
+
+	node->len = 0;
+	assert_true(fd >= 0);
+	assert_int_equal(pipe2(node->pipe, O_CLOEXEC | O_NONBLOCK), 0);
+	node->child = fork();
+	if (node->child == 0) {
+		dup2(node->pipe[1], STDOUT_FILENO);
+		dup2(node->pipe[1], STDERR_FILENO);
+		if (geteuid() == 0 &&
+		    (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(99);
+		fexecve(fd, argv, environ);
+		_exit(98);
+	}
+	close(node->pipe[1]);
+	close(fd);
+}
+
+/* argv from words; the run directory is put in front. */
+static void begin_words(struct node *node, va_list words)
+{
+	static char name[] = "shoal", run_dir[] = "--run-dir";
+	char *argv[ARGS_MAX] = { name, run_dir, node->server.dir };
+
+	for (size_t i = 3; i < ARGS_MAX - 1 && (argv[i] = va_arg(words, char *)) != NULL; i++)
+		continue;
+	begin(node, argv);
+}
+
+static void start_shoal(struct node *node, ...)
+{
+	va_list words;
+
+	va_start(words, node);
+	begin_words(node, words);
+	va_end(words);
+}
+
+static int run_shoal(struct node *node, ...)
+{
+	va_list words;
+
+	va_start(words, node);
+	begin_words(node, words);
+	va_end(words);
+	return end(node);
+}
+
+#define SHOAL(node, ...) run_shoal((node), __VA_ARGS__, NULL)
+
+static void assert_said(const struct node *node, const char *text)
+{
+	if (!strstr(node->output, text))
+		fail_msg("'%s' is not in:\n%s", text, node->output);
+}
+
+/* ---- looking ---- */
+
+TEST(served, every_command_that_looks_answers_in_text_and_json)
+{
+	static const char *const lines[][2] = {
+		{ "status", "serving 1/1 VIPs" },
+		{ "vips", "203.0.113.10:443/tcp" },
+		{ "pools", "quorum" },
+		{ "reals", "10.1.0.1" },
+		{ "peers", "Established" },
+		{ "routes", "announce" },
+		{ "version", "shoald " SHOAL_VERSION },
+	};
+	struct node node = { 0 };
+
+	node_start(&node);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		json_t *result;
+
+		assert_int_equal(SHOAL(&node, lines[i][0]), CTL_DONE);
+		assert_said(&node, lines[i][1]);
+		assert_int_equal(SHOAL(&node, lines[i][0], "--json"), CTL_DONE);
+		result = json_loads(node.output, 0, NULL);
+		assert_true(json_is_object(result));
+		json_decref(result);
+	}
+	node_stop(&node);
+}
+
+TEST(served, explains_every_kind_of_thing)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "why", "203.0.113.10"), CTL_DONE);
+	assert_said(&node, "announced and proved in enough peers");
+	assert_int_equal(SHOAL(&node, "why", "web"), CTL_DONE);
+	assert_said(&node, "pool web");
+	assert_int_equal(SHOAL(&node, "why", "10.1.0.1"), CTL_DONE);
+	assert_said(&node, "10.1.0.1");
+	assert_int_equal(SHOAL(&node, "why", "node"), CTL_DONE);
+	assert_said(&node, "in service");
+	assert_int_equal(SHOAL(&node, "why", "10.0.2.1"), CTL_DONE);
+	assert_said(&node, "peer ");
+	node_stop(&node);
+}
+
+TEST(served, unknown_names_are_usage_errors_with_a_suggestion)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "why", "wbe"), CTL_USAGE);
+	assert_said(&node, "shoal: why: no VIP, pool, real or peer 'wbe', did you mean 'web'?");
+	assert_int_equal(SHOAL(&node, "pools", "wbe"), CTL_USAGE);
+	assert_said(&node, "no pool 'wbe', did you mean 'web'?");
+	assert_int_equal(SHOAL(&node, "reals", "web/none"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "drain", "web"), CTL_USAGE);
+	assert_said(&node, "no VIP 'web'");
+	assert_false(core_node(node.site.core)->is_drained);
+	node_stop(&node);
+}
+
+/* ---- reaching shoald ---- */
+
+TEST(served, says_how_to_start_what_does_not_run)
+{
+	struct node node = { 0 };
+
+	snprintf(node.server.dir, sizeof(node.server.dir), "/nonexistent");
+	node.server.base = event_base_new();
+	assert_int_equal(SHOAL(&node, "status"), CTL_NOT_REACHABLE);
+	assert_said(&node, "shoald is not running (/nonexistent/read.sock); start it: systemctl "
+			   "start shoald");
+	assert_int_equal(SHOAL(&node, "status", "--json"), CTL_NOT_REACHABLE);
+	assert_said(&node, "\"exit\": 3");
+	assert_int_equal(SHOAL(&node, "version"), CTL_DONE);
+	assert_said(&node, "shoal " SHOAL_VERSION);
+	event_base_free(node.server.base);
+}
+
+TEST(served, an_admin_command_on_the_read_socket_is_no_permission)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "undrain", "--socket", node.server.read_path),
+			 CTL_PERMISSION);
+	assert_said(&node, "answered on admin.sock only");
+	node_stop(&node);
+}
+
+TEST(served, names_the_group_without_permission)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	chmod(node.server.read_path, 0);
+	chmod(node.server.admin_path, 0);
+	begin_as_nobody(&node);
+	assert_int_equal(end(&node), CTL_PERMISSION);
+	assert_said(&node, "be root or a member of group");
+	node_stop(&node);
+}
+
+/* ---- drain ---- */
+
+TEST(served, drains_and_undrains_with_owner_and_reason)
+{
+	const struct core_node *core;
+	struct node node = { 0 };
+
+	node_start(&node);
+	core = core_node(node.site.core);
+	assert_int_equal(SHOAL(&node, "drain", "--reason", "kernel"), CTL_DONE);
+	assert_said(&node, "the node is being drained");
+	assert_true(core->is_drained);
+	assert_string_equal(core->drain.reason, "kernel");
+	assert_non_null(strstr(core->drain.owner, "uid "));
+	assert_int_equal(SHOAL(&node, "drain"), CTL_DONE);
+	assert_said(&node, "was drained already");
+	assert_int_equal(SHOAL(&node, "drain", "--force"), CTL_DONE);
+	assert_true(core->drain.force);
+	assert_string_equal(core->drain.reason, "kernel");
+	assert_int_equal(SHOAL(&node, "undrain", "node"), CTL_DONE);
+	assert_false(core->is_drained);
+	assert_int_equal(SHOAL(&node, "undrain"), CTL_DONE);
+	assert_said(&node, "was not drained");
+	node_stop(&node);
+}
+
+TEST(served, drains_single_vips)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "drain", "203.0.113.10"), CTL_DONE);
+	assert_true(core_vip(node.site.core, 0)->is_drained);
+	assert_false(core_node(node.site.core)->is_drained);
+	assert_int_equal(SHOAL(&node, "undrain"), CTL_DONE);
+	assert_said(&node, "still drained of themselves");
+	assert_int_equal(SHOAL(&node, "undrain", "203.0.113.10"), CTL_DONE);
+	assert_false(core_vip(node.site.core, 0)->is_drained);
+	node_stop(&node);
+}
+
+TEST(served, refuses_a_reason_that_would_not_fit)
+{
+	struct node node = { 0 };
+	char reason[CORE_REASON_MAX + 1];
+
+	memset(reason, 'r', CORE_REASON_MAX);
+	reason[CORE_REASON_MAX] = '\0';
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "drain", "--reason", reason), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "drain", "--reason", "two\nlines"), CTL_USAGE);
+	assert_false(core_node(node.site.core)->is_drained);
+	node_stop(&node);
+}
+
+/* Let time pass on the site, with this traffic, until the command said something or ended. */
+static void pass_until_said(struct node *node, uint64_t pps, const char *text)
+{
+	for (int i = 0; i < 3000 && !strstr(node->output, text); i++) {
+		if (i % 100 == 0) {
+			site_traffic(&node->site, 0, pps);
+			site_run(&node->site);
+			site_pass(&node->site, USEC_PER_SEC);
+		}
+		turn(node);
+	}
+	assert_said(node, text);
+}
+
+TEST(served, waits_for_a_drain_and_tells_each_step)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	site_traffic(&node.site, 0, 5000);
+	start_shoal(&node, "drain", "--wait", NULL);
+	pass_until_said(&node, 5000, "65535:0 on 1 VIPs, seen in the Adj-RIB-Out of enough peers");
+	assert_said(&node, "traffic 5000 pps");
+	pass_until_said(&node, 10, "traffic 10 pps, 99 % of 5000 pps gone");
+	pass_until_said(&node, 0, "withdrawn from every peer");
+	pass_until_said(&node, 0, "SAFE  1 VIPs withdrawn");
+	assert_int_equal(end(&node), CTL_DONE);
+	assert_int_equal(core_vip(node.site.core, 0)->state, VIP_WITHDRAWN);
+	node_stop(&node);
+}
+
+TEST(served, a_drain_that_is_late_is_not_safe_yet)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	site_traffic(&node.site, 0, 5000);
+	assert_int_equal(SHOAL(&node, "drain", "--wait", "--timeout", "1s"), CTL_REFUSED);
+	assert_said(&node, "not safe yet: 1 of 1 VIPs left");
+	assert_said(&node, "5000 pps): traffic is still falling; the drain stays");
+	assert_true(core_node(node.site.core)->is_drained);
+	node_stop(&node);
+}
+
+TEST(served, a_drain_whose_traffic_stays_ends_early)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	site_traffic(&node.site, 0, 5000);
+	start_shoal(&node, "drain", "--wait", NULL);
+	pass_until_said(&node, 5000, "65535:0 on");
+	for (int i = 0; i < 310; i++) {
+		site_traffic(&node.site, 0, 5000);
+		site_pass(&node.site, USEC_PER_SEC);
+	}
+	assert_true(core_vip(node.site.core, 0)->is_drain_stuck);
+	assert_int_equal(end(&node), CTL_REFUSED);
+	assert_said(&node, "nobody else announces them, or the peers ignore 65535:0; --force "
+			   "withdraws all the same");
+	node_stop(&node);
+}
+
+TEST(served, an_undrain_ends_the_wait)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	site_traffic(&node.site, 0, 5000);
+	start_shoal(&node, "drain", "--wait", NULL);
+	pass_until_said(&node, 5000, "65535:0 on");
+	site_drain(&node.site, CORE_NONE, false, false);
+	assert_int_equal(end(&node), CTL_REFUSED);
+	assert_said(&node, "the drain was ended meanwhile");
+	node_stop(&node);
+}
+
+TEST(served, a_killed_command_leaves_the_drain)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	site_traffic(&node.site, 0, 5000);
+	start_shoal(&node, "drain", "--wait", NULL);
+	pass_until_said(&node, 5000, "65535:0 on");
+	kill(node.child, SIGKILL);
+	end(&node);
+	turn(&node);
+	assert_true(core_node(node.site.core)->is_drained);
+	node_stop(&node);
+}
+
+/* ---- reload ---- */
+
+TEST(served, reload_prints_the_report_and_keeps_the_config)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	fake_reload_text = "shoal.yaml:1:1: error: something\n";
+	fake_reload_result = -EINVAL;
+	assert_int_equal(SHOAL(&node, "reload"), CTL_USAGE);
+	assert_said(&node, "shoal.yaml:1:1: error: something\n");
+	assert_said(&node, "shoal: reload: 2 errors; the running config (generation ");
+	assert_said(&node, "is unchanged");
+	fake_reload_result = -EBUSY;
+	assert_int_equal(SHOAL(&node, "reload"), CTL_REFUSED);
+	fake_reload_result = -ENOMEM;
+	assert_int_equal(SHOAL(&node, "reload", "--json"), CTL_FAILED);
+	fake_reload_result = 0;
+	assert_int_equal(SHOAL(&node, "reload"), CTL_DONE);
+	assert_said(&node, "nothing changed");
+	node_stop(&node);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(served, every_command_that_looks_answers_in_text_and_json),
+		T(served, explains_every_kind_of_thing),
+		T(served, unknown_names_are_usage_errors_with_a_suggestion),
+		T(served, says_how_to_start_what_does_not_run),
+		T(served, an_admin_command_on_the_read_socket_is_no_permission),
+		T(served, names_the_group_without_permission),
+		T(served, drains_and_undrains_with_owner_and_reason),
+		T(served, drains_single_vips),
+		T(served, refuses_a_reason_that_would_not_fit),
+		T(served, waits_for_a_drain_and_tells_each_step),
+		T(served, a_drain_that_is_late_is_not_safe_yet),
+		T(served, a_drain_whose_traffic_stays_ends_early),
+		T(served, an_undrain_ends_the_wait),
+		T(served, a_killed_command_leaves_the_drain),
+		T(served, reload_prints_the_report_and_keeps_the_config),
+	};
+
+	log_init("cli-served", LOG_LEVEL_ERR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
