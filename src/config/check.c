@@ -55,29 +55,29 @@ static const char *duration(struct load *load, usec_t us)
 	return text.bytes;
 }
 
-/* Why an address cannot be one host's, or NULL. */
+#define IPV4(a) .addr.bytes = { [10] = 0xff, 0xff, a }
+
+/* Why an address cannot be one host's, or NULL. Source: RFC 6890, RFC 4291. */
 static const char *unusable(const struct addr *addr)
 {
 	static const struct {
-		const char *prefix, *why;
+		struct prefix prefix;
+		const char *why;
 	} kinds[] = {
-		{ "0.0.0.0/8", "is not an address of a host" },
-		{ "127.0.0.0/8", "is a loopback address" },
-		{ "169.254.0.0/16", "is a link-local address" },
-		{ "224.0.0.0/4", "is a multicast address" },
-		{ "240.0.0.0/4", "is a reserved address" },
-		{ "::/128", "is not an address of a host" },
-		{ "::1/128", "is a loopback address" },
-		{ "fe80::/10", "is a link-local address" },
-		{ "ff00::/8", "is a multicast address" },
+		{ { IPV4(0), .len = 8 }, "is not an address of a host" },
+		{ { IPV4(127), .len = 8 }, "is a loopback address" },
+		{ { IPV4(169), .addr.bytes[13] = 254, .len = 16 }, "is a link-local address" },
+		{ { IPV4(224), .len = 4 }, "is a multicast address" },
+		{ { IPV4(240), .len = 4 }, "is a reserved address" },
+		{ { .len = 128 }, "is not an address of a host" },
+		{ { .addr.bytes[15] = 1, .len = 128 }, "is a loopback address" },
+		{ { .addr.bytes = { 0xfe, 0x80 }, .len = 10 }, "is a link-local address" },
+		{ { .addr.bytes = { 0xff }, .len = 8 }, "is a multicast address" },
 	};
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct prefix prefix;
-
-		if (prefix_parse(kinds[i].prefix, &prefix) == 0 && prefix_has_addr(&prefix, addr))
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (prefix_has_addr(&kinds[i].prefix, addr))
 			return kinds[i].why;
-	}
 	return NULL;
 }
 

@@ -33,20 +33,6 @@ static size_t char_len(const char *bytes, size_t len, bool *ret_shown)
 	return n;
 }
 
-/* Append text as it can be shown; n_chars at most. */
-static void add_shown(struct text *out, const char *bytes, size_t len, size_t n_chars)
-{
-	for (size_t n; len && n_chars; bytes += n, len -= n, n_chars--) {
-		bool shown;
-
-		n = char_len(bytes, len, &shown);
-		if (shown)
-			text_add_bytes(out, bytes, n);
-		else
-			text_add_bytes(out, *bytes == '\t' ? " " : "?", 1);
-	}
-}
-
 /* The length of the line break at the start of bytes, 0: none. YAML 1.1 breaks lines at these. */
 static size_t break_len(const char *bytes, size_t len)
 {
@@ -60,6 +46,32 @@ static size_t break_len(const char *bytes, size_t len)
 	    (memcmp(bytes, "\xe2\x80\xa8", 3) == 0 || !memcmp(bytes, "\xe2\x80\xa9", 3)))
 		return 3;
 	return 0;
+}
+
+/* Append one character, or a mark in place of one that cannot be shown; returns its length. */
+static size_t add_char(struct text *out, const char *bytes, size_t len)
+{
+	bool shown;
+	size_t n = char_len(bytes, len, &shown);
+
+	if (shown)
+		text_add_bytes(out, bytes, n);
+	else
+		text_add_bytes(out, *bytes == '\t' ? " " : "?", 1);
+	return n;
+}
+
+static void add_sentence(struct text *out, const char *sentence)
+{
+	for (size_t i = 0, len = strlen(sentence); i < len;)
+		i += add_char(out, sentence + i, len - i);
+}
+
+/* Append characters up to the end of the line, n_chars at most. */
+static void add_line(struct text *out, const char *bytes, size_t len, size_t n_chars)
+{
+	for (size_t i = 0; i < len && n_chars && !break_len(bytes + i, len - i); n_chars--)
+		i += add_char(out, bytes + i, len - i);
 }
 
 struct place findings_place_of(const struct findings *findings, size_t offset)
@@ -108,7 +120,7 @@ void findings_vadd(struct findings *findings, bool is_error, const struct place 
 		findings->n_room = room;
 	}
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
-	add_shown(&shown, sentence, strlen(sentence), SIZE_MAX);
+	add_sentence(&shown, sentence);
 	findings->list[findings->n] = (struct finding){
 		.place = *place,
 		.is_error = is_error,
@@ -141,58 +153,50 @@ static int compare(const void *a_, const void *b_)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* Where a walk through the file's lines stands. */
+/* Where a walk through the file stands; it only goes forward, as the findings are sorted. */
 struct cursor {
-	size_t line, start; /* start: byte offset */
+	size_t line, column;
+	size_t at; /* byte offset */
 };
 
-static size_t line_end(const struct findings *findings, size_t start)
+/* Go forward to a place; false when the file ends before. */
+static bool cursor_move(const struct findings *findings, struct cursor *cursor, size_t line,
+			size_t column)
 {
-	size_t i = start;
+	while (cursor->line < line || (cursor->line == line && cursor->column < column)) {
+		const char *bytes = findings->text + cursor->at;
+		size_t len = findings->len - cursor->at, n = break_len(bytes, len);
+		bool shown;
 
-	while (i < findings->len && !break_len(findings->text + i, findings->len - i))
-		i++;
-	return i;
-}
-
-/* Go forward to a line; false when the file has fewer. */
-static bool cursor_move(const struct findings *findings, struct cursor *cursor, size_t line)
-{
-	while (cursor->line < line) {
-		size_t end = line_end(findings, cursor->start);
-
-		if (end == findings->len)
-			return false;
-		cursor->start = end + break_len(findings->text + end, findings->len - end);
-		cursor->line++;
+		if (len == 0 || (n && cursor->line == line))
+			return cursor->line == line;
+		if (n) {
+			cursor->line++;
+			cursor->column = 1;
+		} else {
+			n = char_len(bytes, len, &shown);
+			cursor->column++;
+		}
+		cursor->at += n;
 	}
 	return true;
 }
 
-/* The source line, and a caret and tildes under the place. */
-static void add_source(const struct findings *findings, size_t start, const struct place *place,
-		       struct text *out)
+/* The source line, or the part of it around the place, and a caret and tildes under the place. */
+static void add_source(const struct findings *findings, struct cursor *cursor,
+		       const struct place *place, struct text *out)
 {
-	const char *line = findings->text + start;
-	size_t len = line_end(findings, start) - start, column = place->column,
-	       width = place->width;
-	const char *lead = "";
+	bool is_cut = place->column > WINDOW;
+	size_t first = is_cut ? place->column - WINDOW_LEAD : 1, caret = place->column - first + 1;
 
-	if (column > WINDOW) {
-		size_t skip = column - WINDOW_LEAD;
-
-		for (size_t n; skip && len; skip--, line += n, len -= n, column--) {
-			bool shown;
-
-			n = char_len(line, len, &shown);
-		}
-		lead = "...";
-		column += 3;
-	}
-	text_add(out, "%5zu | %s", place->line, lead);
-	add_shown(out, line, len, WINDOW);
-	text_add(out, "\n      | %*s^", (int)column - 1, "");
-	for (size_t i = 1; i < width && column + i <= WINDOW; i++)
+	if (!cursor_move(findings, cursor, place->line, first))
+		return;
+	if (is_cut)
+		caret += 3;
+	text_add(out, "%5zu | %s", place->line, is_cut ? "..." : "");
+	add_line(out, findings->text + cursor->at, findings->len - cursor->at, WINDOW);
+	text_add(out, "\n      | %*s^", (int)caret - 1, "");
+	for (size_t i = 1; i < place->width && caret + i <= WINDOW; i++)
 		text_add_bytes(out, "~", 1);
 	text_add_bytes(out, "\n", 1);
 }
@@ -203,14 +207,13 @@ static void add_finding(const struct findings *findings, const struct finding *f
 	const struct place *place = &finding->place;
 	const char *kind = finding->is_error ? "error" : "warning";
 
-	add_shown(out, findings->file, strlen(findings->file), SIZE_MAX);
+	add_sentence(out, findings->file);
 	if (place->line == 0) {
 		text_add(out, ": %s: %s\n", kind, finding->sentence);
 		return;
 	}
 	text_add(out, ":%zu:%zu: %s: %s\n", place->line, place->column, kind, finding->sentence);
-	if (cursor_move(findings, cursor, place->line))
-		add_source(findings, cursor->start, place, out);
+	add_source(findings, cursor, place, out);
 }
 
 static void add_rest(unsigned found, const char *kind, struct text *out)
@@ -221,7 +224,7 @@ static void add_rest(unsigned found, const char *kind, struct text *out)
 
 void findings_print(struct findings *findings, struct text *out)
 {
-	struct cursor cursor = { .line = 1 };
+	struct cursor cursor = { .line = 1, .column = 1 };
 	size_t i = 0;
 
 	if (findings->n)
@@ -229,7 +232,7 @@ void findings_print(struct findings *findings, struct text *out)
 	for (; i < findings->n && findings->list[i].is_error; i++)
 		add_finding(findings, &findings->list[i], &cursor, out);
 	add_rest(findings->errors, "errors", out);
-	cursor = (struct cursor){ .line = 1 };
+	cursor = (struct cursor){ .line = 1, .column = 1 };
 	for (; i < findings->n; i++)
 		add_finding(findings, &findings->list[i], &cursor, out);
 	add_rest(findings->warnings, "warnings", out);

@@ -298,7 +298,8 @@ static void generate_vips(FILE *out)
 		fprintf(out, "  v%u: {address: %s, ", v, addresses[v]);
 		fputs("services: [", out);
 		for (unsigned s = 0; s < 2; s++) {
-			fprintf(out, "{%s, pool: p%u", s ? "tcp: [80, 443]" : "udp: [any, 53]", below(2));
+			fprintf(out, "{%s, pool: p%u", s ? "tcp: [80, 443]" : "udp: [any, 53]",
+				below(2));
 			generate_keys(out, schema_of(vip, "services"), 0, ", ");
 			fputs(s ? "}]" : "}, ", out);
 		}
