@@ -28,13 +28,7 @@
 
 #include "bpf/lb_abi.h"
 #include "bpf/steer_abi.h"
-/* What bpftool writes does not keep to our warnings. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#include "steer.skel.h"
-#pragma GCC diagnostic pop
+#include "health/steer_skel.h"
 
 #include "src/base/auto.h"
 #include "src/net/request.h"
@@ -57,6 +51,9 @@ struct path_steer {
 static char libbpf_last[256];
 
 /* Keep the last warning for the error sentence instead of writing it to standard error. */
+static int libbpf_keep(enum libbpf_print_level level, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
 static int libbpf_keep(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	if (level == LIBBPF_WARN) {
