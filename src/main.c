@@ -276,7 +276,6 @@ static void keep_lease(struct shoald *d, usec_t now)
 		log_warn("tick", "error=%s", LOG_QUOTE(err.text));
 	else
 		d->has_ticked = true;
-	sd_notify(0, "WATCHDOG=1");
 }
 
 /* ---- the pass ---- */
@@ -370,6 +369,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	sample_traffic(d, now);
 	paths_check(d->paths, now);
 	keep_lease(d, now);
+	sd_notify(0,
+		  "WATCHDOG=1"); /* the loop runs; whether it is of use is the guard's question */
 	pass_soon(d);
 }
 
