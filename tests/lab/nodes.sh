@@ -174,15 +174,13 @@ nodes_see_reals() { # up|down REAL...
 # The id of the XDP link on a node's uplink: another one after a restart means packets went
 # unforwarded in between.
 xdp_link_of() { # NODE
-	on "$1" bpftool -j link show | jq -r --argjson ifindex "$(uplink_index "$1")" \
-		'[.[] | select(.type == "xdp" and (.ifindex == $ifindex or .devname == "eth0")) | .id] | join(" ")'
-}
-
-uplink_index() { # NODE
-	ip -n "$(ns "$1")" -j link show dev eth0 | jq '.[0].ifindex'
+	local program
+	program=$(ip -n "$(ns "$1")" -j -d link show dev eth0 | jq '.[0].xdp.prog.id')
+	bpftool -j link show | jq -r --argjson program "$program" \
+		'[.[] | select(.type == "xdp" and .prog_id == $program) | .id] | join(" ")'
 }
 
 # The data plane is lost: the link that holds XDP on the uplink is detached.
 detach_xdp() { # NODE
-	on "$1" bpftool link detach id "$(xdp_link_of "$1")"
+	bpftool link detach id "$(xdp_link_of "$1")"
 }
