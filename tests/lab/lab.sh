@@ -134,6 +134,7 @@ lab_trap() {
 
 lab_exit() {
 	local status=$?
+	((status == 0 || status == 77)) || lab_autopsy
 	lab_down "$LAB_DIR"
 	exit $status
 }
@@ -283,6 +284,26 @@ kill_hard() { # NAME: SIGKILL, as a crash
 	send_signal KILL "$1"
 	poll_until 2 is_gone "$1" || fail "$1 survived SIGKILL"
 	rm -f "$LAB_DIR/pids/$1"
+}
+
+# What a failed test leaves for its reader, in the log directory: what each machine knows and counted.
+lab_autopsy() {
+	local name machine
+	while read -r name; do
+		machine=${name#"$LAB_PREFIX"}
+		{
+			ip -n "$name" addr
+			ip -n "$name" route
+			ip -n "$name" -6 route
+			ip -n "$name" neigh
+			on "$machine" nstat -asz | awk '$2 > 0'
+			for link in $(ip -n "$name" -br link | awk '$1 != "lo" { sub("@.*", "", $1); print $1 }'); do
+				on "$machine" ethtool -S "$link" | grep -v ': 0$'
+			done
+			[ ! -S "$LAB_DIR/$machine/run/read.sock" ] || shoal_on "$machine" status --json
+			[[ $machine != web* ]] || decap_on "$machine" status
+		} >"$LAB_DIR/log/autopsy-$machine" 2>&1
+	done <"$LAB_DIR/namespaces"
 }
 
 # --- down ------------------------------------------------------------------------------------

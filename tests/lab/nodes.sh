@@ -40,8 +40,9 @@ node_prepare() { # NODE
 	node_write_config "$1"
 }
 
-# The config of a node. Short intervals: a lab has no patience. LAB_ROUTING may hold more lines of
-# the section routing.
+# The config of a node. Short intervals, for a lab has no patience; but a timeout that a busy test
+# machine keeps, for a real called down in error costs its connections. LAB_ROUTING may hold more
+# lines of the section routing.
 node_write_config() { # NODE [REAL...]
 	local node=$1 n real
 	n=$(number "$node")
@@ -66,8 +67,8 @@ node_write_config() { # NODE [REAL...]
 			  drain: {until: 50pps, timeout: 30s}
 			${LAB_ROUTING:-  # nothing more}
 			checks:
-			  alive: {type: http, path: /healthz, status: 200, interval: 300ms, fast-interval: 100ms,
-			          slow-interval: 500ms, timeout: 250ms, rise: 2, fall: 2, via: tunnel}
+			  alive: {type: http, path: /healthz, status: 200, interval: 700ms, fast-interval: 100ms,
+			          slow-interval: 1s, timeout: 700ms, rise: 2, fall: 3, via: tunnel}
 			pools:
 			  web:
 			    check: alive
@@ -118,7 +119,13 @@ start_shoald() { # NODE
 	dir=$(node_dir "$1")
 	start_daemon "$1" shoald $LAB_UID_SHOALD "$(frrvty_gid)" net_admin,bpf,perfmon \
 		--config "$dir/shoal.yaml" --run-dir "$dir/run" --state-dir "$dir/state" --bpffs "$dir/bpf"
-	wait_for 10 "shoald of $1 answers: $LAB_DIR/log/$1-shoald" shoal_on "$1" status --json
+	poll_until 15 shoald_answers_or_ended "$1"
+	shoal_on "$1" status --json >/dev/null 2>&1 ||
+		fail "shoald does not answer on $1: $(tail -n 5 "$LAB_DIR/log/$1-shoald")"
+}
+
+shoald_answers_or_ended() { # NODE
+	is_gone "$1-shoald" || shoal_on "$1" status --json
 }
 
 start_probe() { # NODE
