@@ -69,12 +69,36 @@ static uint32_t first_way(const struct paths *p, const struct addr *real, uint8_
 	return i;
 }
 
+/*
+ * False until the kernel was heard about it: at start, where "not known yet" must not pass for "no
+ * way", or adopted maps would lose theirs and adopted routes be withdrawn.
+ */
+static bool way_is_known(const struct paths *p, uint32_t uplink, const struct addr *real)
+{
+	const struct net_uplink *link = net_uplink(p->net, uplink);
+
+	if (!link || !p->uplinks[uplink].is_seen)
+		return false;
+	if (!link->present || !link->has_carrier || p->options.config->node.has_next_hop_mac)
+		return true;
+	return net_next_hop(p->net, uplink, real) != NULL;
+}
+
+static bool all_ways_are_known(const struct paths *p, const struct addr *real)
+{
+	for (uint32_t u = 0; u < p->options.config->node.n_uplinks; u++)
+		if (!way_is_known(p, u, real))
+			return false;
+	return true;
+}
+
 static void write_next_hop(struct paths *p, uint32_t uplink, const struct addr *real)
 {
 	struct dataplane_next_hop hop = { .usable = false };
 	struct err err;
 
-	if (dataplane_real_index(p->options.dataplane, real) == DATAPLANE_NO_REAL)
+	if (!way_is_known(p, uplink, real) ||
+	    dataplane_real_index(p->options.dataplane, real) == DATAPLANE_NO_REAL)
 		return;
 	hop.usable = way_over(p, uplink, real, hop.mac);
 	if (dataplane_set_next_hop(p->options.dataplane, uplink, real, &hop, &err) < 0)
@@ -146,7 +170,8 @@ static void tell_real(struct paths *p, uint32_t pool, uint32_t real)
 	event.next_hop.real = real;
 	event.next_hop.usable = p->options.config->pools[pool].reals[real].is_local ||
 				first_way(p, addr, mac) < p->options.config->node.n_uplinks;
-	core_step(p->options.core, &event);
+	if (event.next_hop.usable || all_ways_are_known(p, addr))
+		core_step(p->options.core, &event);
 	write_probe_target(p, pool, real);
 }
 

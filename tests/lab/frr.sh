@@ -179,6 +179,27 @@ tor_sent() { # MACHINE
 	ip -n "$(ns tor)" -j -s link show dev "$1" | jq '.[0].stats64.tx.packets'
 }
 
+# Watch the ToR's routes: every change of a VIP's route is a line. Polling would miss a route that is
+# gone for an instant.
+start_route_watch() { # NAME
+	start "$1" tor ip -ts monitor route
+	poll_until 2 test -e "$LAB_DIR/log/$1"
+	sleep 0.2
+}
+
+# The changes of VIPs' routes since the watch began; empty when there was none.
+route_changes() { # NAME
+	stop "$1"
+	grep -E "$LAB_VIP4|$LAB_VIP6" "$LAB_DIR/log/$1"
+}
+
+expect_no_route_change() { # NAME
+	local changes
+	changes=$(route_changes "$1")
+	[ -z "$changes" ] || fail "the ToR's routes changed meanwhile: $changes"
+	rm "$LAB_DIR/log/$1"
+}
+
 # bgpd dies as in a crash, and comes back as its supervisor would bring it.
 kill_bgpd() { # NODE
 	kill_hard "$1-bgpd"
