@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "health/judge.h"
 #include "health/message.h"
 #include "health/roster.h"
 #include "src/base/auto.h"
@@ -280,11 +281,13 @@ static int take_hello(struct prober *prober, const struct message *m)
 	return 0;
 }
 
-/* Could this verdict be the work of a broken probe path? */
+/* Could this verdict be the work of a broken probe path? Whoever is asked also mends the path, so
+ * that the question is worth asking when the prober knows the answer. */
 static bool is_doubtful(const struct roster_entry *entry, const struct message_verdict *v)
 {
 	return entry->is_tunnelled &&
-	       (v->reason == PROBE_TIMEOUT || (v->state == REAL_UP && entry->state != REAL_UP));
+	       (v->reason == PROBE_TIMEOUT || v->reason == PROBE_PROBE_PATH ||
+		(v->state == REAL_UP && entry->state != REAL_UP));
 }
 
 /* The real stays as it was, and the prober hears of it when it judged otherwise. */
@@ -296,6 +299,8 @@ static void void_verdict(struct prober *prober, struct roster_entry *entry,
 		prober->link.n_voids++;
 	}
 	verdict->state = entry->state;
+	if (verdict->reason == PROBE_PROBE_PATH)
+		return; /* the prober's own words say more */
 	verdict->reason = PROBE_PROBE_PATH;
 	snprintf(verdict->evidence, sizeof(verdict->evidence),
 		 "the probe path to this real is broken: no filter, mapping or way");
@@ -321,7 +326,7 @@ static int take_verdict(struct prober *prober, const struct message *m)
 	    !prober->callbacks.path_is_whole(entry->pool, entry->real, v->row_started,
 					     prober->callbacks.arg))
 		void_verdict(prober, entry, &verdict);
-	else
+	else if (judge_classify(v->reason) != JUDGE_NO_VERDICT)
 		prober->last_verdict = usec_now();
 	entry->state = verdict.state;
 	if (prober->callbacks.verdict)

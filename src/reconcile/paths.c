@@ -338,8 +338,11 @@ static void check_probe_path(struct paths *p, usec_t now, usec_t every_us)
 	if (r == 0 && !lost)
 		return;
 	p->probe_path_broken_at = now;
-	if (r != 0)
-		log_warn("probe_path", "%s=%s", r > 0 ? "repaired" : "error", LOG_QUOTE(err.text));
+	if (r < 0)
+		log_warn("probe_path", "error=%s", LOG_QUOTE(err.text));
+	else
+		log_warn("probe_path", "repaired=%s",
+			 r > 0 ? "\"devices, rules, routes or filters\"" : "mappings");
 	for (uint32_t i = 0; i < p->options.config->n_pools; i++)
 		for (uint32_t k = 0; k < p->options.config->pools[i].n_reals; k++)
 			write_probe_target(p, i, k);

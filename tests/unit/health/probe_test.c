@@ -133,7 +133,7 @@ static void on_life(bool connected, void *arg)
 static bool path_is_whole(uint32_t pool __attribute__((unused)),
 			  uint32_t real __attribute__((unused)), usec_t since, void *arg)
 {
-	assert_in_range(since, usec_now() - 5 * USEC_PER_SEC, usec_now());
+	assert_true(since == 0 || (since <= usec_now() && since + DEADLINE > usec_now()));
 	return !((struct site *)arg)->path_is_broken;
 }
 
@@ -581,7 +581,7 @@ TEST(probe, without_the_right_to_mark_the_probe_path_is_blamed)
 	run_for(&site, 300 * USEC_PER_MSEC);
 	assert_int_equal(pool->verdict.state, REAL_UNKNOWN);
 	assert_int_equal(server.n_accepted, 0);
-	assert_int_equal(prober_last_verdict(site.prober) != 0, true);
+	assert_int_equal(prober_last_verdict(site.prober), 0); /* none that counts */
 	server_stop(&server);
 	site_fini(&site);
 }

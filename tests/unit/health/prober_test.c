@@ -603,6 +603,8 @@ TEST(prober, believes_no_silence_while_the_probe_path_is_broken)
 	assert_int_equal(told.n_voids, 1);
 	assert_int_equal(told.last_void.id, tunnelled);
 	assert_int_equal(told.last_void.state, REAL_UP);
+	verdict_of(&w, tunnelled, REAL_UP, PROBE_PROBE_PATH); /* the prober saw it itself */
+	assert_string_equal(w.verdict.evidence, "connect: Connection refused");
 	verdict_of(&w, direct, REAL_DOWN, PROBE_TIMEOUT); /* goes no tunnel */
 	assert_int_equal(w.verdict.state, REAL_DOWN);
 	verdict_of(&w, tunnelled, REAL_DOWN, PROBE_REFUSED); /* somebody answered */
