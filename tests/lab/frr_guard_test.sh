@@ -9,9 +9,11 @@
 source "$(dirname "$0")/lab.sh"
 # shellcheck source=tests/lab/routing.sh
 source "$LAB_LIB/routing.sh"
+# shellcheck disable=SC2034 # read by nodes.sh
 LAB_ROUTING='  on-controller-loss: {hold: 2s, then: drain}
   on-dataplane-loss: {hold: 1s, then: withdraw}'
 lab_up --nodes 1 --reals 0 --clients 0
+# shellcheck disable=SC2034 # read by nodes.sh
 LAB_REALS=(web1) # only a name for the config
 node_prepare lb1
 run=$(node_dir lb1)/run
