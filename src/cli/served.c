@@ -15,21 +15,22 @@
 
 #define PATIENCE_US (10 * USEC_PER_SEC)
 
-/* The group that may use a socket: of the file, or what the packages make it. */
-static const char *group_of(const char *path, bool is_admin)
+/* The group that may use a socket: of the file, or what the packages make it; into buf. */
+static const char *group_of(const char *path, bool is_admin, char *buf, size_t size)
 {
-	const struct group *group = NULL;
+	struct group entry, *group = NULL;
 	struct stat st;
 
-	if (stat(path, &st) == 0 && st.st_gid != 0)
-		group = getgrgid(st.st_gid);
-	if (group)
+	if (stat(path, &st) == 0 && st.st_gid != 0 &&
+	    getgrgid_r(st.st_gid, &entry, buf, size, &group) == 0 && group)
 		return group->gr_name;
 	return is_admin ? "shoal-admin" : "shoal";
 }
 
 static enum ctl_exit explain_open(const char *path, bool is_admin, int error, struct err *err)
 {
+	char group[4096];
+
 	if (error == -ENOENT || error == -ECONNREFUSED) {
 		err_set(err, error, "shoald is not running (%s); start it: systemctl start shoald",
 			path);
@@ -37,7 +38,7 @@ static enum ctl_exit explain_open(const char *path, bool is_admin, int error, st
 	}
 	if (error == -EACCES || error == -EPERM) {
 		err_set(err, error, "no permission on %s: be root or a member of group %s", path,
-			group_of(path, is_admin));
+			group_of(path, is_admin, group, sizeof(group)));
 		return CTL_PERMISSION;
 	}
 	return CTL_NOT_REACHABLE;

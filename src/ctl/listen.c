@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/ctl/listen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 static int fill_address(const char *path, struct sockaddr_un *ret, struct err *err)
 {
+	assert(path);
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(ret->sun_path))
 		return err_set(err, -ENAMETOOLONG, "socket '%s': path too long", path);
