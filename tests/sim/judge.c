@@ -379,6 +379,19 @@ static bool vip_is_proven(struct sim *sim, const struct config_vip *vip)
 	return true;
 }
 
+static bool fails_self_test(struct sim *sim, const struct config_vip *vip)
+{
+	for (size_t i = 0; i < vip->n_services; i++) {
+		const struct world_service *found = world_service_find(
+			&sim->world, &vip->prefix, vip->services[i].proto, vip->services[i].port);
+
+		if (found && found->self_test_failures >= 2 &&
+		    service_has_quorum(sim, &vip->services[i]))
+			return true;
+	}
+	return false;
+}
+
 static void judge_announced(struct sim *sim, uint32_t i, const struct core_vip *vip)
 {
 	const char *text = PREFIX_STR(&vip->prefix);
@@ -387,6 +400,8 @@ static void judge_announced(struct sim *sim, uint32_t i, const struct core_vip *
 		sim_violation(sim, "%s is outside vip-ranges", text);
 	if (!vip_has_quorum(sim, vip->config))
 		sim_violation(sim, "%s is announced without quorum", text);
+	if (fails_self_test(sim, vip->config))
+		sim_violation(sim, "%s is announced although its self-test fails", text);
 	if (xdp_is_gone(sim))
 		sim_violation(sim, "%s is announced without XDP", text);
 	if (sim->facts.no_uplink_since &&
@@ -473,8 +488,8 @@ static void judge_calm_vip(struct sim *sim, uint32_t i)
 		sim_violation(sim, "%s: line %s, intent %s", PREFIX_STR(&vip->prefix),
 			      route_intent_str(line), route_intent_str(vip->intent));
 	/* Without a single verdict a restarted controller announces nothing anew. */
-	if (vip_has_quorum(sim, vip->config) && !drained && vip->state != VIP_ANNOUNCED &&
-	    sim->facts.verdict_since)
+	if (vip_has_quorum(sim, vip->config) && in_ranges(sim_config(sim), &vip->prefix) &&
+	    !drained && vip->state != VIP_ANNOUNCED && sim->facts.verdict_since)
 		sim_violation(sim, "%s has quorum and is %s (%s)", PREFIX_STR(&vip->prefix),
 			      vip_state_str(vip->state), vip_reason_str(vip->reason));
 	if (drained && vip->state == VIP_DRAINING && !vip->is_drain_stuck)

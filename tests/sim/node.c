@@ -191,7 +191,7 @@ static bool dataplane_do(struct sim *sim, const struct op *op)
 	uint64_t version = 0;
 	bool lie;
 
-	if (!sim->calm && chance_percent(&sim->chance, 10))
+	if (!sim->calm && (sim->broken || chance_percent(&sim->chance, 10)))
 		return false;
 	lie = !sim->calm && chance_percent(&sim->chance, 5);
 	if (op->kind == OP_RING_SET) {

@@ -79,7 +79,8 @@ struct sim {
 	struct facts facts;
 	struct queued queue[SIM_QUEUE]; /* commands on their way into bgpd, in order */
 	size_t n_queue;
-	bool calm; /* no faults, no weather */
+	bool calm;   /* no faults, no weather */
+	bool broken; /* the data plane takes no op at all */
 	uint64_t pps[BUILD_VIPS];
 	uint64_t trace; /* hash of all that happened */
 	uint64_t steps, violations;

@@ -28,9 +28,9 @@ static void config_pool(struct sim *sim, struct config_builder *b, unsigned lett
 
 void weather_config(struct sim *sim, struct config_builder *b)
 {
-	static const char *const prefixes[] = { "203.0.113.1/32", "203.0.113.2/32",
-						"203.0.113.64/28", "2001:db8:cafe::1/128",
-						"2001:db8:cafe::2/128" };
+	static const char *const prefixes[] = { "203.0.113.1/32",       "203.0.113.2/32",
+						"203.0.113.64/28",      "2001:db8:cafe::1/128",
+						"2001:db8:cafe::2/128", "198.51.100.1/32" };
 	struct chance *c = &sim->chance;
 
 	build_start(b);
@@ -39,7 +39,7 @@ void weather_config(struct sim *sim, struct config_builder *b)
 	for (unsigned letter = 0; letter < 4; letter++)
 		if (letter == 0 || chance_percent(c, 60))
 			config_pool(sim, b, letter);
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		uint32_t vip;
 
 		if (i > 0 && chance_percent(c, 40))
@@ -212,6 +212,12 @@ static void forwarding_random(struct sim *sim)
 		sim->world.services[i].self_tested = false;
 }
 
+static void dataplane_random(struct sim *sim)
+{
+	sim->broken = chance_percent(&sim->chance, 60);
+}
+
+/* Clients of the first VIP ignore a drain: nobody else announces it. */
 static void traffic(struct sim *sim)
 {
 	const struct config *config = sim_config(sim);
@@ -221,7 +227,7 @@ static void traffic(struct sim *sim)
 			world_route_find(&sim->world, &config->vips[i].prefix);
 		bool steady = chance_percent(&sim->chance, 80);
 
-		if (!route || route->line != ROUTE_ANNOUNCE)
+		if (!route || route->line == ROUTE_NONE || (route->line == ROUTE_DRAIN && i > 0))
 			sim->pps[i] = steady ? sim->pps[i] / 2 : sim->pps[i];
 		else
 			sim->pps[i] = 1000 + chance_below(&sim->chance, 1000);
@@ -249,6 +255,7 @@ static void facts_good(struct sim *sim)
 	const struct config *config = sim_config(sim);
 
 	sim->world.forwards = true;
+	sim->broken = false;
 	if (sim->core)
 		sim->facts.fenced = false;
 	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_FENCE });
@@ -276,7 +283,7 @@ static const struct {
 	{ 4, uplink_random },     { 6, router_random },    { 2, router_forgets },
 	{ 6, drain_random },      { 2, fence_random },     { 2, crash_random },
 	{ 2, reload_random },     { 3, stranger },         { 3, forwarding_random },
-	{ 12, clear_up },         { 70, traffic },
+	{ 3, dataplane_random },  { 12, clear_up },        { 70, traffic },
 };
 
 void weather_step(struct sim *sim)

@@ -644,9 +644,96 @@ TEST(reload, swaps_pool_order_without_an_op)
 	build_service(&c, build_vip(&c, "2001:db8:cafe::53/128"), 53, 0);
 	site_trace_clear(&s);
 	assert_int_equal(core_reload(s.core, &c.config, s.now), 0);
+	assert_int_equal(core_next_timer(s.core), USEC_NEVER); /* nothing is missing meanwhile */
 	site_pass(&s, 5 * S);
 	assert_int_equal(s.n_trace, 0);
 	expect(&s, 0, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+/* ---- lines that come and go by themselves ---- */
+
+TEST(line, that_bgpd_forgot_waits_for_the_services_below_it)
+{
+	struct config_builder b;
+	struct site s;
+	struct op ops[8];
+
+	two_vips(&b);
+	site_start(&s, &b.config);
+	site_serve(&s);
+	memset(s.world.routes, 0, sizeof(s.world.routes));
+	memset(s.world.services, 0, sizeof(s.world.services));
+	site_step(&s, (struct core_event){ .kind = CORE_EVENT_OBSERVED,
+					   .observed = world_observe(&s.world, s.core) });
+	assert_int_equal(core_plan(s.core, &s.world.observed, ops, 8), 2);
+	assert_int_equal(ops[0].kind, OP_SERVICE_SET);
+	assert_int_equal(ops[1].kind, OP_SERVICE_SET);
+	site_trace_clear(&s);
+	site_run(&s);
+	assert_true(site_trace_find(&s, OP_ROUTE_ANNOUNCE, 0) >
+		    site_trace_find(&s, OP_SELF_TEST, 0));
+	expect(&s, 0, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
+TEST(line, of_a_stranger_keeps_the_services_of_a_leaving_vip)
+{
+	struct config_builder b, c;
+	struct site s;
+	struct observed seen;
+	struct op ops[8];
+
+	two_vips(&b);
+	site_start(&s, &b.config);
+	site_serve(&s);
+	two_vips(&c);
+	c.config.n_vips = 1;
+	assert_int_equal(core_reload(s.core, &c.config, s.now), 0);
+	site_run(&s);
+	s.now += 5 * S;
+	site_step(&s, (struct core_event){ .kind = CORE_EVENT_TIMER });
+	expect(&s, 1, VIP_WITHDRAWN, VIP_REASON_REMOVED);
+	world_route_add(&s.world, &b.vips[1].prefix, ROUTE_ANNOUNCE);
+	seen = *world_observe(&s.world, s.core);
+	site_step(&s, (struct core_event){ .kind = CORE_EVENT_OBSERVED, .observed = &seen });
+	assert_int_equal(core_plan(s.core, &seen, ops, 8), 1);
+	assert_int_equal(ops[0].kind, OP_ROUTE_WITHDRAW);
+	site_pass(&s, 5 * S);
+	assert_int_equal(core_n_vips(s.core), 1);
+	site_stop(&s);
+}
+
+TEST(line, is_not_put_or_drained_by_a_fenced_node)
+{
+	struct config_builder b;
+	struct site s;
+	struct op ops[8];
+
+	two_vips(&b);
+	site_start(&s, &b.config);
+	site_serve(&s);
+	site_fence(&s, true);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_FENCED);
+	/* A line the guard did not get to is drained; one it withdrew is left so. */
+	memset(world_route_find(&s.world, &b.vips[1].prefix), 0, sizeof(struct world_route));
+	assert_int_equal(core_plan(s.core, world_observe(&s.world, s.core), ops, 8), 1);
+	assert_int_equal(ops[0].kind, OP_ROUTE_DRAIN);
+	assert_int_equal(ops[0].index, 0);
+	site_stop(&s);
+}
+
+TEST(line, that_is_not_read_back_yet_is_pending)
+{
+	struct config_builder b;
+	struct site s;
+
+	two_vips(&b);
+	site_start(&s, &b.config);
+	site_serve(&s);
+	s.world.routes_are_read = false;
+	site_run(&s);
+	expect(&s, 0, VIP_ANNOUNCED, VIP_REASON_ROUTE_PENDING);
 	site_stop(&s);
 }
 
@@ -674,4 +761,8 @@ RUN_TESTS(T(plan, is_empty_once_done_and_the_same_when_asked_twice),
 	  T(reload, with_all_other_reals_holds_what_is_announced),
 	  T(reload, with_another_check_keeps_reals_serving_until_judged),
 	  T(reload, adds_a_service_on_a_new_pool_without_a_flap),
-	  T(reload, moves_a_service_to_another_pool), T(reload, swaps_pool_order_without_an_op))
+	  T(reload, moves_a_service_to_another_pool), T(reload, swaps_pool_order_without_an_op),
+	  T(line, that_bgpd_forgot_waits_for_the_services_below_it),
+	  T(line, of_a_stranger_keeps_the_services_of_a_leaving_vip),
+	  T(line, is_not_put_or_drained_by_a_fenced_node),
+	  T(line, that_is_not_read_back_yet_is_pending))
