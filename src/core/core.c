@@ -87,22 +87,23 @@ void core_settle(struct core *core)
 	core->next_timer = core->timer;
 }
 
-static void take(struct core *core, const struct core_event *event)
+/* Hand over the facts; false when no conclusion can rest on what changed. */
+static bool take(struct core *core, const struct core_event *event)
 {
 	switch (event->kind) {
-	case CORE_EVENT_TIMER:
-		break;
 	case CORE_EVENT_VERDICT:
-		pool_verdict(core, &event->verdict);
-		break;
+		return pool_verdict(core, &event->verdict);
+	case CORE_EVENT_NEXT_HOP:
+		return pool_next_hop(core, &event->next_hop);
+	case CORE_EVENT_TRAFFIC:
+		return drain_traffic(core, &event->traffic);
+	case CORE_EVENT_TIMER:
+		return false;
 	case CORE_EVENT_DRAIN:
 		drain_set(core, &event->drain);
 		break;
 	case CORE_EVENT_UPLINK:
 		node_uplink(core, &event->uplink);
-		break;
-	case CORE_EVENT_NEXT_HOP:
-		pool_next_hop(core, &event->next_hop);
 		break;
 	case CORE_EVENT_ROUTER:
 		core->node.router = event->router;
@@ -113,18 +114,16 @@ static void take(struct core *core, const struct core_event *event)
 	case CORE_EVENT_OBSERVED:
 		observe(core, event->observed);
 		break;
-	case CORE_EVENT_TRAFFIC:
-		drain_traffic(core, &event->traffic);
-		break;
 	}
+	return true;
 }
 
 void core_step(struct core *core, const struct core_event *event)
 {
 	if (event->now > core->now)
 		core->now = event->now;
-	take(core, event);
-	core_settle(core);
+	if (take(core, event) || core->now >= core->next_timer)
+		core_settle(core);
 }
 
 usec_t core_next_timer(const struct core *core)

@@ -37,15 +37,16 @@ void drain_set(struct core *core, const struct core_drain *drain)
 		flag_set(&vip->view.is_drained, &vip->view.drain, drain);
 }
 
-void drain_traffic(struct core *core, const struct core_traffic *traffic)
+bool drain_traffic(struct core *core, const struct core_traffic *traffic)
 {
 	struct vip *vip;
 
 	if (traffic->vip >= core->tables.records.n_vips)
-		return;
+		return false;
 	vip = &core->tables.records.vips[traffic->vip];
 	vip->view.pps = traffic->pps;
 	vip->watch.sample_at = core->now;
+	return vip->view.state != VIP_ANNOUNCED; /* there it is only looked at */
 }
 
 bool vip_is_drained(const struct core *core, const struct vip *vip)

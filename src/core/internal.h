@@ -3,9 +3,10 @@
  * internal.h - what the files of the core share; nobody else includes it.
  *
  * One step: core.c stamps the time and hands the event to the file that owns its facts (pool.c,
- * node.c, observe.c, drain.c); core_settle() then draws the conclusions bottom up: node, pools,
- * VIPs, desired state. Conclusions that wait for a moment ask core_is_due(), which also collects
- * the earliest such moment, so that the next timer can never be forgotten.
+ * node.c, observe.c, drain.c). Those that come by the thousand say whether they changed anything a
+ * conclusion rests on; if so, or when a moment has come, core_settle() draws the conclusions bottom
+ * up: node, pools, VIPs, desired state. Conclusions that wait for a moment ask core_is_due(), which
+ * also collects the earliest such moment, so that the next timer can never be forgotten.
  *
  * A moment of 0 means none: time is at least 1.
  */
@@ -159,8 +160,8 @@ void node_fence(struct core *core, bool fenced);
 void node_update(struct core *core);
 
 /* pool.c */
-void pool_verdict(struct core *core, const struct core_verdict *verdict);
-void pool_next_hop(struct core *core, const struct core_next_hop *next_hop);
+bool pool_verdict(struct core *core, const struct core_verdict *verdict);
+bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop);
 void pool_judge_real(struct pool *pool, size_t real, usec_t now);
 void pool_hold(struct core *core, struct pool *pool);
 void pool_update(struct core *core, struct pool *pool);
@@ -183,7 +184,7 @@ enum vip_reason damping_reason(const struct core *core, const struct vip *vip);
 
 /* drain.c */
 void drain_set(struct core *core, const struct core_drain *drain);
-void drain_traffic(struct core *core, const struct core_traffic *traffic);
+bool drain_traffic(struct core *core, const struct core_traffic *traffic);
 void drain_start(struct vip *vip);
 bool drain_is_done(struct core *core, struct vip *vip);
 bool vip_is_drained(const struct core *core, const struct vip *vip);

@@ -225,7 +225,8 @@ static bool service_may_go(const struct plan *plan, size_t service)
 	const struct records *records = &plan->core->tables.records;
 	const struct vip *vip = &records->vips[records->service_facts[service].vip];
 
-	return vip->view.config || (vip->view.state == VIP_WITHDRAWN && vip->has_lingered);
+	return vip->view.config ||
+	       (vip->view.state == VIP_WITHDRAWN && (vip->has_lingered || !vip->is_ours));
 }
 
 static void plan_deletions(struct plan *plan)

@@ -100,17 +100,17 @@ static void first_verdict(struct core *core)
 			pool_hold(core, &core->tables.pools[i]);
 }
 
-void pool_verdict(struct core *core, const struct core_verdict *verdict)
+bool pool_verdict(struct core *core, const struct core_verdict *verdict)
 {
 	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
 	struct check_result *result;
 
 	if (!pool || verdict->check >= pool->view.config->n_checks ||
 	    verdict->state >= REAL_STATE_MAX || verdict->reason >= PROBE_REASON_MAX)
-		return;
+		return false;
 	result = &pool->checks[verdict->real * pool->view.config->n_checks + verdict->check];
 	if (verdict->state == REAL_UNKNOWN && result->state != REAL_UNKNOWN)
-		return; /* no verdict changes nothing */
+		return false; /* no verdict changes nothing */
 	if (verdict->state != REAL_UNKNOWN && !core->first_verdict_at)
 		first_verdict(core);
 	result->state = verdict->state;
@@ -119,17 +119,23 @@ void pool_verdict(struct core *core, const struct core_verdict *verdict)
 	memcpy(result->evidence, verdict->evidence, sizeof(result->evidence));
 	result->evidence[sizeof(result->evidence) - 1] = '\0';
 	pool_judge_real(pool, verdict->real, core->now);
+	return core->first_verdict_at == core->now || pool->is_dirty;
 }
 
-void pool_next_hop(struct core *core, const struct core_next_hop *next_hop)
+bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop)
 {
 	struct pool *pool = pool_of(core, next_hop->pool, next_hop->real);
+	struct core_real *real;
 
 	if (!pool || pool->reals[next_hop->real].config->is_local)
-		return;
+		return false;
+	real = &pool->reals[next_hop->real];
+	if (pool->facts[next_hop->real].next_hop_known && real->has_next_hop == next_hop->usable)
+		return false;
 	pool->facts[next_hop->real].next_hop_known = true;
-	pool->reals[next_hop->real].has_next_hop = next_hop->usable;
+	real->has_next_hop = next_hop->usable;
 	pool->is_dirty = true;
+	return true;
 }
 
 /* ---- conclusions ---- */

@@ -119,7 +119,9 @@ static bool vip_is_finished(const struct records *from, const struct vip *vip)
 {
 	const struct core_service *services = &from->services[vip->first_service];
 
-	if (vip->view.config || vip->view.state != VIP_WITHDRAWN || route_stands(&vip->route))
+	if (vip->view.config || vip->view.state != VIP_WITHDRAWN)
+		return false;
+	if (vip->is_ours && route_stands(&vip->route)) /* outside, a line is somebody else's */
 		return false;
 	for (size_t i = 0; i < vip->view.n_services; i++)
 		if (services[i].is_programmed)

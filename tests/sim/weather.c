@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weather.c - what happens to the node: configs out of chance, faults, and calm. */
+/*
+ * One call of chance a statement: the order inside an expression is the compiler's, and one seed
+ * shall give one trace with all of them.
+ */
 #include "tests/sim/sim.h"
 
 /* ---- configs ---- */
@@ -113,9 +117,9 @@ static void next_hop_random(struct sim *sim)
 {
 	const struct config *config = sim_config(sim);
 	uint32_t p = chance_below(&sim->chance, (uint32_t)config->n_pools);
+	uint32_t r = chance_below(&sim->chance, (uint32_t)config->pools[p].n_reals);
 
-	node_tell_next_hop(sim, p, chance_below(&sim->chance, (uint32_t)config->pools[p].n_reals),
-			   chance_percent(&sim->chance, 60));
+	node_tell_next_hop(sim, p, r, chance_percent(&sim->chance, 60));
 }
 
 /* The gateway blinks: every next hop at once. */
@@ -131,13 +135,18 @@ static void next_hop_all(struct sim *sim)
 
 static void uplink_random(struct sim *sim)
 {
-	node_tell_uplink(sim, chance_below(&sim->chance, (uint32_t)sim_config(sim)->node.n_uplinks),
-			 chance_percent(&sim->chance, 70), chance_percent(&sim->chance, 80));
+	uint32_t n_uplinks = (uint32_t)sim_config(sim)->node.n_uplinks;
+	uint32_t uplink = chance_below(&sim->chance, n_uplinks);
+	bool in_use = chance_percent(&sim->chance, 70);
+
+	node_tell_uplink(sim, uplink, in_use, chance_percent(&sim->chance, 80));
 }
 
 static void router_random(struct sim *sim)
 {
-	node_tell_router(sim, chance_percent(&sim->chance, 80), chance_below(&sim->chance, 3));
+	bool up = chance_percent(&sim->chance, 80);
+
+	node_tell_router(sim, up, chance_below(&sim->chance, 3));
 }
 
 static void router_forgets(struct sim *sim)
@@ -148,12 +157,12 @@ static void router_forgets(struct sim *sim)
 
 static void drain_random(struct sim *sim)
 {
-	struct core_drain drain = { .vip = CORE_NONE,
-				    .set = chance_percent(&sim->chance, 50),
-				    .force = chance_percent(&sim->chance, 20) };
+	struct core_drain drain = { .vip = CORE_NONE };
 
 	if (!sim->core)
 		return;
+	drain.set = chance_percent(&sim->chance, 50);
+	drain.force = chance_percent(&sim->chance, 20);
 	if (chance_percent(&sim->chance, 60)) {
 		drain.vip = chance_below(&sim->chance, (uint32_t)sim_config(sim)->n_vips);
 		sim->facts.vip_drained[drain.vip] = drain.set;
