@@ -15,12 +15,22 @@
 COMMANDS_SERVED(X)
 #undef X
 
+/* The screen shows neither services nor single reals; a large node need not send them. */
+static json_t *ask_status(const struct cli *cli, struct err *err)
+{
+	json_t *args = cli_ask_nothing(cli, err);
+
+	if (args)
+		json_object_set_new(args, "brief", json_boolean(!cli->is_json));
+	return args;
+}
+
 const struct cli_behaviour cli_status = {
 	.about = "One screen: who this node is, its drain if there is one, data plane, routing,\n"
 		 "probes, alarms with the command that says why, and a line for each VIP: state,\n"
 		 "usable reals of its scarcest pool, how many it needs, packets a second, and in\n"
 		 "how many peers' Adj-RIB-Out its route is.\n",
-	.ask = cli_ask_nothing,
+	.ask = ask_status,
 	.render = render_status,
 };
 

@@ -51,10 +51,10 @@ static void answer_list(struct ctl_request *request, const json_t *args, void *c
 
 static void handle_status(struct ctl_request *request, const json_t *args, void *context)
 {
+	bool is_brief = json_is_true(json_object_get(args, "brief"));
 	struct view view = view_now(context);
 
-	(void)args;
-	ctl_answer(request, view_status(&view));
+	ctl_answer(request, view_status(&view, is_brief ? VIEW_BRIEF : VIEW_FULL));
 }
 
 static void handle_version(struct ctl_request *request, const json_t *args, void *context)

@@ -156,8 +156,7 @@ static json_t *outcome(const struct waiter *waiter, const struct look *look, boo
 	return json_pack("{s:b, s:b, s:b, s:I, s:I, s:I, s:f}", "is_node", waiter->vips == NULL,
 			 "is_waited", 1, "is_safe", is_safe, "n_vips", (json_int_t)look->n,
 			 "withdrawn", (json_int_t)look->done, "pps", (json_int_t)look->pps,
-			 "took_s",
-			 (double)((usec_now() - waiter->started) / USEC_PER_MSEC) / 1000.0);
+			 "took_s", view_seconds(usec_now() - waiter->started));
 }
 
 static void end_safe(struct waiter *waiter, const struct look *look)

@@ -14,12 +14,16 @@ struct view view_now(const struct commands_context *context)
 	return (struct view){ .daemon = context, .now = usec_now(), .wall_us = usec_wall() };
 }
 
+double view_seconds(usec_t us)
+{
+	uint64_t ms = us / USEC_PER_MSEC;
+
+	return (double)ms / 1000.0;
+}
+
 double view_age(const struct view *view, usec_t since)
 {
-	usec_t age = view->now > since ? view->now - since : 0;
-
-	/* Milliseconds are enough, and print short. */
-	return (double)(age / USEC_PER_MSEC) / 1000.0;
+	return view_seconds(view->now > since ? view->now - since : 0);
 }
 
 void view_set_since(json_t *object, const struct view *view, usec_t since)
@@ -38,7 +42,7 @@ void view_set_since_wall(json_t *object, const struct view *view, uint64_t since
 	uint64_t age = view->wall_us > since_wall_us ? view->wall_us - since_wall_us : 0;
 
 	json_object_set_new(object, "since_us", json_integer((json_int_t)since_wall_us));
-	json_object_set_new(object, "age_s", json_real((double)(age / USEC_PER_MSEC) / 1000.0));
+	json_object_set_new(object, "age_s", json_real(view_seconds(age)));
 }
 
 json_t *view_drain(const struct view *view, bool is_drained, const struct core_drain *drain)
@@ -123,12 +127,13 @@ static json_t *view_config(const struct view *view)
 	return config;
 }
 
-static json_t *all_vips(const struct view *view)
+static json_t *all_vips(const struct view *view, enum view_detail detail)
 {
 	json_t *vips = json_array();
 
 	for (uint32_t i = 0; i < core_n_vips(view->daemon->core); i++)
-		json_array_append_new(vips, view_vip(view, core_vip(view->daemon->core, i)));
+		json_array_append_new(vips,
+				      view_vip(view, core_vip(view->daemon->core, i), detail));
 	return vips;
 }
 
@@ -164,7 +169,7 @@ static json_t *all_peers(const struct view *view)
 	return peers;
 }
 
-json_t *view_status(const struct view *view)
+json_t *view_status(const struct view *view, enum view_detail detail)
 {
 	const struct commands_context *daemon = view->daemon;
 	const struct core_node *node = core_node(daemon->core);
@@ -181,7 +186,8 @@ json_t *view_status(const struct view *view)
 	json_object_set_new(status, "router", view_router(view));
 	json_object_set_new(status, "peers", all_peers(view));
 	json_object_set_new(status, "prober", view_prober(view));
-	json_object_set_new(status, "vips", all_vips(view));
-	json_object_set_new(status, "pools", all_pools_brief(view));
+	json_object_set_new(status, "vips", all_vips(view, detail));
+	if (detail == VIEW_FULL)
+		json_object_set_new(status, "pools", all_pools_brief(view));
 	return status;
 }

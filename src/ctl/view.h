@@ -24,7 +24,9 @@ struct view {
 /* The context as of now. */
 struct view view_now(const struct commands_context *context);
 
-json_t *view_status(const struct view *view);
+/* detail: also services, pools and reals, which the screen of a large node does not show. */
+enum view_detail { VIEW_BRIEF, VIEW_FULL };
+json_t *view_status(const struct view *view, enum view_detail detail);
 json_t *view_version(const struct view *view);
 
 /*
@@ -45,7 +47,7 @@ json_t *view_alarms(const struct view *view);
 
 /* ---- parts of the above ---- */
 
-json_t *view_vip(const struct view *view, const struct core_vip *vip);
+json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_detail detail);
 json_t *view_pool(const struct view *view, uint32_t pool);
 json_t *view_real(const struct view *view, uint32_t pool, uint32_t real);
 json_t *view_router(const struct view *view);
@@ -57,6 +59,8 @@ json_t *view_drain(const struct view *view, bool is_drained, const struct core_d
 /* Set "since_us" and "age_s"; since 0: null. */
 void view_set_since(json_t *object, const struct view *view, usec_t since);
 void view_set_since_wall(json_t *object, const struct view *view, uint64_t since_wall_us);
+/* Seconds with milliseconds: enough, and short in print. */
+double view_seconds(usec_t us);
 /* Seconds from since until now. */
 double view_age(const struct view *view, usec_t since);
 

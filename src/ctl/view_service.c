@@ -60,14 +60,15 @@ static bool is_named_before(const struct core_vip *vip, size_t service)
 	return false;
 }
 
-json_t *view_vip(const struct view *view, const struct core_vip *vip)
+json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_detail detail)
 {
 	json_t *services = json_array(), *pools = json_array(), *object;
 
 	for (size_t i = 0; i < vip->n_services; i++) {
 		const struct core_service *service = &vip->services[i];
 
-		json_array_append_new(services, view_service(view, vip, service));
+		if (detail == VIEW_FULL)
+			json_array_append_new(services, view_service(view, vip, service));
 		if (service->pool != CORE_NONE && !is_named_before(vip, i))
 			json_array_append_new(
 				pools, vip_pool(core_pool(view->daemon->core, service->pool)));
@@ -91,7 +92,9 @@ json_t *view_vip(const struct view *view, const struct core_vip *vip)
 			? json_real((double)(vip->held_until - view->now) / (double)USEC_PER_SEC)
 			: json_null());
 	json_object_set_new(object, "pools", pools);
-	json_object_set_new(object, "services", services);
+	if (detail == VIEW_FULL)
+		json_object_set_new(object, "services", json_incref(services));
+	json_decref(services);
 	return object;
 }
 
@@ -109,11 +112,11 @@ json_t *view_vips(const struct view *view, const json_t *names, struct err *err)
 			json_decref(vips);
 			return find_nothing(view, "VIP", json_string_value(name), err);
 		}
-		json_array_append_new(vips, view_vip(view, core_vip(core, vip)));
+		json_array_append_new(vips, view_vip(view, core_vip(core, vip), VIEW_FULL));
 	}
 	if (json_array_size(names) == 0)
 		for (uint32_t v = 0; v < core_n_vips(core); v++)
-			json_array_append_new(vips, view_vip(view, core_vip(core, v)));
+			json_array_append_new(vips, view_vip(view, core_vip(core, v), VIEW_FULL));
 	return json_pack("{s:o}", "vips", vips);
 }
 

@@ -232,7 +232,8 @@ static void run(const struct view *view, const struct screen *screen, bool is_js
 	if (*rest)
 		json_array_append_new(names, json_string(rest));
 	if (strcmp(command, "status") == 0)
-		show(screen, is_json, view_status(view), render_status);
+		show(screen, is_json, view_status(view, is_json ? VIEW_FULL : VIEW_BRIEF),
+		     render_status);
 	else if (strncmp(command, "why ", 4) == 0)
 		show(screen, is_json, view_why(view, rest, &err), render_why);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
