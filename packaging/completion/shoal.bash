@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Completion of `shoal`: commands and options from its own help, names from the running node.
+
+# The first column of a table, without its title.
+_shoal_column() {
+	command shoal "$@" 2>/dev/null | awk 'NR > 1 && !NF {exit} NR > 1 {print $1}'
+}
+
+# Names a command takes as words.
+_shoal_names() { # COMMAND
+	case $1 in
+	vips | routes | drain | undrain) _shoal_column vips ;;
+	pools) _shoal_column pools ;;
+	reals) _shoal_column pools && _shoal_column reals ;;
+	peers) command shoal peers 2>/dev/null | awk 'blank && ++n > 1 {print $1} !NF {blank = 1}' ;;
+	why) echo node && _shoal_column vips && _shoal_column pools && _shoal_column reals ;;
+	help) _shoal_commands ;;
+	esac
+}
+
+_shoal_commands() {
+	command shoal help | sed -n 's/^  \([a-z]*\)  .*/\1/p'
+}
+
+_shoal_options() { # [COMMAND]
+	command shoal help "${1:-help}" | sed -n 's/^  \(--[a-z-]*\) .*/\1/p'
+}
+
+_shoal() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--socket | --run-dir) ((i++)) ;;
+		-*) ;;
+		*) command=${COMP_WORDS[i]} && break ;;
+		esac
+	done
+	case $before in
+	--socket | --config | --in | --out) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+	--run-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
+	--down) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
+	--timeout | --reason) return ;;
+	esac
+	if [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_options "$command")" -- "$word")
+	elif [[ -z $command ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_commands)" -- "$word")
+	elif [[ $command == check ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	else
+		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_names "$command")" -- "$word")
+	fi
+}
+
+complete -o filenames -F _shoal shoal 2>/dev/null
