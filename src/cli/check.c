@@ -106,7 +106,6 @@ static enum ctl_exit run_check(struct cli *cli, const struct cli_command *comman
 	return status;
 }
 
-extern const struct cli_behaviour cli_check;
 const struct cli_behaviour cli_check = {
 	.about =
 		"Reads the file as shoald would: the first syntax error, or every other one, with\n"

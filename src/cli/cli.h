@@ -15,6 +15,7 @@
 #include "src/base/usec.h"
 #include "src/cli/args.h"
 #include "src/cli/screen.h"
+#include "src/ctl/command_list.h"
 #include "src/ctl/ctl.h"
 
 #define CLI_RUN_DIR "/run/shoal"
@@ -50,6 +51,11 @@ struct cli_command {
 	const char *args_help, *help;
 	const struct cli_behaviour *behaviour;
 };
+
+#define X(word, is_admin, args_help, help) extern const struct cli_behaviour cli_##word;
+COMMANDS_SERVED(X)
+COMMANDS_LOCAL(X)
+#undef X
 
 /* All commands in the order of help, ended by a NULL name. */
 extern const struct cli_command cli_commands[];

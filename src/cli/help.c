@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "src/cli/cli.h"
-#include "src/ctl/command_list.h"
 
 static const char exit_statuses[] =
 	"Exit status: 0 done, 1 failed, 2 usage or bad config, 3 shoald not reachable,\n"
@@ -113,7 +112,6 @@ static enum ctl_exit run_help(struct cli *cli, const struct cli_command *command
 	return CTL_DONE;
 }
 
-extern const struct cli_behaviour cli_help;
 const struct cli_behaviour cli_help = {
 	.about = "Without a word: all commands. With one: what it does, takes and answers.\n",
 	.run = run_help,

@@ -11,12 +11,6 @@
 #include "src/cli/cli.h"
 #include "src/cli/printable.h"
 #include "src/base/auto.h"
-#include "src/ctl/command_list.h"
-
-#define X(word, is_admin, args_help, help) extern const struct cli_behaviour cli_##word;
-COMMANDS_SERVED(X)
-COMMANDS_LOCAL(X)
-#undef X
 
 const struct cli_command cli_commands[] = {
 #define X(word, is_admin, args_help, help) { #word, is_admin, args_help, help, &cli_##word },

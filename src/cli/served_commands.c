@@ -9,11 +9,6 @@
 #include "src/cli/cli.h"
 #include "src/cli/render.h"
 #include "src/cli/units.h"
-#include "src/ctl/command_list.h"
-
-#define X(word, is_admin, args_help, help) extern const struct cli_behaviour cli_##word;
-COMMANDS_SERVED(X)
-#undef X
 
 /* The screen shows neither services nor single reals; a large node need not send them. */
 static json_t *ask_status(const struct cli *cli, struct err *err)

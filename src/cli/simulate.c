@@ -80,7 +80,6 @@ static enum ctl_exit run_simulate(struct cli *cli, const struct cli_command *com
 	return status;
 }
 
-extern const struct cli_behaviour cli_simulate;
 const struct cli_behaviour cli_simulate = {
 	.about = "Loads the program and tables of its own, attaches nothing, needs root. The "
 		 "uplinks\n"

@@ -37,7 +37,6 @@ static enum ctl_exit run_version(struct cli *cli, const struct cli_command *comm
 	return CTL_DONE;
 }
 
-extern const struct cli_behaviour cli_version;
 const struct cli_behaviour cli_version = {
 	.about = "Prints the version of this command; of shoald too when it can be reached.\n",
 	.run = run_version,
