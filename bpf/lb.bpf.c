@@ -398,11 +398,14 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 	cause = encapsulate(ctx, &tunnel);
 	if (cause)
 		return cause;
+	cause = LB_SENT_FORWARDED;
+	if (lb_unlikely(tunnel.via != uplink)) {
+		cause = LB_SENT_REDIRECTED;
+		if (bpf_redirect_map(&devices, tunnel.via->slot, 0) != XDP_REDIRECT)
+			return LB_DROP_NO_NEXT_HOP;
+	}
 	stats_forward(line, service->counter, real, packet->l3_len);
-	if (lb_likely(tunnel.via == uplink))
-		return LB_SENT_FORWARDED;
-	bpf_redirect_map(&devices, tunnel.via->slot, 0);
-	return LB_SENT_REDIRECTED;
+	return cause;
 }
 
 /* A flow to a VIP. Returns how the packet ends. */
