@@ -64,6 +64,9 @@ struct {
 	__type(value, __u32);
 } devices SEC(".maps");
 
+#define SUM_CHUNK      64
+#define SUM_OFFSET_MAX 4095 /* no frame in one piece is longer */
+
 LB_INLINE void *frame_start(const struct xdp_md *ctx)
 {
 	return (void *)(long)ctx->data;
@@ -120,32 +123,46 @@ __noinline int answer_too_big(struct xdp_md *ctx, __u32 mtu, __u32 is_ipv6)
 	return is_ipv6 ? icmp_too_big6(ctx, mtu) : icmp_too_big4(ctx, mtu);
 }
 
-/* The Internet sum of len bytes from offset on; the frame is known to hold them. */
-__noinline __u32 sum_bytes(struct xdp_md *ctx, __u32 offset, __u32 len)
+/* The sum of the last, fewer than SUM_CHUNK, bytes; a function so that the verifier sees it once.
+ */
+__noinline __u32 sum_rest(struct xdp_md *ctx, __u32 offset, __u32 len)
 {
-	void *end = frame_end(ctx);
-	char *at = (char *)frame_start(ctx) + (offset & PARSE_L4_OFFSET_MAX);
-	__s64 sum = 0;
+	const char *end = frame_end(ctx);
+	const char *at = (char *)frame_start(ctx) + (offset & SUM_OFFSET_MAX);
+	__u64 sum = 0;
 	int i;
 
-	for (i = 0; i < 4096 / 64 && len >= 64 && at + 64 <= (char *)end; i++) {
-		sum = bpf_csum_diff(NULL, 0, (__be32 *)at, 64, (__u32)sum);
-		at += 64;
-		len -= 64;
-	}
-	for (i = 0; i < 16 && len >= 4 && at + 4 <= (char *)end; i++) {
+	for (i = 0; i < SUM_CHUNK / 4 && len >= 4 && at + 4 <= end; i++) {
 		sum += LB_LOAD(__u32, at);
 		at += 4;
 		len -= 4;
 	}
-	if (len >= 2 && at + 2 <= (char *)end) {
+	if (len >= 2 && at + 2 <= end) {
 		sum += LB_LOAD(__u16, at);
 		at += 2;
 		len -= 2;
 	}
-	if (len && at + 1 <= (char *)end)
-		sum += *(__u8 *)at;
-	return encap_fold((__u64)sum);
+	if (len && at + 1 <= end)
+		sum += *(const __u8 *)at;
+	return encap_fold(sum);
+}
+
+/* The Internet sum of len bytes from offset on; the frame is known to hold them. */
+__noinline __u32 sum_bytes(struct xdp_md *ctx, __u32 offset, __u32 len)
+{
+	char *end = frame_end(ctx);
+	char *at = (char *)frame_start(ctx) + (offset & PARSE_L4_OFFSET_MAX);
+	__s64 sum = 0;
+	int i;
+
+	for (i = 0; i < SUM_OFFSET_MAX / SUM_CHUNK && len >= SUM_CHUNK && at + SUM_CHUNK <= end;
+	     i++) {
+		sum = bpf_csum_diff(NULL, 0, (__be32 *)at, SUM_CHUNK, (__u32)sum);
+		at += SUM_CHUNK;
+		offset += SUM_CHUNK;
+		len -= SUM_CHUNK;
+	}
+	return encap_fold((__u64)sum + sum_rest(ctx, offset, len));
 }
 
 /* Find the VIP of an IPv4 packet and check its header. Returns 0 or how the packet ends. */
