@@ -7,6 +7,13 @@
  */
 #pragma once
 
+/* First of all headers: natively libc's definitions must come before the kernel's, which then
+ * leave out what both have. */
+#ifdef __bpf__
+#include <linux/in.h>
+#else
+#include <netinet/in.h>
+#endif
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,6 @@
  */
 #pragma once
 
-#include <linux/in.h>
-
 #include "bpf/base.h"
 #include "bpf/lb_abi.h"
 

@@ -8,14 +8,14 @@
  */
 #pragma once
 
+#include "bpf/base.h"
+
 #include <linux/if_ether.h>
-#include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 
-#include "bpf/base.h"
 #include "bpf/lb_abi.h"
 
 #define PARSE_EXT_HEADERS_MAX 8
