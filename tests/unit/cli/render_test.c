@@ -38,6 +38,9 @@ TEST(printable, escapes_what_a_terminal_acts_on)
 	assert_printable("a\xe2\x80\xae"
 			 "b",
 			 true, "a\\u202eb"); /* right-to-left override */
+	assert_printable("a\xc2\xad"
+			 "b\xe2\x80\x8b\xef\xbb\xbf",
+			 true, "a\\xc2\\xadb\\u200b\\ufeff");               /* not seen at all */
 	assert_printable("\xf3\xa0\x81\x81", true, "\\xf3\\xa0\\x81\\x81"); /* a tag character */
 }
 
