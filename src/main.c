@@ -71,7 +71,7 @@ struct shoald {
 	struct commands_context context;
 	struct event *pass_event, *timer_event, *second_event, *signal_events[3];
 	int lock_fd;
-	usec_t started, sampled_at, fence_passed_at;
+	usec_t started, sampled_at;
 	bool is_fenced, has_ticked;
 	struct vip_seen *vips;
 	size_t n_vips, max_vips;
@@ -228,8 +228,8 @@ static void tell_fence(struct shoald *d, bool fenced)
 	step(d, &event);
 }
 
-/* The fence falls after complete passes throughout the warm-up. */
-static void keep_fence(struct shoald *d, bool complete, usec_t now)
+/* The fence falls with a complete pass; the core warms up before it announces again. */
+static void keep_fence(struct shoald *d, bool complete)
 {
 	struct lease_fence fence;
 	struct err err;
@@ -238,23 +238,17 @@ static void keep_fence(struct shoald *d, bool complete, usec_t now)
 	if (r == -ENOENT) {
 		if (d->is_fenced)
 			tell_fence(d, false);
-		d->fence_passed_at = 0;
 		return;
 	}
 	if (!d->is_fenced) {
-		log_warn("fence",
-			 "word=%s hint=\"the guard acted; nothing is announced until the "
-			 "warm-up is over\"",
-			 r == 0 ? fence.word : "unreadable");
+		log_warn(
+			"fence",
+			"word=%s hint=\"the guard acted; announced again after a complete pass and "
+			"the warm-up\"",
+			r == 0 ? fence.word : "unreadable");
 		tell_fence(d, true);
 	}
-	if (!complete || !reconcile_is_settled(d->reconcile)) {
-		d->fence_passed_at = 0;
-		return;
-	}
-	if (d->fence_passed_at == 0)
-		d->fence_passed_at = now;
-	if (now - d->fence_passed_at < d->config->routing.warm_up_us)
+	if (!complete || !reconcile_is_settled(d->reconcile))
 		return;
 	if (lease_clear_fence(d->options.run_dir, &err) < 0) {
 		log_warn("fence", "error=%s", LOG_QUOTE(err.text));
@@ -269,7 +263,7 @@ static void keep_lease(struct shoald *d, usec_t now)
 	bool complete = pass_is_complete(d, now);
 	struct err err;
 
-	keep_fence(d, complete, now);
+	keep_fence(d, complete);
 	if (!complete)
 		return;
 	if (lease_write_tick(d->options.run_dir, now, &err) < 0)
@@ -486,6 +480,45 @@ static const char *needs_restart(const struct config *a, const struct config *b)
 	return NULL;
 }
 
+/* A VIP that stands in bgpd outside the new ranges, which would be nobody's line any more. */
+static const struct core_vip *left_outside(const struct shoald *d, const struct config *next)
+{
+	for (uint32_t i = 0; i < core_n_vips(d->core); i++) {
+		const struct core_vip *vip = core_vip(d->core, i);
+		bool inside = false;
+
+		for (size_t r = 0; r < next->routing.n_vip_ranges; r++)
+			inside = inside ||
+				 prefix_has_prefix(&next->routing.vip_ranges[r], &vip->prefix);
+		if (!inside && vip->state != VIP_WITHDRAWN)
+			return vip;
+	}
+	return NULL;
+}
+
+/* Whether running shoald can go over to next; the sentence says what can be done instead. */
+static int check_reload(const struct shoald *d, const struct config *next, struct err *err)
+{
+	const char *file = d->options.config_file, *generation = d->config->generation;
+	const char *key = needs_restart(d->config, next);
+	const struct core_vip *outside = left_outside(d, next);
+
+	if (key)
+		return err_set(err, -EBUSY,
+			       "%s: %s cannot change while shoald runs; restart it (traffic goes "
+			       "on). The running config (generation %s) stays",
+			       file, key, generation);
+	if (outside)
+		return err_set(
+			err, -EBUSY,
+			"%s: routing.vip-ranges no longer covers %s, which is %s; remove the "
+			"VIP in one reload and narrow the ranges in the next. The running "
+			"config (generation %s) stays",
+			file, PREFIX_STR(&outside->prefix), vip_state_str(outside->state),
+			generation);
+	return 0;
+}
+
 /* The parts follow one another; the first that refuses sends all back to the old config. */
 static int apply(struct shoald *d, const struct config *config, struct err *err)
 {
@@ -511,7 +544,6 @@ static int reload(void *daemon, struct config_report *report, struct err *err)
 {
 	struct shoald *d = daemon;
 	struct config *next = NULL, *old = d->config;
-	const char *key;
 	struct err ignored;
 	int r;
 
@@ -520,13 +552,10 @@ static int reload(void *daemon, struct config_report *report, struct err *err)
 		return err_set(err, r, "%s: %u error%s; the running config (generation %s) stays",
 			       d->options.config_file, report->errors,
 			       report->errors == 1 ? "" : "s", old->generation);
-	key = needs_restart(old, next);
-	if (key) {
+	r = check_reload(d, next, err);
+	if (r < 0) {
 		config_free(next);
-		return err_set(err, -EBUSY,
-			       "%s: %s cannot change while shoald runs; restart it (traffic goes "
-			       "on). The running config (generation %s) stays",
-			       d->options.config_file, key, old->generation);
+		return r;
 	}
 	r = apply(d, next, err);
 	if (r < 0) {
