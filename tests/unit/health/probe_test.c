@@ -473,14 +473,14 @@ TEST(probe, a_new_prober_starts_from_the_last_judgement)
 TEST(probe, says_late_after_standing_still)
 {
 	static struct site site;
-	struct server server, slow;
+	struct server server, web;
 	struct pool *pool, *waiting;
 
 	site_init(&site);
 	server_start(&server, site.base, SERVER_ACCEPTS);
-	server_start(&slow, site.base, SERVER_OK);
+	server_start(&web, site.base, SERVER_OK);
 	pool = site_add(&site, CONFIG_CHECK_TCP, server.port);
-	waiting = site_add(&site, CONFIG_CHECK_HTTP, slow.port);
+	waiting = site_add(&site, CONFIG_CHECK_HTTP, web.port);
 	pool->check.fall = waiting->check.fall = 1;
 	site_configure(&site);
 	daemon_start(&site);
@@ -489,9 +489,13 @@ TEST(probe, says_late_after_standing_still)
 	for (int i = 0; i < 3; i++) {
 		unsigned n = pool->n_verdicts;
 
+		/* Nobody serves meanwhile, so that a request is on its way when time stops, and
+		 * when it goes on the timeout is long past and the answer not yet there. */
+		usleep(100 * 1000);
 		kill(site.pid, SIGSTOP);
-		run_for(&site, 700 * USEC_PER_MSEC);
+		usleep(500 * 1000);
 		kill(site.pid, SIGCONT);
+		usleep(50 * 1000);
 		assert_true(
 			WAIT_FOR(&site, pool->n_verdicts > n && pool->verdict.reason == PROBE_OK));
 		assert_int_equal(pool->verdict.state, REAL_UP);
@@ -499,7 +503,7 @@ TEST(probe, says_late_after_standing_still)
 	}
 	assert_true(WAIT_FOR(&site, prober_n_late(site.prober) > 0));
 	server_stop(&server);
-	server_stop(&slow);
+	server_stop(&web);
 	site_fini(&site);
 }
 
@@ -528,6 +532,38 @@ TEST(probe, reload_adds_and_removes_without_disturbing_the_rest)
 	assert_in_range(second.n_accepted, n_accepted, n_accepted + 1);
 	server_stop(&first);
 	server_stop(&second);
+	site_fini(&site);
+}
+
+TEST(probe, forgets_what_went_while_shoald_was_away)
+{
+	static struct site site;
+	struct server stays, goes;
+	unsigned n_stays, n_goes;
+
+	site_init(&site);
+	server_start(&stays, site.base, SERVER_ACCEPTS);
+	server_start(&goes, site.base, SERVER_ACCEPTS);
+	site_add(&site, CONFIG_CHECK_TCP, stays.port);
+	site_add(&site, CONFIG_CHECK_TCP, goes.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, &site.pools[0], REAL_UP, PROBE_OK, "");
+	expect(&site, &site.pools[1], REAL_UP, PROBE_OK, "");
+	prober_free(site.prober);
+	shoald_start(&site);
+	site.n_pools = 1;
+	site.is_connected = false;
+	site_configure(&site);
+	assert_true(WAIT_FOR(&site, site.is_connected));
+	n_stays = stays.n_accepted;
+	assert_true(WAIT_FOR(&site, stays.n_accepted >= n_stays + 2)); /* it has caught up */
+	n_stays = stays.n_accepted;
+	n_goes = goes.n_accepted;
+	assert_true(WAIT_FOR(&site, stays.n_accepted >= n_stays + 5));
+	assert_int_equal(goes.n_accepted, n_goes);
+	server_stop(&stays);
+	server_stop(&goes);
 	site_fini(&site);
 }
 
@@ -691,6 +727,7 @@ static const struct CMUnitTest tests[] = {
 	T(probe, a_new_prober_starts_from_the_last_judgement),
 	T(probe, says_late_after_standing_still),
 	T(probe, reload_adds_and_removes_without_disturbing_the_rest),
+	T(probe, forgets_what_went_while_shoald_was_away),
 	T(probe, running_out_of_descriptors_blames_no_real),
 	T(probe, without_the_right_to_mark_the_probe_path_is_blamed),
 	T(probe, a_foreign_source_address_is_the_probe_paths_fault),
