@@ -52,8 +52,7 @@ static void parse_version(struct bgp_config *config, const char *text)
 		config->major = 0;
 }
 
-/* "65100", or "1.10" where `as-notation` is dotted. */
-static bool parse_as(const char *text, uint32_t *ret, const char **ret_rest)
+bool bgp_as_parse(const char *text, uint32_t *ret, const char **ret_rest)
 {
 	unsigned long high, low;
 	char *end;
@@ -83,7 +82,7 @@ static void enter_bgp(struct reader *reader, const char *text)
 	uint32_t as;
 
 	reader->section = SECTION_NONE;
-	if (!parse_as(text, &as, &rest) || after(rest, " vrf") || after(rest, " view"))
+	if (!bgp_as_parse(text, &as, &rest) || after(rest, " vrf") || after(rest, " view"))
 		return;
 	reader->config->has_instance = true;
 	reader->config->as = as;

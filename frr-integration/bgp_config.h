@@ -17,6 +17,12 @@
 #include "src/base/addr.h"
 #include "src/base/err.h"
 
+/*
+ * bgp_as_parse - an AS number as bgpd prints it: "65100", or "1.10" with `as-notation dot`.
+ * @ret_rest: where it ends, at a space or the end of text.
+ */
+bool bgp_as_parse(const char *text, uint32_t *ret, const char **ret_rest);
+
 /* One `network` line of the default instance, unicast. */
 struct bgp_config_line {
 	struct prefix prefix;

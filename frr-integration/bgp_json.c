@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frr-integration/bgp_config.h"
+
 /* The answer as one object, or NULL with the sentence. */
 static json_t *load_object(const char *text, size_t len, const char *what, struct err *err)
 {
@@ -57,6 +59,22 @@ static int need_string(json_t *object, const char *what, const char *where, cons
 
 static const char summary_what[] = "'show bgp summary json'";
 
+/* A number, or text where `as-notation` is dotted (FRR 9). */
+static int need_as(json_t *family, const char *name, uint32_t *ret, struct err *err)
+{
+	json_t *value = json_object_get(family, "as");
+	const char *rest;
+	uint64_t number = 0;
+	int r;
+
+	if (json_is_string(value) && bgp_as_parse(json_string_value(value), ret, &rest) && !*rest)
+		return 0;
+	r = need_number(family, summary_what, name, "as", UINT32_MAX, &number, err);
+	if (r == 0)
+		*ret = (uint32_t)number;
+	return r;
+}
+
 static struct bgp_peer *find_or_add_peer(struct bgp_summary *summary, const char *key)
 {
 	struct bgp_peer *peers;
@@ -105,16 +123,14 @@ static int read_family(struct bgp_summary *summary, json_t *root, bool is_v6, st
 {
 	const char *name = is_v6 ? "ipv6Unicast" : "ipv4Unicast", *key;
 	json_t *family = json_object_get(root, name), *peers, *object;
-	uint64_t as;
 	int r;
 
 	if (!family)
 		return 0; /* no neighbour is activated for it */
-	r = need_number(family, summary_what, name, "as", UINT32_MAX, &as, err);
+	r = need_as(family, name, &summary->as, err);
 	if (r < 0)
 		return r;
 	summary->has_as = true;
-	summary->as = (uint32_t)as;
 	peers = json_object_get(family, "peers");
 	if (!json_is_object(peers))
 		return missing(err, summary_what, name, "peers", "object");
@@ -342,7 +358,7 @@ int bgp_json_resets(const char *text, size_t len, bgp_reset_fn *fn, void *arg, s
 		json_t *reason = json_object_get(neighbour, "lastResetDueTo");
 
 		if (!json_is_object(neighbour))
-			return missing(err, what, "the answer", key, "object");
+			continue; /* something about the instance */
 		if (reason && !json_is_string(reason))
 			return missing(err, what, key, "lastResetDueTo", "text");
 		fn(arg, key, reason ? json_string_value(reason) : "");

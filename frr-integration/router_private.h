@@ -49,6 +49,7 @@ struct router_write {
 	unsigned rounds;     /* how often the maps had to be made */
 	size_t set;          /* whose maps are being made */
 	unsigned twin, line; /* of that set */
+	size_t obsolete;     /* the next obsolete map to remove; each is tried once a batch */
 	bool is_in_family, family_is_v6;
 	unsigned n_lines;           /* written in this batch */
 	struct router_entry *entry; /* whose line is in flight */
@@ -71,7 +72,7 @@ struct router {
 	usec_t read_at;      /* of the last complete read-back; 0: none on this connection */
 	usec_t settle_until; /* after a write: until when to look often */
 	usec_t settle_pause; /* the next pause between two looks */
-	bool repair_is_due;  /* a map in use is missing or edited */
+	bool repair_is_due;  /* a map in use is missing or edited, or one is obsolete */
 	char fault[ROUTER_SENTENCE_MAX]; /* the last failure logged, so that it is logged once */
 	struct router_table table;
 	struct router_read read;

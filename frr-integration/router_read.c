@@ -619,7 +619,7 @@ static void publish(struct router *router)
 	router->stats.last_read_back_us = now - read->started;
 	/* The stamp is the moment of the oldest answer in it. */
 	router->read_at = read->started;
-	router->repair_is_due = router_table_repair(&router->table);
+	router->repair_is_due = router_table_repair(&router->table) || router->table.n_obsolete > 0;
 	plan_next_look(router, now - read->started);
 	router_set_life(router, ROUTER_READY, "bgpd %s, AS %u: %zu of %zu peers established",
 			router->version, read->config.as, router_n_established(router),

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/auto.h"
+
 static struct router_set *find_set(const struct router_table *table,
 				   const struct route_attrs *attrs)
 {
@@ -84,6 +86,7 @@ void router_table_fini(struct router_table *table)
 		free(table->entries[i]);
 	free(table->entries);
 	free(table->sets);
+	free(table->obsolete);
 	memset(table, 0, sizeof(*table));
 }
 
@@ -300,12 +303,45 @@ static int read_lines(struct router_table *table, const struct bgp_config *confi
 	return 0;
 }
 
+static void mark_map(const struct bgp_config *config, const char *name, bool *is_needed)
+{
+	const struct bgp_config_map *map = bgp_config_find_map(config, name);
+
+	if (map)
+		is_needed[map - config->maps] = true;
+}
+
+static int read_obsolete(struct router_table *table, const struct bgp_config *config)
+{
+	AUTO(freep) bool *is_needed = calloc(config->n_maps + 1, sizeof(*is_needed));
+	char(*names)[ROUTE_MAP_NAME_MAX] = calloc(config->n_maps + 1, sizeof(*names));
+
+	free(table->obsolete);
+	table->obsolete = names;
+	table->n_obsolete = 0;
+	if (!is_needed || !names)
+		return -ENOMEM;
+	for (size_t i = 0; i < table->n_sets; i++)
+		for (unsigned twin = 0; twin < 2; twin++)
+			mark_map(config, table->sets[i].name[twin], is_needed);
+	for (size_t i = 0; i < config->n_lines; i++)
+		mark_map(config, config->lines[i].map, is_needed);
+	/* The guard may need it when everything else is missing. */
+	mark_map(config, ROUTE_MAP_PLAIN_DRAIN, is_needed);
+	for (size_t i = 0; i < config->n_maps; i++)
+		if (!is_needed[i])
+			memcpy(names[table->n_obsolete++], config->maps[i].name, sizeof(*names));
+	return 0;
+}
+
 int router_table_read(struct router_table *table, const struct bgp_config *config)
 {
 	int r;
 
 	read_maps(table, config);
 	r = read_lines(table, config);
+	if (r == 0)
+		r = read_obsolete(table, config);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < table->n_entries; i++) {

@@ -56,6 +56,8 @@ struct router_table {
 	size_t n_entries, entries_size;
 	struct router_entries wanted[ROUTER_OP_MAX][2]; /* [1]: IPv6 */
 	size_t n_wanted;
+	char (*obsolete)[ROUTE_MAP_NAME_MAX]; /* maps of ours that nothing needs any more */
+	size_t n_obsolete;
 	const struct config_routing *routing; /* borrowed: vip_ranges */
 };
 
@@ -95,8 +97,9 @@ bool router_entry_is_in_force(const struct router_entry *entry, enum router_op o
 void router_entry_written(struct router_entry *entry, enum router_op op);
 
 /*
- * router_table_read - take over what `show running-config` says: lines inside vip-ranges, and which
- * maps are intact. Wishes in force already are dropped. Returns 0 or -ENOMEM.
+ * router_table_read - take over what `show running-config` says: lines inside vip-ranges, which
+ * maps are intact, and which are obsolete: named by no line and of no VIP of the config. Wishes in
+ * force already are dropped. Returns 0 or -ENOMEM.
  */
 int router_table_read(struct router_table *table, const struct bgp_config *config);
 

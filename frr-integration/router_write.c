@@ -19,6 +19,9 @@
 /* Making the same maps again and again means somebody else removes them. */
 #define WRITE_ROUNDS_MAX 3
 
+/* Until a new try after one that failed or was forbidden. */
+#define ABANDONED_PAUSE_US (250 * USEC_PER_MSEC)
+
 #define SETTLE_FIRST_US (60 * USEC_PER_MSEC)
 #define SETTLE_FOR_US   (5 * USEC_PER_SEC)
 
@@ -59,9 +62,12 @@ static void leave(struct router *router)
 /* Nothing of this batch goes on; the truth is read again before anything else is tried. */
 static void abandon(struct router *router)
 {
+	usec_t soon = usec_now() + ABANDONED_PAUSE_US;
+
 	router_table_unwant_all(&router->table);
 	router->repair_is_due = false;
-	router->read_due = 0;
+	if (router->read_due > soon)
+		router->read_due = soon;
 	leave(router);
 }
 
@@ -118,36 +124,53 @@ static void on_map_line(void *arg, const struct vty_reply *reply)
 	write_maps(router);
 }
 
-/* One line of the map at write.set and write.twin, or on to the next map. */
+static void on_obsolete(void *arg, const struct vty_reply *reply)
+{
+	struct router *router = arg;
+
+	/* One that will not go is no reason to stop. */
+	router_count(router, reply);
+	router->write.obsolete++;
+	write_maps(router);
+}
+
+/* The line of the map at write.set and write.twin, false when that map is done. */
+static bool map_command(struct router *router, char *command, size_t size)
+{
+	struct router_write *write = &router->write;
+	const struct router_set *set = &router->table.sets[write->set];
+	const char *name = set->name[write->twin];
+
+	/* Line 0 clears what stands there; bgpd looks at the map only later, so that routes do
+	 * not see it gone. */
+	if (write->line == 0 && !set->exists[write->twin])
+		write->line = 1;
+	if (write->line == 0)
+		return snprintf(command, size, "no route-map %s", name) > 0;
+	return route_map_command(name, &set->attrs[write->twin], write->line - 1, command, size);
+}
+
+/* The next line of the maps to make, then obsolete ones to remove, then the end. */
 static void write_maps(struct router *router)
 {
 	struct router_write *write = &router->write;
+	bool is_broken = find_broken_map(router);
 	char command[VTY_COMMAND_MAX + 2];
 
-	while (find_broken_map(router)) {
-		const struct router_set *set = &router->table.sets[write->set];
-		const char *name = set->name[write->twin];
-
-		if (!may_write(router)) {
-			abandon(router);
-			return;
-		}
-		/* Line 0 clears what stands there; bgpd looks at the map only later, so that
-		 * routes do not see it gone. */
-		if (write->line == 0 && !set->exists[write->twin])
-			write->line = 1;
-		if (write->line == 0)
-			snprintf(command, sizeof(command), "no route-map %s", name);
-		else if (!route_map_command(name, &set->attrs[write->twin], write->line - 1,
-					    command, sizeof(command))) {
-			write->line = 0;
-			write->twin++;
-			continue;
-		}
-		router_ask(router, on_map_line, "%s", command);
-		return;
+	while (is_broken && !map_command(router, command, sizeof(command))) {
+		write->line = 0;
+		write->twin++;
+		is_broken = find_broken_map(router);
 	}
-	router_ask(router, on_maps_left, "end");
+	if (!is_broken && write->obsolete >= router->table.n_obsolete)
+		router_ask(router, on_maps_left, "end");
+	else if (!may_write(router))
+		abandon(router);
+	else if (is_broken)
+		router_ask(router, on_map_line, "%s", command);
+	else
+		router_ask(router, on_obsolete, "no route-map %s",
+			   router->table.obsolete[write->obsolete]);
 }
 
 static void on_config_mode_for_maps(void *arg, const struct vty_reply *reply)
@@ -181,12 +204,12 @@ static void on_config(void *arg, const struct vty_reply *reply)
 	write->set = 0;
 	write->twin = 0;
 	write->line = 0;
-	if (!find_broken_map(router)) {
+	if (!find_broken_map(router) && write->obsolete >= router->table.n_obsolete) {
 		router->repair_is_due = false;
 		for (size_t i = 0; i < router->table.n_sets; i++)
 			router->table.sets[i].is_verified = router->table.sets[i].is_needed;
 		enter_instance(router);
-	} else if (write->rounds++ == WRITE_ROUNDS_MAX) {
+	} else if (write->set < router->table.n_sets && write->rounds++ == WRITE_ROUNDS_MAX) {
 		router_fault(router, "route-map %s does not stay as it was written",
 			     router->table.sets[write->set].name[write->twin]);
 		abandon(router);

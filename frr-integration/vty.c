@@ -46,8 +46,7 @@ struct vty {
 	STAILQ_HEAD(, vty_command) queue; /* the first is in flight once sent > 0 */
 	size_t sent;                      /* bytes of the first command */
 	usec_t sent_at;
-	usec_t slow_us;      /* the pause after the next failed conversation */
-	uint64_t generation; /* rises when a connection ends */
+	usec_t slow_us; /* the pause after the next failed conversation */
 };
 
 static void retry_after(struct vty *vty, usec_t pause_us);
@@ -96,7 +95,6 @@ static void disconnect(struct vty *vty)
 		drop_first(vty);
 	vty_frame_fini(&vty->frame);
 	vty_frame_reset(&vty->frame);
-	vty->generation++;
 }
 
 /* A daemon that ended is likely to be restarting; one that misbehaves gets growing pauses. */
@@ -153,7 +151,6 @@ static void deliver(struct vty *vty)
 		.status = frame.status,
 		.took_us = usec_now() - vty->sent_at,
 	};
-	uint64_t generation = vty->generation;
 
 	event_del(vty->silence_event);
 	STAILQ_REMOVE_HEAD(&vty->queue, link);
@@ -164,10 +161,6 @@ static void deliver(struct vty *vty)
 	vty->frame.max_bytes = frame.max_bytes;
 	command->fn(command->arg, &reply);
 	free(command);
-	if (vty->generation != generation) {
-		vty_frame_fini(&frame);
-		return;
-	}
 	vty->frame = frame;
 	vty_frame_reset(&vty->frame);
 	send_next(vty);

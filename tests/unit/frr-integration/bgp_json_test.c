@@ -31,7 +31,8 @@ static const char table_text[] =
 	"\"peerId\":\"(unspec)\",\"path\":\"\"}],\"198.18.0.2/32\":[{\"weight\":32768,"
 	"\"path\":\"\"}],\"198.18.0.3/32\":[{\"valid\":true,\"weight\":0,\"path\":\"65000\"},"
 	"{\"valid\":true,\"weight\":32768,\"path\":\"\"}],\"0.0.0.0/0\":[{\"valid\":true,"
-	"\"weight\":0,\"path\":\"65000\"}]}}";
+	"\"weight\":0,\"path\":\"65000\"}],\"198.18.0.4/32\":[{\"valid\":true,"
+	"\"weight\":0,\"path\":\"\"}]}}"; /* the last: learnt over iBGP */
 
 static struct prefix make_prefix(const char *text)
 {
@@ -127,7 +128,7 @@ TEST(summary, refuses_numbers_out_of_range)
 	static const char *const bad[] = {
 		"{\"ipv4Unicast\":{\"as\":-1,\"peers\":{}}}",
 		"{\"ipv4Unicast\":{\"as\":4294967296,\"peers\":{}}}",
-		"{\"ipv4Unicast\":{\"as\":\"65100\",\"peers\":{}}}",
+		"{\"ipv4Unicast\":{\"as\":\"65100x\",\"peers\":{}}}",
 		"{\"ipv4Unicast\":{\"as\":1,\"peers\":[]}}",
 		"{\"ipv4Unicast\":[]}",
 	};
@@ -136,6 +137,16 @@ TEST(summary, refuses_numbers_out_of_range)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(bgp_json_summary(bad[i], strlen(bad[i]), &summary, NULL),
 				 -EBADMSG);
+}
+
+TEST(summary, reads_dotted_as_numbers)
+{
+	static const char text[] = "{\"ipv4Unicast\":{\"as\":\"1.10\",\"peers\":{}}}";
+	struct bgp_summary summary;
+
+	assert_int_equal(bgp_json_summary(text, strlen(text), &summary, NULL), 0);
+	assert_int_equal(summary.as, 65546);
+	bgp_summary_fini(&summary);
 }
 
 TEST(readers, refuse_what_is_no_object)
@@ -259,8 +270,9 @@ TEST(resets, name_peer_and_reason)
 
 RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no_as),
 	  T(summary, refuses_each_renamed_field), T(summary, refuses_renamed_families),
-	  T(summary, refuses_numbers_out_of_range), T(readers, refuse_what_is_no_object),
-	  T(advertised, is_a_sorted_set), T(advertised, to_an_unknown_neighbour_is_empty),
+	  T(summary, refuses_numbers_out_of_range), T(summary, reads_dotted_as_numbers),
+	  T(readers, refuse_what_is_no_object), T(advertised, is_a_sorted_set),
+	  T(advertised, to_an_unknown_neighbour_is_empty),
 	  T(advertised, refuses_renamed_routes_and_bad_prefixes),
 	  T(local, are_the_valid_ones_of_our_own), T(local, several_answers_make_one_set),
 	  T(local, refuses_each_renamed_field), T(resets, name_peer_and_reason))

@@ -469,6 +469,33 @@ TEST(router, a_saved_line_without_its_map_is_not_mended_unasked)
 	assert_false(router_route_find(t.router, &vips[0].prefix)->attributes_match);
 }
 
+TEST(router, removes_maps_that_nothing_needs_once)
+{
+	static const char maps[] = "route-map SHOAL-OUT permit 10\nexit\n"
+				   "route-map SHOAL-VIP-00000000000000aa permit 10\nexit\n"
+				   "route-map SHOAL-VIP-00000000000000bb permit 10\nexit\n";
+
+	say_config("  network 198.18.0.1/32 route-map SHOAL-VIP-00000000000000bb\n", maps);
+	wait_life(ROUTER_READY);
+	wait_for(is_quiet, NULL);
+	pass(600 * USEC_PER_MSEC);
+	assert_int_equal(fake_bgpd_asked(t.fake, "no route-map SHOAL-VIP-00000000000000aa"), 1);
+	assert_int_equal(fake_bgpd_asked(t.fake, "no route-map"), 1);
+}
+
+TEST(router, a_forbidden_repair_does_not_spin)
+{
+	size_t asked;
+
+	t.is_allowed = false;
+	say_config("", "route-map SHOAL-VIP-00000000000000aa permit 10\nexit\n");
+	wait_life(ROUTER_READY);
+	pass(USEC_PER_SEC);
+	asked = fake_bgpd_asked(t.fake, "show running-config");
+	assert_true(asked >= 2 && asked <= 12);
+	assert_int_equal(fake_bgpd_asked(t.fake, "no route-map"), 0);
+}
+
 TEST(router, reload_reads_anew_with_the_new_ranges)
 {
 	static struct config other;
@@ -518,6 +545,8 @@ int main(void)
 		S(router, withdrawals_leave_first),
 		S(router, a_withdrawal_of_what_is_gone_is_done),
 		S(router, a_saved_line_without_its_map_is_not_mended_unasked),
+		S(router, removes_maps_that_nothing_needs_once),
+		S(router, a_forbidden_repair_does_not_spin),
 		S(router, reload_reads_anew_with_the_new_ranges),
 	};
 
