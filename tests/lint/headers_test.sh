@@ -7,7 +7,7 @@ source "$(dirname "$0")/lint.sh"
 read -ra flags < <(c_flags | xargs)
 multiarch=/usr/include/$(gcc -print-multiarch)
 for header in $(c_files src health frr-integration tests | grep '\.h$'); do
-	output=$(gcc -fsyntax-only -Wall -Wextra "${flags[@]}" -x c - 2>&1 <<<"#include \"$header\"") ||
+	output=$(gcc -fsyntax-only -Wall -Wextra "${flags[@]}" -Ibuild/bpf -x c - 2>&1 <<<"#include \"$header\"") ||
 		finding "$header does not compile alone: $output"
 done
 for header in $(c_files bpf | grep '\.h$'); do

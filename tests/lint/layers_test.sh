@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Test that each folder includes only what it may: base knows nobody, core only base and config,
-# bpf only itself; nobody includes main.c. The table is the architecture.
+# bpf only itself; of config others see config.h only; nobody includes main.c. The table is the architecture.
 source "$(dirname "$0")/lint.sh"
 
 declare -A may=(
@@ -34,6 +34,8 @@ for folder in "${!may[@]}"; do
 		included=${text#*\"}
 		included=${included%%\"*}
 		[ "${included##*/}" = main.c ] && finding "$file:$line: includes main.c"
+		[[ $folder != src/config && $included == src/config/* && $included != src/config/config.h ]] &&
+			finding "$file:$line: of src/config only config.h is for others ($included)"
 		[[ $included == */* ]] || continue # generated, or found beside the file
 		target=$(folder_of "$included") || continue
 		[[ " ${may[$folder]} " == *" $target "* ]] ||
