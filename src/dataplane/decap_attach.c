@@ -104,7 +104,7 @@ static int add_lo_prefix(struct decap_options *options, const struct ifaddrs *a)
 	size_t max = sizeof(options->vips) / sizeof(options->vips[0]);
 	struct prefix *prefix = &options->vips[options->n_vips];
 
-	if (strcmp(a->ifa_name, "lo") || !sockaddr_addr(a->ifa_addr, &prefix->addr) ||
+	if (strcmp(a->ifa_name, "lo") != 0 || !sockaddr_addr(a->ifa_addr, &prefix->addr) ||
 	    is_loopback(&prefix->addr))
 		return 0;
 	if (options->n_vips + 1 >= max)
@@ -263,7 +263,7 @@ static int own_program(uint32_t id, const char *name, struct bpf_prog_info *info
 	if (fd < 0)
 		return -1;
 	memset(info, 0, sizeof(*info));
-	if (bpf_obj_get_info_by_fd(fd, info, &len) < 0 || strcmp(info->name, name))
+	if (bpf_obj_get_info_by_fd(fd, info, &len) < 0 || strcmp(info->name, name) != 0)
 		return -1;
 	return fd_take(&fd);
 }

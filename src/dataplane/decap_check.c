@@ -97,7 +97,7 @@ static void check_vip(struct check *check, const struct prefix *vip)
 		    "add "
 		    "%s dev lo",
 		    PREFIX_STR(vip), PREFIX_STR(vip));
-	else if (strcmp(name, "lo"))
+	else if (strcmp(name, "lo") != 0)
 		say(check, "warn",
 		    "VIP %s is on %s: it answers for the VIP on that network; put it on lo",
 		    PREFIX_STR(vip), name);

@@ -382,8 +382,10 @@ static void note_switches(struct dataplane *dp)
 
 static bool switches_differ(const struct dataplane *dp)
 {
+	const void *bytes = dp->skel->rodata; /* with its padding: the image the kernel was given */
+
 	return dp->tables->switches_len != sizeof(*dp->skel->rodata) ||
-	       memcmp(dp->tables->switches, dp->skel->rodata, sizeof(*dp->skel->rodata)) != 0;
+	       memcmp(dp->tables->switches, bytes, sizeof(*dp->skel->rodata)) != 0;
 }
 
 static int use_program(struct dataplane *dp, int fd, struct err *err)

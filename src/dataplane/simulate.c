@@ -50,10 +50,10 @@ static int find_real(const struct config *config, const char *name, size_t *ret_
 	for (size_t p = 0; slash && p < config->n_pools; p++) {
 		const struct config_pool *pool = &config->pools[p];
 
-		if (strlen(pool->name) != len || strncmp(pool->name, name, len))
+		if (strlen(pool->name) != len || strncmp(pool->name, name, len) != 0)
 			continue;
 		for (size_t i = 0; i < pool->n_reals; i++) {
-			if (strcmp(pool->reals[i].name, slash + 1))
+			if (strcmp(pool->reals[i].name, slash + 1) != 0)
 				continue;
 			*ret_pool = p;
 			*ret_real = i;

@@ -54,7 +54,8 @@ static void uplink_source(const char *ifname, int family, uint32_t words[4])
 		struct addr addr;
 		const void *raw;
 
-		if (!a->ifa_addr || a->ifa_addr->sa_family != family || strcmp(a->ifa_name, ifname))
+		if (!a->ifa_addr || a->ifa_addr->sa_family != family ||
+		    strcmp(a->ifa_name, ifname) != 0)
 			continue;
 		raw = family == AF_INET ? (const void *)((const char *)a->ifa_addr +
 							 offsetof(struct sockaddr_in, sin_addr))
@@ -91,9 +92,9 @@ static void fill_limits(const struct dataplane *dp, const char *ifname, struct l
 	uint32_t mtu = dp->mtu_bytes ? dp->mtu_bytes : own;
 	uint32_t client = dp->client_mtu_bytes ? dp->client_mtu_bytes : own;
 
-	for (uint8_t encap = LB_ENCAP_IPIP; encap <= LB_ENCAP_GUE; encap++) {
+	for (unsigned encap = LB_ENCAP_IPIP; encap <= LB_ENCAP_GUE; encap++) {
 		for (uint32_t v6 = 0; v6 < 2; v6++) {
-			uint32_t overhead = encap_overhead(encap, v6);
+			uint32_t overhead = encap_overhead((uint8_t)encap, v6);
 			uint32_t limit = mtu > overhead ? mtu - overhead : 0;
 
 			limit = limit < client ? limit : client;
@@ -218,7 +219,7 @@ static int links_each(struct dataplane *dp,
 		char path[512];
 		int fd;
 
-		if (strncmp(entry->d_name, "link_", 5))
+		if (strncmp(entry->d_name, "link_", 5) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dp->dir, entry->d_name);
 		fd = bpf_obj_get(path);
