@@ -228,27 +228,31 @@ static void tell_fence(struct shoald *d, bool fenced)
 	step(d, &event);
 }
 
-/* The fence falls with a complete pass; the core warms up before it announces again. */
-static void keep_fence(struct shoald *d, bool complete)
+/* Tell the core what the fence file says, when that is news. */
+static void read_fence(struct shoald *d)
 {
 	struct lease_fence fence;
-	struct err err;
 	int r = lease_read_fence(d->options.run_dir, &fence, NULL);
+	bool fenced = r != -ENOENT;
 
-	if (r == -ENOENT) {
-		if (d->is_fenced)
-			tell_fence(d, false);
+	if (fenced == d->is_fenced)
 		return;
-	}
-	if (!d->is_fenced) {
+	if (fenced)
 		log_warn(
 			"fence",
 			"word=%s hint=\"the guard acted; announced again after a complete pass and "
 			"the warm-up\"",
 			r == 0 ? fence.word : "unreadable");
-		tell_fence(d, true);
-	}
-	if (!complete || !reconcile_is_settled(d->reconcile))
+	tell_fence(d, fenced);
+}
+
+/* The fence falls with a complete pass; the core warms up before it announces again. */
+static void keep_fence(struct shoald *d, bool complete)
+{
+	struct err err;
+
+	read_fence(d);
+	if (!d->is_fenced || !complete || !reconcile_is_settled(d->reconcile))
 		return;
 	if (lease_clear_fence(d->options.run_dir, &err) < 0) {
 		log_warn("fence", "error=%s", LOG_QUOTE(err.text));
@@ -277,12 +281,16 @@ static void keep_lease(struct shoald *d, usec_t now)
 static void on_pass(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
-	usec_t now = usec_now(), next = reconcile_pass(d->reconcile, now);
-	usec_t timer = core_next_timer(d->core);
+	usec_t now = usec_now(), next, timer;
 	struct timeval tv;
 
 	(void)fd;
 	(void)what;
+	/* After a pause, as a stopped process makes it, the guard may have acted meanwhile. */
+	if (now - reconcile_planned_at(d->reconcile) > PLAN_STALE_US)
+		read_fence(d);
+	next = reconcile_pass(d->reconcile, now);
+	timer = core_next_timer(d->core);
 	log_changes(d);
 	if (!d->has_ticked) /* the guard may be about to act on an earlier controller's silence */
 		keep_lease(d, now);
