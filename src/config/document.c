@@ -24,7 +24,7 @@ struct builder {
 static const struct {
 	const char *problem, *hint;
 } hints[] = {
-	{ "cannot start any token", "; indent with spaces, quote text that begins with @, ` or %" },
+	{ "cannot start any token", "; quote text that begins with @, ` or %" },
 	{ "mapping values are not allowed",
 	  "; look for a wrong indent, or quote text with ': ' in it" },
 	{ "did not find expected key", "; look for a wrong indent" },
@@ -34,8 +34,13 @@ static const struct {
 	{ "did not find expected ',' or ']'", "; is a comma or a closing bracket missing?" },
 };
 
-static const char *hint_for(const char *problem)
+/* The remedy for the parser's problem, to go behind it. */
+static const char *hint_for(const yaml_parser_t *parser, const char *problem)
 {
+	/* The scanner stands at the character that stopped it. */
+	if (parser->error == YAML_SCANNER_ERROR && parser->unread > 0 &&
+	    *parser->buffer.pointer == '\t')
+		return "; it is a tab: indent with spaces";
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (strstr(problem, hints[i].problem))
 			return hints[i].hint;
@@ -96,9 +101,9 @@ static void stop_by_parser(struct builder *b)
 		place = end; /* libyaml ends the last line itself */
 	if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		stop(b, &place, "YAML: %s, %s that begins at line %zu%s", problem, parser->context,
-		     parser->context_mark.line + 1, hint_for(problem));
+		     parser->context_mark.line + 1, hint_for(parser, problem));
 	else
-		stop(b, &place, "YAML: %s%s", problem, hint_for(problem));
+		stop(b, &place, "YAML: %s%s", problem, hint_for(parser, problem));
 }
 
 /* Fetch the next event; false: stopped. */
