@@ -59,11 +59,31 @@ static void put_uplinks(const struct screen *screen, const json_t *uplinks)
 	}
 }
 
+/* "12 dropped (no-next-hop 9, unserved 3)": the number, and why. */
+static void put_drops(const struct screen *screen, json_t *totals)
+{
+	static const char prefix[] = "dropped/";
+	uint64_t dropped = get_count(totals, "dropped");
+	const char *separator = " (", *key;
+	json_t *value;
+
+	screen_printf(screen, dropped ? STYLE_WARN : STYLE_PLAIN, "   %s dropped",
+		      UNITS_COUNT(dropped));
+	json_object_foreach (totals, key, value) {
+		if (strncmp(key, prefix, strlen(prefix)) != 0 || json_integer_value(value) == 0)
+			continue;
+		screen_printf(screen, STYLE_WARN, "%s%s %s", separator, key + strlen(prefix),
+			      UNITS_COUNT(get_count(totals, key)));
+		separator = ", ";
+	}
+	if (separator[0] == ',')
+		screen_put(screen, STYLE_WARN, ")");
+}
+
 static void put_dataplane(const struct screen *screen, const json_t *status)
 {
-	const json_t *dataplane = json_object_get(status, "dataplane"),
-		     *totals = json_object_get(dataplane, "totals");
-	uint64_t dropped = get_count(totals, "dropped");
+	const json_t *dataplane = json_object_get(status, "dataplane");
+	json_t *totals = json_object_get(dataplane, "totals");
 
 	screen_printf(screen, STYLE_DIM, LABEL, "dataplane");
 	screen_put(screen, STYLE_PLAIN, "XDP ");
@@ -71,8 +91,7 @@ static void put_dataplane(const struct screen *screen, const json_t *status)
 	screen_printf(screen, STYLE_PLAIN, "   %s pps   %s sent",
 		      UNITS_COUNT(get_count(dataplane, "pps")),
 		      UNITS_COUNT(get_count(totals, "sent")));
-	screen_printf(screen, dropped ? STYLE_WARN : STYLE_PLAIN, "   %s dropped",
-		      UNITS_COUNT(dropped));
+	put_drops(screen, totals);
 	if (!get_bool(status, "is_settled"))
 		screen_put(screen, STYLE_WARN, "   settling");
 	screen_newline(screen);
