@@ -374,18 +374,25 @@ static int open_skeleton(struct dataplane *dp, const struct config *config, stru
 	return 0;
 }
 
+/* The program's read-only data, compared byte by byte: its padding is zero in every process. */
+static const void *switches(const struct dataplane *dp)
+{
+	return dp->skel->rodata;
+}
+
+#define SWITCHES_LEN sizeof(*((struct lb_bpf *)NULL)->rodata)
+_Static_assert(SWITCHES_LEN <= LB_SWITCHES_MAX, "the tables have room for the switches");
+
 static void note_switches(struct dataplane *dp)
 {
-	dp->tables->switches_len = sizeof(*dp->skel->rodata);
-	memcpy(dp->tables->switches, dp->skel->rodata, sizeof(*dp->skel->rodata));
+	dp->tables->switches_len = SWITCHES_LEN;
+	memcpy(dp->tables->switches, switches(dp), SWITCHES_LEN);
 }
 
 static bool switches_differ(const struct dataplane *dp)
 {
-	const void *bytes = dp->skel->rodata; /* with its padding: the image the kernel was given */
-
-	return dp->tables->switches_len != sizeof(*dp->skel->rodata) ||
-	       memcmp(dp->tables->switches, bytes, sizeof(*dp->skel->rodata)) != 0;
+	return dp->tables->switches_len != SWITCHES_LEN ||
+	       memcmp(dp->tables->switches, switches(dp), SWITCHES_LEN) != 0;
 }
 
 static int use_program(struct dataplane *dp, int fd, struct err *err)
@@ -549,14 +556,14 @@ static int open_pinned(struct dataplane *dp, const char *dir, const struct confi
 }
 
 static int open_private(struct dataplane *dp, const struct config *config,
-			const struct private_switches *switches, struct err *err)
+			const struct private_switches *chosen, struct err *err)
 {
 	int r = open_skeleton(dp, config, err);
 
 	if (r < 0)
 		return r;
-	if (switches)
-		dp->skel->rodata->lb_answers_too_big = !switches->drops_too_big;
+	if (chosen)
+		dp->skel->rodata->lb_answers_too_big = !chosen->drops_too_big;
 	r = lb_bpf__load(dp->skel);
 	if (r < 0)
 		return load_failed(r, err);
@@ -590,7 +597,7 @@ int dataplane_open(const char *bpffs_dir, const struct config *config, struct da
 	return 0;
 }
 
-int dataplane_open_private(const struct config *config, const struct private_switches *switches,
+int dataplane_open_private(const struct config *config, const struct private_switches *chosen,
 			   struct dataplane **ret, struct err *err)
 {
 	struct dataplane *dp;
@@ -601,7 +608,7 @@ int dataplane_open_private(const struct config *config, const struct private_swi
 	dp = dataplane_new("", config);
 	if (!dp)
 		return err_set(err, -ENOMEM, "no memory for the data plane");
-	r = open_private(dp, config, switches, err);
+	r = open_private(dp, config, chosen, err);
 	if (r < 0) {
 		dataplane_close(dp);
 		return r;

@@ -92,7 +92,7 @@ static void fill_limits(const struct dataplane *dp, const char *ifname, struct l
 	uint32_t mtu = dp->mtu_bytes ? dp->mtu_bytes : own;
 	uint32_t client = dp->client_mtu_bytes ? dp->client_mtu_bytes : own;
 
-	for (unsigned encap = LB_ENCAP_IPIP; encap <= LB_ENCAP_GUE; encap++) {
+	for (uint32_t encap = LB_ENCAP_IPIP; encap <= LB_ENCAP_GUE; encap++) {
 		for (uint32_t v6 = 0; v6 < 2; v6++) {
 			uint32_t overhead = encap_overhead((uint8_t)encap, v6);
 			uint32_t limit = mtu > overhead ? mtu - overhead : 0;
