@@ -299,6 +299,27 @@ TEST(self_test, finds_a_slot_without_real_and_a_real_without_next_hop)
 	remove_all();
 }
 
+/* A program that follows another ring than the one we think it does, as after a lost write. */
+TEST(self_test, finds_a_program_that_follows_another_ring)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program(dp);
+	struct lb_ring *mapped = dp->rings, *believed = malloc(sizeof(*believed));
+	struct err err = { "" };
+
+	attach_ok(dp);
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		believed->slots[i] = LB_SLOT(3, 3) - mapped[0].slots[i];
+	dp->rings = believed;
+	assert_int_equal(service.ring, 0);
+	assert_int_equal(dataplane_self_test(dp, &service, &err), -EIO);
+	assert_non_null(strstr(err.text, ") left for "));
+	dp->rings = mapped;
+	free(believed);
+	dataplane_close(dp);
+	remove_all();
+}
+
 TEST(self_test, counts_in_a_line_of_its_own)
 {
 	struct dataplane *dp = open_here();
@@ -395,6 +416,7 @@ int main(int argc, char **argv)
 		T(dataplane, works_as_a_user_with_three_capabilities),
 		T(dataplane, names_an_interface_that_is_not_there),
 		T(self_test, finds_a_slot_without_real_and_a_real_without_next_hop),
+		T(self_test, finds_a_program_that_follows_another_ring),
 		T(self_test, counts_in_a_line_of_its_own),
 	};
 

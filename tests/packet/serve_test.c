@@ -581,6 +581,26 @@ TEST(real, index_rests_after_its_deletion)
 	assert_int_equal(dataplane_real_index(f.dp, &real), DATAPLANE_NO_REAL);
 }
 
+TEST(real, index_is_used_again_when_it_rested_and_no_fresh_one_is_left)
+{
+	struct addr real = fixture_addr("10.0.0.1"), other = fixture_addr("10.0.0.2");
+	struct err err = { "" };
+	uint16_t first, second;
+
+	assert_int_equal(dataplane_set_real(f.dp, &real, false, &first, &err), 0);
+	assert_int_equal(dataplane_del_real(f.dp, &real, &err), 0);
+	f.dp->next_real = LB_REALS_MAX + 1;
+	for (uint32_t i = 1; i <= LB_REALS_MAX; i++) {
+		if (i != first)
+			f.dp->tables->reals[i].flags = LB_REAL_USED;
+	}
+	assert_int_equal(dataplane_set_real(f.dp, &other, false, &second, &err), -ENOSPC);
+	f.dp->tables->reals[first].freed_us -= 2 * f.dp->idle_us;
+	assert_int_equal(dataplane_set_real(f.dp, &other, false, &second, &err), 0);
+	assert_int_equal(second, first);
+	assert_int_equal(f.dp->tables->reals[first].freed_us, 0);
+}
+
 TEST(real, reached_by_another_uplink_only_is_redirected)
 {
 	static const uint8_t mac1[6] = { 0x02, 0, 0, 0, 1, 0x01 };
@@ -814,6 +834,7 @@ int main(void)
 		S(real, without_next_hop_or_record_is_named),
 		S(real, that_is_local_gets_the_packet_as_it_is),
 		S(real, index_rests_after_its_deletion),
+		S(real, index_is_used_again_when_it_rested_and_no_fresh_one_is_left),
 		S(real, reached_by_another_uplink_only_is_redirected),
 		S(counters, tell_packets_and_bytes_by_service_real_and_reason),
 		S(counters, stay_over_a_change_and_start_at_zero_when_new),
