@@ -5,27 +5,23 @@
 #
 source "$(dirname "$0")/quickstart.sh"
 
-# Start one in the background, as a foreground process of its own would be: bash shields what it
-# starts in the background from Ctrl-C.
+# Start one in the background as a terminal's foreground job: a process group of its own, in which
+# SIGINT is not ignored as bash has it for what it starts in the background.
 start_quickstart() {
-	with_ctrl_c "$quickstart" >"$LAB_LOG" 2>&1 &
+	setsid env --default-signal=INT "$quickstart" >"$log" 2>&1 &
 	pid=$!
-	wait_for 30 "quickstart opens BGP sessions" grep -q '2 of 2 sessions' "$LAB_LOG"
+	wait_for 60 "quickstart opens BGP sessions" grep -q '2 of 2 sessions' "$log"
 }
 
-with_ctrl_c() {
-	env --default-signal=INT "$@"
-}
-
-LAB_LOG=$(mktemp)
-trap 'rm -f "$LAB_LOG"; quickstart --down' EXIT
+log=$(mktemp)
+trap 'rm -f "$log"; quickstart --down' EXIT
 
 test_that "Ctrl-C on the way removes everything"
 start_quickstart
-kill -INT "$pid"
+kill -INT -- "-$pid"
 wait "$pid"
 status=$?
-cat "$LAB_LOG"
+cat "$log"
 expect_equal "exit status" 130 "$status"
 expect "nothing is left" nothing_is_left
 
