@@ -226,11 +226,12 @@ mount_bpffs() { # MACHINE
 # --- processes -------------------------------------------------------------------------------
 
 # Start a process on a machine, in a session of its own so that a Ctrl-C reaches only us; its
-# output goes to the log directory. NAME is what stop and is_running call it.
+# output goes to the log directory (8 and 9 are where quickstart keeps its own). NAME is what stop
+# and is_running call it.
 start() { # NAME MACHINE COMMAND...
 	local name=$1 machine=$2
 	shift 2
-	setsid ip netns exec "$(ns "$machine")" "$@" </dev/null >>"$LAB_DIR/log/$name" 2>&1 &
+	setsid ip netns exec "$(ns "$machine")" "$@" </dev/null >>"$LAB_DIR/log/$name" 2>&1 8>&- 9>&- &
 	local pid=$!
 	disown "$pid"
 	echo "$pid $(start_time "$pid")" >"$LAB_DIR/pids/$name"

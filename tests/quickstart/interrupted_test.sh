@@ -23,6 +23,7 @@ wait "$pid"
 status=$?
 cat "$log"
 expect_equal "exit status" 130 "$status"
+expect "it says so" grep -q 'interrupted; everything is removed' "$log"
 expect "nothing is left" nothing_is_left
 
 test_that "what a killed run left is removed by the next, which ends well"
