@@ -161,8 +161,8 @@ static int dir_open(const char *path, int *ret_fd, struct err *err)
 
 static bool is_ours(const char *name)
 {
-	static const char *const names[] = { "tables",  "rings",   "counters",
-					     "devices", "program", "prefixes" };
+	static const char *const names[] = { "tables",   "rings",   "rings_new", "counters",
+					     "prefixes", "devices", "program",   "program_new" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(name, names[i]))
@@ -223,7 +223,7 @@ static int check_tables(const struct dataplane *dp, int fd, struct err *err)
 		return err_set(
 			err, -ESTALE,
 			"the maps pinned in '%s' have layout version %u, this program needs %u: "
-			"drain the node, remove them (shoald --remove-dataplane) and start again",
+			"drain the node, remove them (shoald --remove) and start again",
 			dp->dir, version, LB_ABI_VERSION);
 	return 0;
 }
