@@ -9,8 +9,12 @@ need_tool cppcheck
 cppcheck --quiet -j "$(nproc)" --std=c11 --language=c --library=posix,bsd \
 	--enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=memleak --suppress=resourceLeak \
+<<<<<<< Updated upstream
 	--suppress=getpwuidCalled --suppress=getgrnamCalled \
 	--suppress=getgrgidCalled --suppress=readdirCalled -I. -D_GNU_SOURCE '-DSHOAL_VERSION=""' --include=tests/lint/cppcheck_macros.h \
+=======
+	--suppress=getpwuidCalled --suppress=getgrnamCalled --suppress=readdirCalled -I. -D_GNU_SOURCE '-DSHOAL_VERSION=""' --include=tests/lint/cppcheck_macros.h \
+>>>>>>> Stashed changes
 	--template='{file}:{line}: {severity}: {message} [{id}]' \
 	src health frr-integration || ((++findings))
 finish
