@@ -1,20 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Test that cppcheck finds nothing in user space (its parser knows too little of BPF's C). It does not
-# know that AUTO() frees, so leaks are left to the address sanitizer. Programs have one thread: the *Called
-# findings are of functions that only threads make dangerous.
+# know that AUTO() frees, so leaks are left to the address sanitizer. Programs have one thread: the
+# *Called findings are of functions that only threads make dangerous.
 source "$(dirname "$0")/lint.sh"
 need_tool cppcheck
 
 cppcheck --quiet -j "$(nproc)" --std=c11 --language=c --library=posix,bsd \
 	--enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=memleak --suppress=resourceLeak \
-<<<<<<< Updated upstream
-	--suppress=getpwuidCalled --suppress=getgrnamCalled \
-	--suppress=getgrgidCalled --suppress=readdirCalled -I. -D_GNU_SOURCE '-DSHOAL_VERSION=""' --include=tests/lint/cppcheck_macros.h \
-=======
-	--suppress=getpwuidCalled --suppress=getgrnamCalled --suppress=readdirCalled -I. -D_GNU_SOURCE '-DSHOAL_VERSION=""' --include=tests/lint/cppcheck_macros.h \
->>>>>>> Stashed changes
+	--suppress=getpwuidCalled --suppress=getgrnamCalled --suppress=getgrgidCalled \
+	--suppress=readdirCalled -I. -D_GNU_SOURCE '-DSHOAL_VERSION=""' \
+	--include=tests/lint/cppcheck_macros.h \
 	--template='{file}:{line}: {severity}: {message} [{id}]' \
 	src health frr-integration || ((++findings))
 finish
