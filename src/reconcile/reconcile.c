@@ -223,21 +223,67 @@ static const struct config_service *config_service_find(const struct config *con
 	return NULL;
 }
 
-/* A pool keeps the ring that its programmed services point to; the first service decides. */
+/* The pool that the config gives to a service found in the maps, or CORE_NONE. */
+static uint32_t configured_pool(const struct reconcile *r, size_t i)
+{
+	const struct config_service *service =
+		config_service_find(core_config(r->options.core), &r->services[i]);
+
+	return service && r->services[i].programmed ? service->pool : CORE_NONE;
+}
+
+/* True when a service that belongs to another pool still sends its packets through the ring. */
+static bool ring_is_shared(const struct reconcile *r, uint32_t ring, uint32_t pool)
+{
+	for (size_t i = 0; i < r->n_services; i++) {
+		uint32_t other = configured_pool(r, i);
+
+		if (r->services_more[i].record.ring == ring && other != CORE_NONE && other != pool)
+			return true;
+	}
+	return false;
+}
+
+/* Which real indices a ring names, UINT16_MAX + 1 of them; NULL: no such ring, or no memory. */
+static bool *ring_names(const struct reconcile *r, uint32_t ring)
+{
+	const uint32_t *slots = dataplane_ring(r->options.dataplane, ring);
+	bool *named = slots ? calloc(UINT16_MAX + 1, sizeof(*named)) : NULL;
+
+	for (uint32_t s = 0; named && s < RING_SLOTS; s++)
+		named[slots[s] & 0xffff] = true;
+	if (named)
+		named[DATAPLANE_NO_REAL] = false;
+	return named;
+}
+
+/* True when the ring names no real but those of the pool. */
+static bool ring_fits(const struct reconcile *r, uint32_t ring, uint32_t pool)
+{
+	const struct config_pool *config = &core_config(r->options.core)->pools[pool];
+	AUTO(freep) bool *named = ring_names(r, ring);
+
+	for (size_t i = 0; named && i < config->n_reals; i++)
+		named[dataplane_real_index(r->options.dataplane, &config->reals[i].addr)] = false;
+	return named && !memchr(named, true, UINT16_MAX + 1);
+}
+
+/*
+ * A pool keeps the ring that its programmed services point to; the first service decides. A ring
+ * that services of two pools point to, as after one of them was given another pool, goes only to a
+ * pool it fits: written in place for the other it would send flows to the wrong reals.
+ */
 static void claim_rings(struct reconcile *r)
 {
-	const struct config *config = core_config(r->options.core);
-
 	for (size_t i = 0; i < r->n_services; i++) {
-		const struct config_service *service;
-		uint32_t ring = r->services_more[i].record.ring;
+		uint32_t ring = r->services_more[i].record.ring, pool;
 
-		if (!r->services[i].programmed || ring == DATAPLANE_NO_RING)
+		if (ring == DATAPLANE_NO_RING || pool_of_ring(r, ring) != CORE_NONE)
 			continue;
-		service = config_service_find(config, &r->services[i]);
-		if (service && r->pools_more[service->pool].ring == DATAPLANE_NO_RING &&
-		    pool_of_ring(r, ring) == CORE_NONE)
-			r->pools_more[service->pool].ring = ring;
+		pool = configured_pool(r, i);
+		if (pool != CORE_NONE && r->pools_more[pool].ring == DATAPLANE_NO_RING &&
+		    (!ring_is_shared(r, ring, pool) || ring_fits(r, ring, pool)))
+			r->pools_more[pool].ring = ring;
 	}
 	for (size_t i = 0; i < r->n_services; i++)
 		r->services[i].pool = pool_of_ring(r, r->services_more[i].record.ring);
@@ -918,18 +964,12 @@ static void adopt_rings(struct reconcile *r)
 {
 	for (uint32_t p = 0; p < r->n_pools; p++) {
 		const struct config_pool *pool = core_pool(r->options.core, p)->config;
-		const uint32_t *ring;
 		AUTO(freep) bool *named = NULL;
 
-		if (r->pools_more[p].ring == DATAPLANE_NO_RING)
+		if (r->pools_more[p].ring != DATAPLANE_NO_RING)
+			named = ring_names(r, r->pools_more[p].ring);
+		if (!named)
 			continue;
-		ring = dataplane_ring(r->options.dataplane, r->pools_more[p].ring);
-		named = calloc(UINT16_MAX + 1, sizeof(*named));
-		if (!ring || !named)
-			continue;
-		for (uint32_t s = 0; s < RING_SLOTS; s++)
-			named[ring[s] & 0xffff] = true;
-		named[DATAPLANE_NO_REAL] = false;
 		for (uint32_t i = 0; i < pool->n_reals; i++)
 			core_adopt_real(r->options.core, p, i,
 					named[dataplane_real_index(r->options.dataplane,
