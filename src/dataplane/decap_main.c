@@ -33,6 +33,8 @@ static const char usage_text[] =
 	"  --bpffs DIR      where link and counters are pinned; default /sys/fs/bpf/shoal-decap;\n"
 	"                   without a BPF file system there, nothing is pinned and status needs "
 	"root\n"
+	"  --help           this text\n"
+	"  --version        the version\n"
 	"\n"
 	"status prints what was counted, check looks at the set-up of this host line by line.\n"
 	"Exit status: 0 done, 1 failed (check: something is bad), 2 usage, 5 permission.\n";
@@ -155,7 +157,7 @@ static int parse_port(struct decap_options *options, const char *text)
 	return 0;
 }
 
-/* Returns 0, EXIT_USAGE, or -1 when help was printed. */
+/* Returns 0, EXIT_USAGE, or -1 when help or the version was printed. */
 static int parse_options(int argc, char **argv, struct decap_options *options)
 {
 	static const struct option longs[] = {
@@ -164,6 +166,7 @@ static int parse_options(int argc, char **argv, struct decap_options *options)
 		{ "gue-port", required_argument, NULL, 'g' },
 		{ "bpffs", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
 	};
 	int c;
@@ -171,6 +174,10 @@ static int parse_options(int argc, char **argv, struct decap_options *options)
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage_text, stdout);
+			return -1;
+		}
+		if (c == 'V') {
+			puts("shoal-decap " SHOAL_VERSION);
 			return -1;
 		}
 		if (c == 'v' && parse_vip(options, optarg) < 0)
