@@ -37,6 +37,9 @@ static const char *what_is_missing(const struct config *config)
 	return NULL;
 }
 
+/* A number and what its noun ends in, for "%zu VIP%s". */
+#define COUNTED(n) (n), (n) == 1 ? "" : "s"
+
 static void print_text(const struct cli *cli, const char *file, const struct config *config,
 		       const struct config_report *report)
 {
@@ -50,9 +53,9 @@ static void print_text(const struct cli *cli, const char *file, const struct con
 		return;
 	}
 	screen_line(screen, STYLE_GOOD,
-		    "%s: ok, generation %s, %zu VIPs, %zu services, %zu pools, %zu reals", file,
-		    config->generation, config->n_vips, count(config).services, config->n_pools,
-		    count(config).reals);
+		    "%s: ok, generation %s, %zu VIP%s, %zu service%s, %zu pool%s, %zu real%s", file,
+		    config->generation, COUNTED(config->n_vips), COUNTED(count(config).services),
+		    COUNTED(config->n_pools), COUNTED(count(config).reals));
 	if (what_is_missing(config))
 		screen_line(screen, STYLE_WARN, "note: %s", what_is_missing(config));
 }

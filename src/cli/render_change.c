@@ -33,15 +33,16 @@ static const char *what(const json_t *result, char *buf, size_t size)
 void render_drain(const struct screen *screen, const json_t *result)
 {
 	bool is_node = get_bool(result, "is_node");
+	unsigned n_vips = (unsigned)get_count(result, "n_vips");
 	char buf[512];
 
 	if (get_bool(result, "is_waited")) {
 		screen_printf(screen, STYLE_GOOD, "SAFE");
 		screen_line(screen, STYLE_PLAIN,
-			    "  %u VIPs withdrawn after %s; the drain stays, also over a reboot, "
+			    "  %u VIP%s withdrawn after %s; the drain stays, also over a reboot, "
 			    "until: shoal undrain%s",
-			    (unsigned)get_count(result, "n_vips"),
-			    UNITS_AGE(get_real(result, "took_s")), is_node ? "" : " VIP...");
+			    n_vips, n_vips == 1 ? "" : "s", UNITS_AGE(get_real(result, "took_s")),
+			    is_node ? "" : " VIP...");
 		return;
 	}
 	screen_printf(screen, STYLE_PLAIN, "%s %s", what(result, buf, sizeof(buf)),

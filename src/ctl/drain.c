@@ -129,10 +129,12 @@ static void tell(struct waiter *waiter, const struct look *look)
 	if (!waiter->told_seen && look->seen == look->n) {
 		waiter->told_seen = true;
 		if (look->gone < look->n)
-			ctl_progress(waiter->request,
-				     "65535:0 on %zu VIPs, seen in the Adj-RIB-Out of enough peers "
-				     "after %.1f s",
-				     look->n - look->gone, elapsed);
+			ctl_progress(
+				waiter->request,
+				"65535:0 on %zu VIP%s, seen in the Adj-RIB-Out of enough peers "
+				"after %.1f s",
+				look->n - look->gone, look->n - look->gone == 1 ? "" : "s",
+				elapsed);
 	}
 	tell_traffic(waiter, look);
 	if (!waiter->told_withdrawn && look->gone == look->n) {

@@ -60,8 +60,9 @@ static int do_attach(struct decap_options *options)
 			"shoal-decap: warning: %s; generic XDP is slower, --mode tc may be "
 			"better\n",
 			attached.generic_why);
-	printf("attached to %s by %s: %zu VIP prefixes, %zu own addresses%s\n", options->ifname,
-	       decap_mode_str(attached.mode), attached.n_vips, attached.n_own,
+	printf("attached to %s by %s: %zu VIP prefix%s, %zu own address%s%s\n", options->ifname,
+	       decap_mode_str(attached.mode), attached.n_vips, attached.n_vips == 1 ? "" : "es",
+	       attached.n_own, attached.n_own == 1 ? "" : "es",
 	       attached.is_pinned ? "" : ", not pinned");
 	return EXIT_SUCCESS;
 }

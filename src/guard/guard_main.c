@@ -153,8 +153,9 @@ static void on_run_done(void *arg, const struct guard_result *result)
 	if (!d->options.withdraw_now)
 		return;
 	if (result->code < 0 || result->left > 0) {
-		fprintf(stderr, "shoal-guard: %zu lines withdrawn, %zu left: %s\n", result->written,
-			result->left, result->sentence);
+		fprintf(stderr, "shoal-guard: %zu line%s withdrawn, %zu left: %s\n",
+			result->written, result->written == 1 ? "" : "s", result->left,
+			result->sentence);
 		d->exit_status = EXIT_FAILED;
 	} else {
 		printf("%zu withdrawn, none left inside vip-ranges%s\n", result->written,

@@ -358,11 +358,11 @@ TEST(served, waits_for_a_drain_and_tells_each_step)
 	node_start(&node);
 	site_traffic(&node.site, 0, 5000);
 	start_shoal(&node, "drain", "--wait", NULL);
-	pass_until_said(&node, 5000, "65535:0 on 1 VIPs, seen in the Adj-RIB-Out of enough peers");
+	pass_until_said(&node, 5000, "65535:0 on 1 VIP, seen in the Adj-RIB-Out of enough peers");
 	assert_said(&node, "traffic 5000 pps");
 	pass_until_said(&node, 10, "traffic 10 pps, 99 % of 5000 pps gone");
 	pass_until_said(&node, 0, "withdrawn from every peer");
-	pass_until_said(&node, 0, "SAFE  1 VIPs withdrawn");
+	pass_until_said(&node, 0, "SAFE  1 VIP withdrawn");
 	assert_int_equal(end(&node), CTL_DONE);
 	assert_int_equal(core_vip(node.site.core, 0)->state, VIP_WITHDRAWN);
 	node_stop(&node);
