@@ -10,7 +10,7 @@ cppcheck --quiet -j "$(nproc)" --std=c11 --language=c --library=posix,bsd \
 	--enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=memleak --suppress=resourceLeak \
 	--suppress=getpwuidCalled --suppress=getgrnamCalled --suppress=getgrgidCalled \
-	--suppress=readdirCalled -I. -D_GNU_SOURCE '-DSHOAL_VERSION=""' \
+	--suppress=readdirCalled --suppress=invalidFunctionArgBool -I. -D_GNU_SOURCE '-DSHOAL_VERSION=""' \
 	--include=tests/lint/cppcheck_macros.h \
 	--template='{file}:{line}: {severity}: {message} [{id}]' \
 	src health frr-integration || ((++findings))
