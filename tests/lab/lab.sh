@@ -179,7 +179,8 @@ lab_add_machine() { # MACHINE
 	on "$1" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
 		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
 		net.ipv6.conf.all.keep_addr_on_down=1 net.ipv6.conf.default.keep_addr_on_down=1 \
-		net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0
+		net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0 ||
+		fail "cannot set up the namespace $name; ip netns exec needs a root file system that is a mount"
 	ip -n "$name" link set lo up
 }
 
