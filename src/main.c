@@ -73,6 +73,7 @@ struct shoald {
 	int lock_fd;
 	usec_t started, sampled_at;
 	bool is_fenced, has_ticked;
+	bool is_stopping; /* also when asked to before the loop proper runs */
 	struct vip_seen *vips;
 	size_t n_vips, max_vips;
 	enum real_state *reals; /* as last logged, pool after pool */
@@ -594,6 +595,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 
 	(void)what;
 	log_notice("stop", "signal=%d hint=\"routes and XDP stay as they are\"", (int)signal);
+	d->is_stopping = true;
 	event_base_loopbreak(d->base);
 }
 
@@ -778,7 +780,8 @@ static int start(struct shoald *d, struct err *err)
 		r = open_sockets(d, err);
 	if (r == 0)
 		r = open_ports(d, err);
-	fill_context(d);
+	if (r == 0)
+		fill_context(d); /* commands run on the loop, which does not yet */
 	return r;
 }
 
@@ -788,10 +791,9 @@ static int wait_for_uplinks(struct shoald *d, struct err *err)
 	usec_t until = d->started + START_WAIT_US;
 	unsigned attached = 0;
 
-	while (!paths_is_started(d->paths, &attached) && usec_now() < until &&
-	       !event_base_got_break(d->base))
+	while (!paths_is_started(d->paths, &attached) && usec_now() < until && !d->is_stopping)
 		event_base_loop(d->base, EVLOOP_ONCE);
-	if (attached > 0)
+	if (attached > 0 || d->is_stopping)
 		return 0;
 	return err_set(err, -ENODEV, "%s", paths_sentence(d->paths));
 }
@@ -868,7 +870,8 @@ static int run(struct shoald *d)
 		   dataplane_is_adopted(d->dataplane) ? "yes" : "no");
 	sd_notify(0, "READY=1");
 	pass_soon(d);
-	event_base_dispatch(d->base);
+	if (!d->is_stopping)
+		event_base_dispatch(d->base);
 	stop(d);
 	return EXIT_SUCCESS;
 }
@@ -983,6 +986,7 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	log_init("shoald", d.options.log_level);
+	signal(SIGPIPE, SIG_IGN); /* a client that goes away while it is answered is an errno */
 	if (d.options.remove)
 		return remove_all(d.options.bpffs_dir);
 	r = config_load(d.options.config_file, CONFIG_NEED_NODE, &d.config, &report);
