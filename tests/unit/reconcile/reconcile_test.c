@@ -284,6 +284,42 @@ TEST(reconcile, renamed_pool_keeps_its_ring)
 	stop_controller();
 }
 
+/* Of two services of one pool the first is given a pool of its own; nobody looked yet who serves
+ * it. */
+TEST(reconcile, service_that_stays_keeps_its_reals_when_another_changes_pool)
+{
+	uint32_t vip, ring;
+
+	fake_reset();
+	node.now = 1000 * USEC_PER_SEC;
+	build_one(&node.config);
+	build_service(&node.config, 0, 443, 0);
+	start_controller(build_finish(&node.config));
+	judge_all(REAL_UP);
+	run_for(2 * USEC_PER_SEC);
+	assert_int_equal(fake.n_services, 2);
+	build_start(&node.other);
+	build_pool(&node.other, "web", 3);
+	vip = build_vip(&node.other, "203.0.113.10/32");
+	build_service(&node.other, vip, 80, build_pool(&node.other, "new", 2));
+	build_service(&node.other, vip, 443, 0);
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	tell_ways();
+	tell_verdict(1, 0, REAL_UP);
+	tell_verdict(1, 1, REAL_UP);
+	fake.fail_set_service = 1; /* the change comes to a halt half way */
+	reconcile_pass(node.reconcile, node.now);
+	assert_int_equal(fake.services[1].port, 443);
+	ring = fake.services[1].ring;
+	for (uint32_t s = 0; s < RING_SLOTS; s++)
+		assert_in_range(fake.rings[ring][s], 1, 3);
+	run_for(5 * USEC_PER_SEC);
+	assert_int_not_equal(fake.services[0].ring, fake.services[1].ring);
+	assert_int_equal(fake.services[1].ring, ring);
+	stop_controller();
+}
+
 TEST(reconcile, real_that_left_the_config_is_freed_after_its_ring)
 {
 	start_announced();
@@ -313,4 +349,5 @@ RUN_TESTS(T(reconcile, goes_up_in_order), T(reconcile, ring_names_only_reals_tha
 	  T(reconcile, restart_adopts_without_a_write),
 	  T(reconcile, removed_vip_is_withdrawn_lingers_then_goes),
 	  T(reconcile, renamed_pool_keeps_its_ring),
+	  T(reconcile, service_that_stays_keeps_its_reals_when_another_changes_pool),
 	  T(reconcile, real_that_left_the_config_is_freed_after_its_ring))
