@@ -52,6 +52,7 @@ struct reconcile {
 	bool announced_is_written, announced_failed;
 	uint32_t *orphans; /* rings that no pool uses any more */
 	size_t n_orphans, max_orphans;
+	bool reals_may_go; /* the config changed since reals were last collected */
 	usec_t planned_at, read_back_at, retry_at;
 	bool is_settled;
 	struct reconcile_stats stats;
@@ -207,27 +208,24 @@ static int read_services(struct reconcile *r, struct err *err)
 	return 0;
 }
 
-static const struct config_service *config_service_find(const struct config *config,
+/* NULL when the config has no such service. */
+static const struct config_service *config_service_find(const struct reconcile *r,
 							const struct observed_service *observed)
 {
-	for (size_t v = 0; v < config->n_vips; v++) {
-		const struct config_vip *vip = &config->vips[v];
+	uint32_t i = core_vip_find(r->options.core, &observed->vip);
+	const struct config_vip *vip = i == CORE_NONE ? NULL : core_vip(r->options.core, i)->config;
 
-		if (!prefix_eq(&vip->prefix, &observed->vip))
-			continue;
-		for (size_t s = 0; s < vip->n_services; s++)
-			if (vip->services[s].proto == observed->proto &&
-			    vip->services[s].port == observed->port)
-				return &vip->services[s];
-	}
+	for (size_t s = 0; vip && s < vip->n_services; s++)
+		if (vip->services[s].proto == observed->proto &&
+		    vip->services[s].port == observed->port)
+			return &vip->services[s];
 	return NULL;
 }
 
 /* The pool that the config gives to a service found in the maps, or CORE_NONE. */
 static uint32_t configured_pool(const struct reconcile *r, size_t i)
 {
-	const struct config_service *service =
-		config_service_find(core_config(r->options.core), &r->services[i]);
+	const struct config_service *service = config_service_find(r, &r->services[i]);
 
 	return service && r->services[i].programmed ? service->pool : CORE_NONE;
 }
@@ -236,9 +234,12 @@ static uint32_t configured_pool(const struct reconcile *r, size_t i)
 static bool ring_is_shared(const struct reconcile *r, uint32_t ring, uint32_t pool)
 {
 	for (size_t i = 0; i < r->n_services; i++) {
-		uint32_t other = configured_pool(r, i);
+		uint32_t other;
 
-		if (r->services_more[i].record.ring == ring && other != CORE_NONE && other != pool)
+		if (r->services_more[i].record.ring != ring)
+			continue;
+		other = configured_pool(r, i);
+		if (other != CORE_NONE && other != pool)
 			return true;
 	}
 	return false;
@@ -289,6 +290,62 @@ static void claim_rings(struct reconcile *r)
 		r->services[i].pool = pool_of_ring(r, r->services_more[i].record.ring);
 }
 
+/* ---- records found in the maps ---- */
+
+static bool vip_has_services(const struct reconcile *r, const struct prefix *vip)
+{
+	for (size_t i = 0; i < r->n_services; i++)
+		if (r->services[i].programmed && prefix_eq(&r->services[i].vip, vip))
+			return true;
+	return false;
+}
+
+/*
+ * Records whose settings changed, by a reload or while no controller ran, are replaced in place:
+ * nothing about them needs a withdrawal. One that cannot be replaced is left to the plan.
+ */
+static void update_records(struct reconcile *r)
+{
+	const struct config *config = core_config(r->options.core);
+	struct err err;
+
+	for (size_t i = 0; i < r->n_services; i++) {
+		const struct config_service *service = config_service_find(r, &r->services[i]);
+		struct dataplane_service record = r->services_more[i].record;
+		const struct config_pool *pool;
+
+		if (!service || !r->services[i].programmed)
+			continue;
+		pool = &config->pools[service->pool];
+		if (record.encap == pool->encap && record.gue_port == pool->gue_port &&
+		    record.hash == service->hash)
+			continue;
+		record.encap = pool->encap;
+		record.gue_port = pool->gue_port;
+		record.hash = service->hash;
+		if (dataplane_set_service(r->options.dataplane, &record, &err) == 0) {
+			r->services_more[i].record = record;
+			continue;
+		}
+		r->services[i].programmed = false;
+		log_warn("service_set", "vip=%s error=%s", PREFIX_STR(&r->services[i].vip),
+			 LOG_QUOTE(err.text));
+	}
+}
+
+static void update_vips(struct reconcile *r)
+{
+	const struct config *config = core_config(r->options.core);
+	struct err err;
+
+	for (size_t v = 0; v < config->n_vips; v++)
+		if (vip_has_services(r, &config->vips[v].prefix) &&
+		    dataplane_set_vip(r->options.dataplane, &config->vips[v].prefix,
+				      config->vips[v].unserved, &err) < 0)
+			log_warn("vip_set", "vip=%s error=%s", PREFIX_STR(&config->vips[v].prefix),
+				 LOG_QUOTE(err.text));
+}
+
 /* ---- rings nobody uses ---- */
 
 static void orphan_add(struct reconcile *r, uint32_t ring)
@@ -335,6 +392,16 @@ static bool real_is_configured(const struct config *config, const struct addr *a
 	return false;
 }
 
+/* A ring that stands although nobody takes new flows may name reals the config has no more. */
+static bool rings_are_written(const struct reconcile *r)
+{
+	for (size_t i = 0; i < r->n_pools; i++)
+		if (r->pools_more[i].ring != DATAPLANE_NO_RING &&
+		    r->pools[i].ring_version != core_desired(r->options.core)->pools[i].version)
+			return false;
+	return r->n_orphans == 0;
+}
+
 /* Reals that left the config go once every ring that could name them is rewritten or gone. */
 static void collect_reals(struct reconcile *r)
 {
@@ -343,10 +410,10 @@ static void collect_reals(struct reconcile *r)
 	struct err err;
 	size_t n = 0;
 
-	if (r->n_orphans > 0)
+	if (!r->reals_may_go || !rings_are_written(r) ||
+	    dataplane_list_reals(r->options.dataplane, &reals, &n, &err) < 0)
 		return;
-	if (dataplane_list_reals(r->options.dataplane, &reals, &n, &err) < 0)
-		return;
+	r->reals_may_go = false;
 	for (size_t i = 0; i < n; i++) {
 		if (real_is_configured(config, &reals[i]))
 			continue;
@@ -614,14 +681,6 @@ static int service_test(struct reconcile *r, size_t i, usec_t now, struct err *e
 	if (observed->self_test_failures >= 2)
 		observed->self_tested = false; /* once may be a ring just being written */
 	return ret;
-}
-
-static bool vip_has_services(const struct reconcile *r, const struct prefix *vip)
-{
-	for (size_t i = 0; i < r->n_services; i++)
-		if (r->services[i].programmed && prefix_eq(&r->services[i].vip, vip))
-			return true;
-	return false;
 }
 
 static int service_del(struct reconcile *r, size_t i, struct err *err)
@@ -912,6 +971,7 @@ usec_t reconcile_pass(struct reconcile *r, usec_t now)
 	if (now >= r->read_back_at) {
 		if (read_services(r, &err) < 0)
 			log_warn("read_back", "error=%s", LOG_QUOTE(err.text));
+		update_records(r);
 		r->read_back_at = now + RECONCILE_READ_BACK_US;
 	}
 	for (unsigned i = 0; i < ROUNDS_MAX && progress; i++)
@@ -1005,8 +1065,11 @@ int reconcile_new(const struct reconcile_options *options, struct reconcile **re
 		return code;
 	}
 	claim_rings(r);
+	update_records(r);
+	update_vips(r);
 	adopt_rings(r);
 	adopt_announced(r);
+	r->reals_may_go = true;
 	*ret = r;
 	return 0;
 }
@@ -1027,52 +1090,11 @@ void reconcile_free(struct reconcile *r)
 	free(r);
 }
 
-/* Records whose settings changed are replaced in place: nothing about them needs a withdrawal. */
-static void update_records(struct reconcile *r)
-{
-	const struct config *config = core_config(r->options.core);
-	struct err err;
-
-	for (size_t i = 0; i < r->n_services; i++) {
-		const struct config_service *service;
-		struct dataplane_service *record = &r->services_more[i].record;
-		const struct config_pool *pool;
-
-		service = config_service_find(config, &r->services[i]);
-		if (!service || !r->services[i].programmed)
-			continue;
-		pool = &config->pools[service->pool];
-		if (record->encap == pool->encap && record->gue_port == pool->gue_port &&
-		    record->hash == service->hash)
-			continue;
-		record->encap = pool->encap;
-		record->gue_port = pool->gue_port;
-		record->hash = service->hash;
-		if (dataplane_set_service(r->options.dataplane, record, &err) < 0)
-			log_warn("service_set", "vip=%s error=%s", PREFIX_STR(&r->services[i].vip),
-				 LOG_QUOTE(err.text));
-	}
-}
-
-static void update_vips(struct reconcile *r)
-{
-	const struct config *config = core_config(r->options.core);
-	struct err err;
-
-	for (size_t v = 0; v < config->n_vips; v++)
-		if (vip_has_services(r, &config->vips[v].prefix) &&
-		    dataplane_set_vip(r->options.dataplane, &config->vips[v].prefix,
-				      config->vips[v].unserved, &err) < 0)
-			log_warn("vip_set", "vip=%s error=%s", PREFIX_STR(&config->vips[v].prefix),
-				 LOG_QUOTE(err.text));
-}
-
 /* Entries of services that never were programmed and are no longer wanted. */
 static void forget_unprogrammed(struct reconcile *r)
 {
 	for (size_t i = r->n_services; i-- > 0;)
-		if (!r->services[i].programmed &&
-		    !config_service_find(core_config(r->options.core), &r->services[i]))
+		if (!r->services[i].programmed && !config_service_find(r, &r->services[i]))
 			service_remove(r, i);
 }
 
@@ -1098,6 +1120,7 @@ int reconcile_reload(struct reconcile *r, struct err *err)
 	forget_unprogrammed(r);
 	update_records(r);
 	update_vips(r);
+	r->reals_may_go = true;
 	r->read_back_at = 0;
 	return 0;
 }

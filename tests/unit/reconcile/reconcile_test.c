@@ -247,6 +247,22 @@ TEST(reconcile, restart_adopts_without_a_write)
 	stop_controller();
 }
 
+TEST(reconcile, restart_takes_over_what_the_config_changed_meanwhile)
+{
+	start_announced();
+	stop_controller();
+	node.config.pools[0].encap = CONFIG_ENCAP_GUE;
+	node.config.pools[0].gue_port = 6080;
+	node.config.services[0][0].hash = CONFIG_HASH_SOURCE_IP;
+	start_controller(build_finish(&node.config));
+	assert_int_equal(fake.services[0].encap, CONFIG_ENCAP_GUE);
+	assert_int_equal(fake.services[0].gue_port, 6080);
+	assert_int_equal(fake.services[0].hash, CONFIG_HASH_SOURCE_IP);
+	run_for(USEC_PER_SEC);
+	assert_false(fake_did("withdraw", NULL));
+	stop_controller();
+}
+
 TEST(reconcile, removed_vip_is_withdrawn_lingers_then_goes)
 {
 	start_announced();
@@ -337,6 +353,26 @@ TEST(reconcile, real_that_left_the_config_is_freed_after_its_ring)
 	stop_controller();
 }
 
+/* Nobody takes new flows, so the last ring stands, and with it what it names. */
+TEST(reconcile, real_stays_while_a_ring_names_it)
+{
+	start_announced();
+	judge_all(REAL_DOWN);
+	run_for(12 * USEC_PER_SEC);
+	build_start(&node.other);
+	build_service(&node.other, build_vip(&node.other, "203.0.113.10/32"), 80,
+		      build_pool(&node.other, "web", 2));
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	run_for(5 * USEC_PER_SEC);
+	assert_false(fake_did("real-del", NULL));
+	tell_ways();
+	tell_verdict(0, 0, REAL_UP);
+	run_for(USEC_PER_SEC);
+	assert_true(fake_did("real-del", NULL));
+	stop_controller();
+}
+
 RUN_TESTS(T(reconcile, goes_up_in_order), T(reconcile, ring_names_only_reals_that_take_flows),
 	  T(reconcile, withdraws_and_shortens_the_lease_when_all_reals_fail),
 	  T(reconcile, does_not_announce_what_the_guard_cannot_answer_for),
@@ -347,6 +383,8 @@ RUN_TESTS(T(reconcile, goes_up_in_order), T(reconcile, ring_names_only_reals_tha
 	  T(reconcile, announces_again_what_bgpd_forgot),
 	  T(reconcile, removes_lines_in_the_ranges_that_are_not_ours),
 	  T(reconcile, restart_adopts_without_a_write),
+	  T(reconcile, restart_takes_over_what_the_config_changed_meanwhile),
+	  T(reconcile, real_stays_while_a_ring_names_it),
 	  T(reconcile, removed_vip_is_withdrawn_lingers_then_goes),
 	  T(reconcile, renamed_pool_keeps_its_ring),
 	  T(reconcile, service_that_stays_keeps_its_reals_when_another_changes_pool),
