@@ -89,6 +89,7 @@ struct layout {
 	struct records *to;
 	const struct records *from;
 	usec_t now;
+	size_t to_come; /* services of the config that still need their place */
 };
 
 static struct vip *vip_append(const struct layout *l, const struct prefix *prefix,
@@ -164,9 +165,11 @@ static void service_append(const struct layout *l, uint32_t vip, uint8_t proto, 
 			   const struct config_service *config)
 {
 	size_t i = l->to->n_services;
+	size_t reserved = config ? 0 : l->to_come;
 	uint32_t old_vip, old = CORE_NONE;
 
-	if (i == l->to->max_services || records_find_service(l->to, vip, proto, port) != CORE_NONE)
+	if (i + reserved >= l->to->max_services ||
+	    records_find_service(l->to, vip, proto, port) != CORE_NONE)
 		return;
 	if (l->from) {
 		old_vip = records_find_vip(l->from_tables, l->from, &l->to->vips[vip].view.prefix);
@@ -203,7 +206,8 @@ static void services_append_old(const struct layout *l, uint32_t vip)
 	}
 }
 
-static void services_lay_out(const struct layout *l, uint32_t i, const struct observed *observed)
+/* What leaves takes no place from what stays: a later VIP's services always fit. */
+static void services_lay_out(struct layout *l, uint32_t i, const struct observed *observed)
 {
 	struct vip *vip = &l->to->vips[i];
 	const struct config_vip *config = vip->view.config;
@@ -214,6 +218,7 @@ static void services_lay_out(const struct layout *l, uint32_t i, const struct ob
 	for (size_t s = 0; config && s < config->n_services; s++)
 		service_append(l, i, config->services[s].proto, config->services[s].port,
 			       &config->services[s]);
+	l->to_come -= config ? config->n_services : 0;
 	if (l->from)
 		services_append_old(l, i);
 	for (size_t s = 0; observed && s < observed->n_services; s++)
@@ -227,10 +232,12 @@ void records_build(const struct tables *tables, struct records *to,
 		   const struct tables *from_tables, const struct records *from,
 		   const struct observed *observed, usec_t now)
 {
-	const struct layout l = {
+	struct layout l = {
 		.tables = tables, .from_tables = from_tables, .to = to, .from = from, .now = now
 	};
 
+	for (size_t i = 0; i < tables->config->n_vips; i++)
+		l.to_come += tables->config->vips[i].n_services;
 	to->n_vips = to->n_services = 0;
 	vips_lay_out(&l, observed);
 	for (uint32_t i = 0; i < to->n_vips; i++)

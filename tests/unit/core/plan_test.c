@@ -737,7 +737,32 @@ TEST(line, that_is_not_read_back_yet_is_pending)
 	site_stop(&s);
 }
 
-RUN_TESTS(T(plan, is_empty_once_done_and_the_same_when_asked_twice),
+/* Found in the maps at start: hundreds of services that one VIP had and has no more. */
+TEST(plan, what_leaves_takes_no_place_from_services_of_the_config)
+{
+	static struct observed_service found[400];
+	struct config_builder b;
+	struct site s;
+
+	two_vips(&b);
+	site_start(&s, &b.config);
+	for (uint16_t i = 0; i < 400; i++)
+		found[i] = (struct observed_service){ .vip = b.vips[0].prefix,
+						      .proto = IPPROTO_TCP,
+						      .port = (uint16_t)(1000 + i),
+						      .programmed = true,
+						      .pool = CORE_NONE };
+	site_step(&s, (struct core_event){ .kind = CORE_EVENT_OBSERVED,
+					   .observed = &(struct observed){ .services = found,
+									   .n_services = 400 } });
+	assert_true(site_vip(&s, 0)->n_services > 200);
+	assert_int_equal(site_vip(&s, 1)->n_services, 1);
+	assert_int_equal(site_vip(&s, 1)->services[0].port, 53);
+	site_stop(&s);
+}
+
+RUN_TESTS(T(plan, what_leaves_takes_no_place_from_services_of_the_config),
+	  T(plan, is_empty_once_done_and_the_same_when_asked_twice),
 	  T(plan, writes_no_ring_without_an_owner), T(plan, withdraws_before_anything_else),
 	  T(plan, repairs_what_strangers_change),
 	  T(plan, changes_a_line_whose_attributes_are_wrong), T(leaving, goes_down_in_order),
