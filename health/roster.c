@@ -435,17 +435,28 @@ static uint32_t real_find(const struct config_pool *pool, const struct addr *add
 	return ROSTER_NONE;
 }
 
+/* The place of a check in a pool's list, by name as the core finds it. */
+static uint32_t check_find(const struct roster *roster, uint32_t pool, const char *name)
+{
+	for (uint32_t c = 0; c < roster->config->pools[pool].n_checks; c++)
+		if (strcmp(pool_check(roster, pool, c)->name, name) == 0)
+			return c;
+	return ROSTER_NONE;
+}
+
 /* The same pool, real and check of the former config, whatever the check was like. */
 static const struct roster_entry *former_entry(const struct roster *former, uint32_t pool,
-					       const struct config_real *real,
+					       const struct roster *roster,
 					       const struct roster_entry *entry)
 {
 	const struct config_pool *p = &former->config->pools[pool];
+	const struct config_real *real = &roster->config->pools[entry->pool].reals[entry->real];
 	uint32_t r = real_find(p, &real->addr, entry->real);
+	uint32_t c = check_find(former, pool, pool_check(roster, entry->pool, entry->check)->name);
 
-	if (former->first[pool] == ROSTER_NONE || r == ROSTER_NONE || entry->check >= p->n_checks)
+	if (former->first[pool] == ROSTER_NONE || r == ROSTER_NONE || c == ROSTER_NONE)
 		return NULL;
-	return &former->entries[former->first[pool] + entry->check * p->n_reals + r];
+	return &former->entries[former->first[pool] + c * p->n_reals + r];
 }
 
 static void keep_judgements(struct roster *roster, const struct roster *former)
@@ -460,9 +471,8 @@ static void keep_judgements(struct roster *roster, const struct roster *former)
 		if (entry->pool != pool)
 			was_pool = pool_find(former, p->name);
 		pool = entry->pool;
-		was = was_pool == ROSTER_NONE
-			      ? NULL
-			      : former_entry(former, was_pool, &p->reals[entry->real], entry);
+		was = was_pool == ROSTER_NONE ? NULL
+					      : former_entry(former, was_pool, roster, entry);
 		if (was) {
 			entry->state = was->state;
 			entry->is_sent = was->is_sent && was->id == entry->id;

@@ -440,6 +440,31 @@ TEST(prober, finds_the_real_again_when_the_order_changed)
 	world_fini(&w);
 }
 
+TEST(prober, finds_the_check_again_when_the_order_changed)
+{
+	struct world w;
+	struct site site, next;
+	struct told told;
+
+	world_init(&w);
+	site_init(&site);
+	site_init(&next);
+	prober_set_config(w.prober, &site.config, NULL);
+	say_hello(&w);
+	told = hear(&w);
+	verdict_for(&w, told.targets[0].id, REAL_UP); /* 10.1.0.11 by tcp */
+	next.web_checks[0] = 1;
+	next.web_checks[1] = 0;
+	prober_set_config(w.prober, &next.config, NULL);
+	told = hear(&w);
+	assert_int_equal(told.n_targets, 6);
+	assert_int_equal(told.targets[0].type, CONFIG_CHECK_HTTP);
+	assert_int_equal(told.targets[0].state, REAL_UNKNOWN);
+	assert_int_equal(told.targets[3].type, CONFIG_CHECK_TCP);
+	assert_int_equal(told.targets[3].state, REAL_UP);
+	world_fini(&w);
+}
+
 TEST(prober, gives_a_new_connection_the_last_judgement)
 {
 	struct world w;
@@ -775,6 +800,7 @@ RUN_TESTS(T(prober, sends_every_target_after_the_hello),
 	  T(prober, says_nothing_when_a_reload_changes_nothing),
 	  T(prober, sends_only_the_difference_and_keeps_the_judgement),
 	  T(prober, finds_the_real_again_when_the_order_changed),
+	  T(prober, finds_the_check_again_when_the_order_changed),
 	  T(prober, gives_a_new_connection_the_last_judgement),
 	  T(prober, a_newer_connection_replaces_the_older),
 	  T(prober, drops_who_breaks_the_protocol),
