@@ -37,18 +37,6 @@ void drain_set(struct core *core, const struct core_drain *drain)
 		flag_set(&vip->view.is_drained, &vip->view.drain, drain);
 }
 
-bool drain_traffic(struct core *core, const struct core_traffic *traffic)
-{
-	struct vip *vip;
-
-	if (traffic->vip >= core->tables.records.n_vips)
-		return false;
-	vip = &core->tables.records.vips[traffic->vip];
-	vip->view.pps = traffic->pps;
-	vip->watch.sample_at = core->now;
-	return vip->view.state != VIP_ANNOUNCED; /* there it is only looked at */
-}
-
 bool vip_is_drained(const struct core *core, const struct vip *vip)
 {
 	return core->node.is_drained || vip->view.is_drained;
@@ -73,6 +61,35 @@ static bool has_fallen(const struct core *core, const struct vip *vip)
 	return watch->seen_at && watch->sample_at >= watch->seen_at + DRAIN_LEAST_US &&
 	       (vip->view.pps <= core->tables.config->routing.drain_until_pps ||
 		vip->view.pps <= watch->base_pps / 10);
+}
+
+/* Samples of all VIPs come each second: only one that something hangs on has conclusions drawn. */
+bool drain_traffic(struct core *core, const struct core_traffic *traffic)
+{
+	uint64_t until_pps = core->tables.config->routing.drain_until_pps;
+	struct vip *vip;
+	bool was_low;
+
+	if (traffic->vip >= core->tables.records.n_vips)
+		return false;
+	vip = &core->tables.records.vips[traffic->vip];
+	was_low = vip->view.pps <= until_pps;
+	vip->view.pps = traffic->pps;
+	vip->watch.sample_at = core->now;
+	switch (vip->view.state) {
+	case VIP_DRAINING:
+		if (vip->watch.seen_at == 0 && traffic->pps > vip->watch.base_pps)
+			vip->watch.base_pps = traffic->pps;
+		return !vip->view.is_drain_stuck && has_fallen(core, vip);
+	case VIP_WITHDRAWING:
+	case VIP_WITHDRAWN: /* it lingers while packets come */
+		return was_low != (traffic->pps <= until_pps);
+	case VIP_ANNOUNCING:
+	case VIP_ANNOUNCED:
+	case VIP_STATE_MAX:
+		break;
+	}
+	return false;
 }
 
 bool drain_is_done(struct core *core, struct vip *vip)
