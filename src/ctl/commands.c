@@ -39,7 +39,7 @@ static void answer_list(struct ctl_request *request, const json_t *args, void *c
 					struct err *err))
 {
 	struct view view = view_now(context);
-	struct err err;
+	struct err err = { "it cannot be told in UTF-8" };
 	const json_t *names = handler_names(args, &err);
 	json_t *result = names ? list(&view, names, &err) : NULL;
 
@@ -70,7 +70,7 @@ static void handle_why(struct ctl_request *request, const json_t *args, void *co
 	const char *thing = json_string_value(json_object_get(args, "thing"));
 	struct view view = view_now(context);
 	json_t *result;
-	struct err err;
+	struct err err = { "it cannot be told in UTF-8" };
 
 	if (!thing) {
 		ctl_refuse(request, CTL_USAGE, "\"thing\" must be a string");
