@@ -156,6 +156,18 @@ static void read_file(int dir_fd, const char *name, struct core_drain *ret)
 	ret->wall_us = wall_us > 0 ? (uint64_t)wall_us : 0;
 }
 
+/* Nobody can tell who is drained: everybody. */
+static int drain_all(void (*found)(const struct prefix *vip, const struct core_drain *drain,
+				   void *arg),
+		     void *arg, int r)
+{
+	struct core_drain drain = { .vip = CORE_NONE, .set = true, .owner = "shoald" };
+
+	snprintf(drain.reason, sizeof(drain.reason), "the drain directory is unreadable");
+	found(NULL, &drain, arg);
+	return r;
+}
+
 int drains_load(const char *state_dir,
 		void (*found)(const struct prefix *vip, const struct core_drain *drain, void *arg),
 		void *arg, struct err *err)
@@ -172,13 +184,9 @@ int drains_load(const char *state_dir,
 		if (!dir)
 			r = err_set(err, -errno, "drains of '%s': %m", state_dir);
 	}
-	if (r < 0) {
-		drain = (struct core_drain){ .vip = CORE_NONE, .set = true, .owner = "shoald" };
-		snprintf(drain.reason, sizeof(drain.reason), "the drain directory is unreadable");
-		found(NULL, &drain, arg);
-		return r;
-	}
-	while ((entry = readdir(dir))) {
+	if (r < 0)
+		return drain_all(found, arg, r);
+	while ((errno = 0, entry = readdir(dir))) {
 		struct prefix vip;
 
 		if (strcmp(entry->d_name, "node") == 0) {
@@ -189,5 +197,7 @@ int drains_load(const char *state_dir,
 			found(&vip, &drain, arg);
 		}
 	}
-	return 0;
+	if (errno == 0)
+		return 0;
+	return drain_all(found, arg, err_set(err, -errno, "drains of '%s': %m", state_dir));
 }
