@@ -162,20 +162,27 @@ static void log_changes(struct shoald *d)
 		log_vip(d, core_vip(d->core, i));
 }
 
-/* Room for one state a real of the running config, all unknown. */
-static int size_logged_reals(struct shoald *d, const struct config *config, struct err *err)
+/* Room for one state a real; a reload is told by a line of its own, not by one a real. */
+static int size_logged_reals(const struct config *config, enum real_state **ret, struct err *err)
 {
 	size_t n = 1;
-	enum real_state *reals;
 
 	for (size_t p = 0; p < config->n_pools; p++)
 		n += config->pools[p].n_reals;
-	reals = calloc(n, sizeof(*reals));
-	if (!reals)
-		return err_set(err, -ENOMEM, "shoald: %m");
+	*ret = calloc(n, sizeof(**ret));
+	return *ret ? 0 : err_set(err, -ENOMEM, "shoald: %m");
+}
+
+/* What the core knows now needs no line any more. Takes the room. */
+static void reset_logged_reals(struct shoald *d, enum real_state *reals)
+{
+	size_t at = 0;
+
 	free(d->reals);
 	d->reals = reals;
-	return 0;
+	for (uint32_t p = 0; p < core_n_pools(d->core); p++)
+		for (size_t i = 0; i < core_pool(d->core, p)->config->n_reals; i++)
+			reals[at++] = core_pool(d->core, p)->reals[i].state;
 }
 
 /* ---- the lease towards the guard ---- */
@@ -528,54 +535,119 @@ static int check_reload(const struct shoald *d, const struct config *next, struc
 	return 0;
 }
 
-/* The parts follow one another; the first that refuses sends all back to the old config. */
-static int apply(struct shoald *d, const struct config *config, struct err *err)
+/* The parts that may refuse a config for what it says; nothing is decided or forwarded by it yet.
+ */
+static int prepare(struct shoald *d, const struct config *config, struct err *err)
+{
+	int r = prober_set_config(d->prober, config, err);
+
+	if (r == 0)
+		r = router_reload(d->router, config, err);
+	if (r == 0)
+		r = paths_prepare(d->paths, config, err);
+	if (r == 0)
+		r = dataplane_reconfigure(d->dataplane, config, err);
+	return r;
+}
+
+/* The core and what rests on it: only memory can be short. */
+static int decide_by(struct shoald *d, const struct config *config, struct err *err)
 {
 	int r = core_reload(d->core, config, usec_now());
 
 	if (r < 0)
 		return err_set(err, r, "reload: %m");
-	r = size_logged_reals(d, config, err);
+	return reconcile_reload(d->reconcile, err);
+}
+
+/* Back to old. False when a part could not be brought back: it may go on reading next. */
+static bool undo_reload(struct shoald *d, const struct config *old)
+{
+	struct err err;
+	bool undone = prober_set_config(d->prober, old, &err) == 0;
+
+	undone = router_reload(d->router, old, &err) == 0 && undone;
+	undone = dataplane_reconfigure(d->dataplane, old, &err) == 0 && undone;
+	if (core_config(d->core) != old)
+		undone = decide_by(d, old, &err) == 0 && undone;
+	if (core_config(d->core) == old)
+		paths_reload(d->paths, old);
+	if (!undone)
+		log_err("reload", "undone=no error=%s hint=\"restart shoald; traffic goes on\"",
+			LOG_QUOTE(err.text));
+	return undone;
+}
+
+static void found_drain(const struct prefix *vip, const struct core_drain *drain, void *arg)
+{
+	struct shoald *d = arg;
+	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
+
+	event.drain.vip = vip ? core_vip_find(d->core, vip) : CORE_NONE;
+	if (vip && event.drain.vip == CORE_NONE)
+		return;
+	log_notice("drain", "what=%s owner=%s reason=%s since=file", vip ? PREFIX_STR(vip) : "node",
+		   LOG_QUOTE(drain->owner), LOG_QUOTE(drain->reason));
+	core_step(d->core, &event);
+}
+
+/* A VIP that came back: its drain is on file since before it went. */
+static void found_drain_again(const struct prefix *vip, const struct core_drain *drain, void *arg)
+{
+	struct shoald *d = arg;
+	uint32_t i = vip ? core_vip_find(d->core, vip) : CORE_NONE;
+
+	if (i != CORE_NONE && core_vip(d->core, i)->config && !core_vip(d->core, i)->is_drained)
+		found_drain(vip, drain, arg);
+}
+
+/* next is owned when 0 is returned. */
+static int go_over(struct shoald *d, struct config *next, struct err *err)
+{
+	AUTO(freep) enum real_state *reals = NULL;
+	struct err ignored;
+	int r = size_logged_reals(next, &reals, err);
+
 	if (r == 0)
-		r = dataplane_reconfigure(d->dataplane, config, err);
+		r = prepare(d, next, err);
 	if (r == 0)
-		r = reconcile_reload(d->reconcile, err);
-	if (r == 0)
-		r = router_reload(d->router, config, err);
-	if (r == 0)
-		r = prober_set_config(d->prober, config, err);
-	if (r == 0)
-		r = paths_reload(d->paths, config, err);
-	return r;
+		r = decide_by(d, next, err);
+	if (r < 0) {
+		if (undo_reload(d, d->config))
+			config_free(next);
+		return r;
+	}
+	paths_reload(d->paths, next);
+	config_free(d->config);
+	d->config = next;
+	reset_logged_reals(d, TAKE(reals));
+	drains_load(d->options.state_dir, found_drain_again, d, &ignored);
+	return 0;
 }
 
 static int reload(void *daemon, struct config_report *report, struct err *err)
 {
 	struct shoald *d = daemon;
-	struct config *next = NULL, *old = d->config;
-	struct err ignored;
+	char from[CONFIG_GENERATION_LEN + 1];
+	struct config *next = NULL;
 	int r;
 
+	snprintf(from, sizeof(from), "%s", d->config->generation);
 	r = config_load(d->options.config_file, CONFIG_NEED_NODE, &next, report);
 	if (r < 0)
 		return err_set(err, r, "%s: %u error%s; the running config (generation %s) stays",
 			       d->options.config_file, report->errors,
-			       report->errors == 1 ? "" : "s", old->generation);
+			       report->errors == 1 ? "" : "s", from);
 	r = check_reload(d, next, err);
 	if (r < 0) {
 		config_free(next);
 		return r;
 	}
-	r = apply(d, next, err);
-	if (r < 0) {
-		apply(d, old, &ignored);
-		config_free(next);
+	r = go_over(d, next, err);
+	if (r < 0)
 		return r;
-	}
-	d->config = next;
 	d->context.config_loaded_wall_us = usec_wall();
-	log_notice("reload", "generation=%s from=%s", next->generation, old->generation);
-	config_free(old);
+	log_notice("reload", "generation=%s from=%s", d->config->generation, from);
 	pass_soon(d);
 	return 0;
 }
@@ -630,20 +702,6 @@ static int take_lock(struct shoald *d, struct err *err)
 		return err_set(err, -errno,
 			       "lock '%s': another shoald holds it; stop that one first", path);
 	return 0;
-}
-
-static void found_drain(const struct prefix *vip, const struct core_drain *drain, void *arg)
-{
-	struct shoald *d = arg;
-	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
-
-	event.drain.vip = vip ? core_vip_find(d->core, vip) : CORE_NONE;
-	if (vip && event.drain.vip == CORE_NONE)
-		return;
-	log_notice("drain", "what=%s owner=%s reason=%s since=start",
-		   vip ? PREFIX_STR(vip) : "node", LOG_QUOTE(drain->owner),
-		   LOG_QUOTE(drain->reason));
-	core_step(d->core, &event);
 }
 
 static int load_drains(struct shoald *d, struct err *err)
@@ -773,7 +831,7 @@ static int start(struct shoald *d, struct err *err)
 	d->core = core_new(d->config, d->started);
 	if (!d->core)
 		return err_set(err, -ENOMEM, "core: %m");
-	r = size_logged_reals(d, d->config, err);
+	r = size_logged_reals(d->config, &d->reals, err);
 	if (r == 0)
 		r = load_drains(d, err);
 	if (r == 0)

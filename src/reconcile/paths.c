@@ -25,6 +25,7 @@ struct uplink {
 
 struct paths {
 	struct paths_options options;
+	const struct config *prepared; /* by paths_prepare(), until the reload it belongs to */
 	struct net *net;
 	struct health_path *probe_path; /* NULL: no check goes through the tunnel */
 	struct uplink uplinks[DATAPLANE_UPLINKS_MAX];
@@ -376,11 +377,11 @@ static bool needs_probe_path(const struct config *config)
 	return false;
 }
 
-static int open_probe_path(struct paths *p, struct err *err)
+static int open_probe_path(struct paths *p, const struct config *config, struct err *err)
 {
 	int r;
 
-	if (p->probe_path || !needs_probe_path(p->options.config))
+	if (p->probe_path || !needs_probe_path(config))
 		return 0;
 	r = health_path_open(p->options.bpffs_dir, &p->probe_path, err);
 	if (r == 0)
@@ -388,10 +389,8 @@ static int open_probe_path(struct paths *p, struct err *err)
 	return r;
 }
 
-static int watch_reals(struct paths *p, struct err *err)
+static int watch_reals(struct paths *p, const struct config *config, struct err *err)
 {
-	const struct config *config = p->options.config;
-
 	for (size_t i = 0; i < config->n_pools; i++)
 		for (size_t k = 0; k < config->pools[i].n_reals; k++) {
 			int r = net_watch_real(p->net, &config->pools[i].reals[k].addr, err);
@@ -430,11 +429,11 @@ int paths_new(const struct paths_options *options, struct paths **ret, struct er
 	}
 	r = net_new(options->base, &callbacks, &p->net, err);
 	if (r == 0)
-		r = open_probe_path(p, err);
+		r = open_probe_path(p, options->config, err);
 	for (uint32_t u = 0; r == 0 && u < node->n_uplinks; u++)
 		r = net_watch_uplink(p->net, u, node->uplinks[u], err);
 	if (r == 0)
-		r = watch_reals(p, err);
+		r = watch_reals(p, options->config, err);
 	if (r < 0) {
 		paths_free(p);
 		return r;
@@ -465,22 +464,33 @@ static void drop_gone_marks(struct paths *p)
 			log_warn("probe_path", "mark=%#x error=%s", gone[i], LOG_QUOTE(err.text));
 }
 
-int paths_reload(struct paths *p, const struct config *config, struct err *err)
+int paths_prepare(struct paths *p, const struct config *config, struct err *err)
 {
-	const struct config *old = p->options.config;
-	int r;
+	int r = open_probe_path(p, config, err);
 
-	p->options.config = config;
-	r = open_probe_path(p, err);
-	if (r == 0)
-		r = watch_reals(p, err);
+	p->prepared = config;
+	return r < 0 ? r : watch_reals(p, config, err);
+}
+
+static void unwatch_reals_beyond(struct paths *p, const struct config *old,
+				 const struct config *config)
+{
 	for (size_t i = 0; i < old->n_pools; i++)
 		for (size_t k = 0; k < old->pools[i].n_reals; k++)
 			if (!config_has_real(config, &old->pools[i].reals[k].addr))
 				net_unwatch_real(p->net, &old->pools[i].reals[k].addr);
+}
+
+void paths_reload(struct paths *p, const struct config *config)
+{
+	unwatch_reals_beyond(p, p->options.config, config);
+	if (p->prepared) /* another one when that was refused after all */
+		unwatch_reals_beyond(p, p->prepared, config);
+	p->prepared = NULL;
+	p->options.config = config;
 	drop_gone_marks(p);
 	tell_all_reals(p);
-	return r;
+	tell_sources(p);
 }
 
 bool paths_is_started(const struct paths *p, unsigned *ret_attached)

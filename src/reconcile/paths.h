@@ -37,7 +37,13 @@ struct paths_options {
 /* Follow uplinks and reals, set up the probe path when a check needs it. */
 int paths_new(const struct paths_options *options, struct paths **ret, struct err *err);
 void paths_free(struct paths *paths);
-int paths_reload(struct paths *paths, const struct config *config, struct err *err);
+/*
+ * paths_prepare - the part of a reload that may fail: the probe path is opened when a check needs
+ * it, new reals are watched. What is there goes on by the former config.
+ */
+int paths_prepare(struct paths *paths, const struct config *config, struct err *err);
+/* After paths_prepare(), and after prober and core went over to config. */
+void paths_reload(struct paths *paths, const struct config *config);
 
 /* Write the next hops of a real that just got its index. */
 void paths_real_programmed(struct paths *paths, const struct addr *real);
