@@ -137,7 +137,7 @@ bgpd_configure lb1 "router bgp $LAB_AS_NODES" 'address-family ipv4 unicast' \
 	'network 203.0.113.77/32' 'network 192.0.2.0/24'
 guard_now() { # OPTION...
 	local command
-	read -ra command < <(as $LAB_UID_GUARD "${GUARD_GROUPS:-$(frrvty_gid)}" none "$(lab_program shoal-guard)" \
+	read -ra command < <(as $LAB_UID_GUARD "${GUARD_GROUPS:-$LAB_GID_GUARD,$(frrvty_gid)}" none "$(lab_program shoal-guard)" \
 		--config "$(node_dir lb1)/shoal.yaml" --run-dir "$run" --withdraw-now "$@")
 	on lb1 "${command[@]}"
 }

@@ -4,12 +4,14 @@
 # nodes.sh - Shoal on the nodes: its config, its daemons with the privileges their units give
 # them, and the operator's command. Sourced by lab.sh.
 #
-# The users are numbers that stand in no /etc/passwd; groups: LAB_GID stands for "shoal".
+# The users are numbers that stand in no /etc/passwd; groups: LAB_GID stands for "shoal",
+# LAB_GID_GUARD for "shoal-guard".
 
 LAB_UID_SHOALD=64901
 LAB_UID_PROBE=64902
 LAB_UID_GUARD=64903
 LAB_GID=64900
+LAB_GID_GUARD=64903
 
 lab_program() { # NAME: its path in the build directory; 1 when it was not built
 	local path
@@ -33,7 +35,7 @@ node_prepare() { # NODE
 	local dir
 	dir=$(node_dir "$1")
 	[ -d "$dir/run" ] && return
-	install -d -o $LAB_UID_SHOALD -g $LAB_GID -m 770 "$dir/run"
+	install -d -o $LAB_UID_SHOALD -g $LAB_GID_GUARD -m 771 "$dir/run"
 	install -d -o $LAB_UID_SHOALD -g $LAB_GID -m 750 "$dir/state"
 	mount_bpffs "$1"
 	chown $LAB_UID_SHOALD:$LAB_GID "$dir/bpf"
@@ -135,7 +137,7 @@ start_probe() { # NODE
 start_guard() { # NODE
 	local dir
 	dir=$(node_dir "$1")
-	start_daemon "$1" shoal-guard $LAB_UID_GUARD "$(frrvty_gid)" none \
+	start_daemon "$1" shoal-guard $LAB_UID_GUARD "$LAB_GID_GUARD,$(frrvty_gid)" none \
 		--config "$dir/shoal.yaml" --run-dir "$dir/run" --state-dir "$dir/state"
 }
 
