@@ -75,7 +75,7 @@ struct shoald {
 	bool is_fenced, has_ticked;
 	bool is_stopping; /* also when asked to before the loop proper runs */
 	struct vip_seen *vips;
-	size_t n_vips, max_vips;
+	size_t n_vips, max_vips, vip_cursor;
 	enum real_state *reals; /* as last logged, pool after pool */
 };
 
@@ -92,13 +92,20 @@ static void step(struct shoald *d, const struct core_event *event)
 
 /* ---- log of what changed ---- */
 
+/* The cursor remembers where the last one was: asked for in the core's order, each is found at
+ * once. */
 static struct vip_seen *vip_seen(struct shoald *d, const struct prefix *prefix)
 {
 	struct vip_seen *seen;
 
-	for (size_t i = 0; i < d->n_vips; i++)
-		if (prefix_eq(&d->vips[i].prefix, prefix))
-			return &d->vips[i];
+	for (size_t i = 0; i < d->n_vips; i++) {
+		size_t at = (d->vip_cursor + i) % d->n_vips;
+
+		if (!prefix_eq(&d->vips[at].prefix, prefix))
+			continue;
+		d->vip_cursor = at + 1;
+		return &d->vips[at];
+	}
 	if (d->n_vips == d->max_vips) {
 		size_t max = d->max_vips ? d->max_vips * 2 : 16;
 
@@ -133,6 +140,25 @@ static void log_vip(struct shoald *d, const struct core_vip *vip)
 	seen->reason = vip->reason;
 }
 
+/* A VIP that left is gone with its last service, often in the pass that withdrew it. */
+static void log_gone(struct shoald *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_vips; i++) {
+		const struct vip_seen *seen = &d->vips[i];
+
+		if (core_vip_find(d->core, &seen->prefix) != CORE_NONE)
+			d->vips[n++] = *seen;
+		else if (seen->state != VIP_WITHDRAWN)
+			log_notice("vip_state", "vip=- prefix=%s from=%s to=%s reason=%s",
+				   PREFIX_STR(&seen->prefix), vip_state_str(seen->state),
+				   vip_state_str(VIP_WITHDRAWN),
+				   vip_reason_str(VIP_REASON_REMOVED));
+	}
+	d->n_vips = n;
+}
+
 static void log_reals(struct shoald *d)
 {
 	size_t at = 0;
@@ -160,6 +186,7 @@ static void log_changes(struct shoald *d)
 	log_reals(d);
 	for (uint32_t i = 0; i < core_n_vips(d->core); i++)
 		log_vip(d, core_vip(d->core, i));
+	log_gone(d);
 }
 
 /* Room for one state a real; a reload is told by a line of its own, not by one a real. */
@@ -455,12 +482,16 @@ static int drain(void *daemon, const struct core_drain *drain, struct err *err)
 	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
 	int r;
 
+	if (!drain->set) { /* also one on file that nothing knows of: the next start would */
+		r = drains_clear(d->options.state_dir, vip, err);
+		if (r < 0)
+			return r;
+	}
 	if (drain->set == (current != NULL) && !(drain->force && current && !current->force))
 		return err_set(err, -EALREADY, "%s is %s already",
 			       vip ? PREFIX_STR(vip) : "the node",
 			       drain->set ? "drained" : "not drained");
-	r = drain->set ? drains_store(d->options.state_dir, vip, drain, err)
-		       : drains_clear(d->options.state_dir, vip, err);
+	r = drain->set ? drains_store(d->options.state_dir, vip, drain, err) : 0;
 	if (r < 0)
 		return r;
 	log_notice(drain->set ? "drain" : "undrain", "what=%s owner=%s reason=%s",
