@@ -314,7 +314,8 @@ static void check_uplink(struct paths *p, uint32_t index)
 			tell_uplink(p, link);
 		return;
 	}
-	if (uplink->was_attached || !uplink->may_attach) {
+	if (!dataplane_is_attached(p->options.dataplane, index) &&
+	    (uplink->was_attached || !uplink->may_attach)) {
 		if (uplink->was_attached)
 			tell_uplink(p, link);
 		uplink->may_attach = true;
