@@ -119,7 +119,7 @@ enum core_event_kind {
 	CORE_EVENT_ROUTER,
 	CORE_EVENT_FENCE,    /* the guard's fence file appeared or was cleared */
 	CORE_EVENT_OBSERVED, /* the reconciler's observed state changed */
-	CORE_EVENT_TRAFFIC,  /* packets to one VIP; once a second for each that is not withdrawn */
+	CORE_EVENT_TRAFFIC,  /* packets to one VIP; once a second for each */
 };
 
 struct observed;

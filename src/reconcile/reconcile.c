@@ -461,15 +461,6 @@ static int read_routes(struct reconcile *r)
 	return 0;
 }
 
-static const struct observed_route *route_find(const struct reconcile *r,
-					       const struct prefix *prefix)
-{
-	for (size_t i = 0; i < r->n_routes; i++)
-		if (prefix_eq(&r->routes[i].prefix, prefix))
-			return &r->routes[i];
-	return NULL;
-}
-
 static struct observed observed_view(const struct reconcile *r)
 {
 	return (struct observed){ .pools = r->pools,
@@ -495,13 +486,14 @@ static const struct lease_prefix *announced_find(const struct reconcile *r,
 /* The guard answers for what shall be announced and for what may still stand in bgpd. */
 static bool guard_answers_for(const struct reconcile *r, const struct core_vip *vip)
 {
-	const struct observed_route *route = route_find(r, &vip->prefix);
+	const struct router_route *route;
 
 	if (vip->intent != ROUTE_NONE)
 		return true;
-	if (!route || !route->is_read)
+	if (!r->routes_are_read)
 		return announced_find(r, &vip->prefix) != NULL;
-	return route->line != ROUTE_NONE || route->peers > 0;
+	route = router_route_find(r->options.router, &vip->prefix);
+	return route && (route->has_line || route->peers > 0);
 }
 
 static void lease_fill(const struct core_vip *vip, struct lease_prefix *ret)
