@@ -5,33 +5,42 @@
 #include <errno.h>
 #include <string.h>
 
+#include "src/base/auto.h"
 #include "src/ctl/command_list.h"
 #include "src/ctl/handlers.h"
 #include "src/ctl/view.h"
 
-/* The strings of args.names; NULL with the sentence when it is anything else. */
+/* A thing named a thousand times would be answered a thousand times, from the loop. */
+static int check_names(const json_t *names, struct err *err)
+{
+	AUTO(json_decrefp) json_t *seen = json_object();
+	const json_t *name;
+	size_t i;
+
+	if (!json_is_array(names))
+		return err_set(err, -EINVAL, "\"names\" must be an array of strings");
+	json_array_foreach (names, i, name) {
+		if (!json_is_string(name))
+			return err_set(err, -EINVAL, "\"names\" must be an array of strings");
+		if (json_object_get(seen, json_string_value(name)))
+			return err_set(err, -EINVAL, "'%.64s' is named twice",
+				       json_string_value(name));
+		json_object_set_new(seen, json_string_value(name), json_true());
+	}
+	return 0;
+}
+
+/* The strings of args.names, each once; NULL with the sentence when it is anything else. */
 const json_t *handler_names(const json_t *args, struct err *err)
 {
 	static json_t *none;
-	const json_t *names = json_object_get(args, "names"), *name;
-	size_t i;
+	const json_t *names = json_object_get(args, "names");
 
-	if (!names) {
-		if (!none)
-			none = json_array();
-		return none;
-	}
-	if (!json_is_array(names)) {
-		err_set(err, -EINVAL, "\"names\" must be an array of strings");
-		return NULL;
-	}
-	json_array_foreach (names, i, name) {
-		if (json_is_string(name))
-			continue;
-		err_set(err, -EINVAL, "\"names\" must be an array of strings");
-		return NULL;
-	}
-	return names;
+	if (names)
+		return check_names(names, err) < 0 ? NULL : names;
+	if (!none)
+		none = json_array();
+	return none;
 }
 
 static void answer_list(struct ctl_request *request, const json_t *args, void *context,
