@@ -566,14 +566,11 @@ static int check_reload(const struct shoald *d, const struct config *next, struc
 	return 0;
 }
 
-/* The parts that may refuse a config for what it says; nothing is decided or forwarded by it yet.
- */
+/* Of the parts after the prober those that may refuse a config; nothing is decided by it yet. */
 static int prepare(struct shoald *d, const struct config *config, struct err *err)
 {
-	int r = prober_set_config(d->prober, config, err);
+	int r = router_reload(d->router, config, err);
 
-	if (r == 0)
-		r = router_reload(d->router, config, err);
 	if (r == 0)
 		r = paths_prepare(d->paths, config, err);
 	if (r == 0)
@@ -640,7 +637,12 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 	int r = size_logged_reals(next, &reals, err);
 
 	if (r == 0)
-		r = prepare(d, next, err);
+		r = prober_set_config(d->prober, next, err);
+	if (r < 0) { /* nothing went over yet */
+		config_free(next);
+		return r;
+	}
+	r = prepare(d, next, err);
 	if (r == 0)
 		r = decide_by(d, next, err);
 	if (r < 0) {
@@ -884,7 +886,10 @@ static int wait_for_uplinks(struct shoald *d, struct err *err)
 		event_base_loop(d->base, EVLOOP_ONCE);
 	if (attached > 0 || d->is_stopping)
 		return 0;
-	return err_set(err, -ENODEV, "%s", paths_sentence(d->paths));
+	return err_set(err, -ENODEV, "%s",
+		       *paths_sentence(d->paths)
+			       ? paths_sentence(d->paths)
+			       : "the kernel told nothing of the uplinks in time");
 }
 
 static void stop(struct shoald *d)
