@@ -42,7 +42,7 @@ void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes
 		return;
 	core->tables.pools[pool].facts[real].was_taking = takes_new_flows;
 	pool_hold(core, &core->tables.pools[pool]);
-	core_settle(core);
+	core->next_timer = core->now; /* thousands come: concluded from once, by the first step */
 }
 
 /* ---- one step ---- */

@@ -308,8 +308,8 @@ int core_reload(struct core *core, const struct config *config, usec_t now);
 
 /*
  * core_adopt_real - at start, before the first step: whether the pool's ring as found in the data
- * plane names this real. Until it is judged it goes on as it was. Not called for a pool without a
- * ring.
+ * plane names this real. Until it is judged it goes on as it was, from the first step on. Not
+ * called for a pool without a ring.
  */
 void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes_new_flows);
 
