@@ -38,6 +38,17 @@ test_that "a missing file is refused"
 rm "$config"
 refused 2 shoal.yaml
 
+# Everything that serves is gone from it, so a step of the way taken before the refusal would show.
+test_that "a file is refused whole when only its CA file is missing"
+other=${good//pool: web/pool: other}
+other=${other//  web:/  other:}
+other=${other//$LAB_VIP4/203.0.113.77}
+other=${other//type: http,/type: https, ca-file: /nowhere/ca.pem,}
+echo "${other%%  www6:*}" >"$config"
+refused 1 /nowhere/ca.pem
+sleep 1
+expect "the VIP is still announced" tor_routes_via lb1 $LAB_VIP4
+
 test_that "the good file again changes nothing"
 echo "$good" >"$config"
 expect "shoal reload" shoal_on lb1 reload
