@@ -39,6 +39,7 @@
 
 #define FRESH_US        (30 * USEC_PER_SEC) /* verdicts and read-backs older than this stop the tick */
 #define PLAN_STALE_US   (2 * USEC_PER_SEC) /* router ops of an older plan are dropped */
+#define GUARD_ACTS_US   (1 * USEC_PER_SEC) /* from its fence to the last line it writes, and some */
 #define START_WAIT_US   (5 * USEC_PER_SEC) /* for the first word on every uplink */
 #define EXIT_BAD_CONFIG 2
 #define EXIT_PERMISSION 5
@@ -214,20 +215,46 @@ static void reset_logged_reals(struct shoald *d, enum real_state *reals)
 
 /* ---- the lease towards the guard ---- */
 
-static bool config_has_checks(const struct config *config)
+/* The longest a check of the pool may leave a real without a result. */
+static usec_t pool_silence(const struct config *config, const struct config_pool *pool)
 {
-	for (size_t v = 0; v < config->n_vips; v++)
-		for (size_t s = 0; s < config->vips[v].n_services; s++)
-			if (config->pools[config->vips[v].services[s].pool].n_checks > 0)
-				return true;
-	return false;
+	usec_t longest = 0;
+
+	for (size_t i = 0; i < pool->n_checks; i++) {
+		const struct config_check *check = &config->checks[pool->checks[i]];
+		usec_t pause = check->interval_us > check->slow_interval_us
+				       ? check->interval_us
+				       : check->slow_interval_us;
+
+		if (pause + check->timeout_us > longest)
+			longest = pause + check->timeout_us;
+	}
+	return longest;
 }
 
+/* How long without any verdict is normal at most; 0 when nothing is checked. */
+static usec_t longest_silence(const struct config *config)
+{
+	usec_t longest = 0;
+
+	for (size_t v = 0; v < config->n_vips; v++)
+		for (size_t s = 0; s < config->vips[v].n_services; s++) {
+			const struct config_pool *pool =
+				&config->pools[config->vips[v].services[s].pool];
+			usec_t silence = pool_silence(config, pool);
+
+			longest = silence > longest ? silence : longest;
+		}
+	return longest;
+}
+
+/* Checks that come less often than twice in FRESH_US get the time they need. */
 static bool verdicts_are_fresh(const struct shoald *d, usec_t now)
 {
-	usec_t last = prober_last_verdict(d->prober);
+	usec_t last = prober_last_verdict(d->prober), silence = longest_silence(d->config);
+	usec_t bound = 2 * silence > FRESH_US ? 2 * silence : FRESH_US;
 
-	return !config_has_checks(d->config) || (last != 0 && now - last < FRESH_US);
+	return silence == 0 || (last != 0 && now - last < bound);
 }
 
 /* A bgpd that is gone announces nothing, so there is nothing to read back; one that hangs is not
@@ -260,6 +287,8 @@ static void tell_fence(struct shoald *d, bool fenced)
 	struct core_event event = { .kind = CORE_EVENT_FENCE, .now = usec_now(), .fenced = fenced };
 
 	d->is_fenced = fenced;
+	if (fenced) /* the guard is writing: no plan on what was read before */
+		reconcile_distrust_routes(d->reconcile, event.now + GUARD_ACTS_US);
 	step(d, &event);
 }
 

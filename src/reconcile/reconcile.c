@@ -43,7 +43,8 @@ struct reconcile {
 	struct observed_route *routes;
 	size_t n_routes, max_routes;
 	bool routes_are_read;
-	struct backoff *vips; /* index: core's VIP */
+	usec_t routes_trusted_from, read_asked_at; /* see reconcile_distrust_routes() */
+	struct backoff *vips;                      /* index: core's VIP */
 	size_t n_vips;
 	struct op *ops;
 	size_t max_ops;
@@ -431,7 +432,8 @@ static int read_routes(struct reconcile *r)
 {
 	const struct router *router = r->options.router;
 	usec_t at;
-	bool is_read = router_life(router) == ROUTER_READY && router_is_read(router, &at);
+	bool is_read = router_life(router) == ROUTER_READY && router_is_read(router, &at) &&
+		       at >= r->routes_trusted_from;
 	size_t n_vips = core_n_vips(r->options.core), n_found = router_n_routes(router);
 
 	r->routes_are_read = is_read;
@@ -951,6 +953,22 @@ static size_t round_run(struct reconcile *r, usec_t now, bool *ret_progress)
 	return n;
 }
 
+/* Once a second until a read-back can be trusted again. */
+static void ask_read_back(struct reconcile *r, usec_t now)
+{
+	if (r->routes_are_read || router_life(r->options.router) != ROUTER_READY ||
+	    now < r->routes_trusted_from || now < r->read_asked_at + USEC_PER_SEC)
+		return;
+	r->read_asked_at = now;
+	router_read_back(r->options.router);
+}
+
+void reconcile_distrust_routes(struct reconcile *r, usec_t until)
+{
+	r->routes_trusted_from = until;
+	r->is_settled = false;
+}
+
 usec_t reconcile_pass(struct reconcile *r, usec_t now)
 {
 	bool progress = true;
@@ -969,7 +987,9 @@ usec_t reconcile_pass(struct reconcile *r, usec_t now)
 	for (unsigned i = 0; i < ROUNDS_MAX && progress; i++)
 		left = round_run(r, now, &progress);
 	retest_services(r, now);
-	r->is_settled = left == 0 && !router_is_busy(r->options.router);
+	ask_read_back(r, now);
+	r->is_settled = left == 0 && !router_is_busy(r->options.router) &&
+			(r->routes_are_read || router_life(r->options.router) != ROUTER_READY);
 	if (r->is_settled) {
 		collect_rings(r);
 		collect_reals(r);

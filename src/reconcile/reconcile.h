@@ -57,6 +57,12 @@ int reconcile_reload(struct reconcile *reconcile, struct err *err);
  */
 usec_t reconcile_pass(struct reconcile *reconcile, usec_t now);
 
+/*
+ * reconcile_distrust_routes - somebody else may be writing to bgpd until then (boottime): what was
+ * read back before counts as not read, and a new read-back is asked for once the time has come.
+ */
+void reconcile_distrust_routes(struct reconcile *reconcile, usec_t until);
+
 /* True when the last pass left nothing planned, failed or in flight. */
 bool reconcile_is_settled(const struct reconcile *reconcile);
 /* When the plan that queued router commands was made; a plan gets stale (boottime). */

@@ -31,6 +31,7 @@ struct fake {
 
 	enum router_life life;
 	bool is_read, is_busy;
+	usec_t read_at;
 	struct router_route routes[FAKE_MAX];
 	size_t n_routes;
 

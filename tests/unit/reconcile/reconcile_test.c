@@ -227,6 +227,27 @@ TEST(reconcile, removes_lines_in_the_ranges_that_are_not_ours)
 	stop_controller();
 }
 
+TEST(reconcile, plans_on_no_route_that_was_read_before_somebody_wrote)
+{
+	start_announced();
+	fake.journal[0] = '\0';
+	reconcile_distrust_routes(node.reconcile, node.now + USEC_PER_SEC);
+	assert_false(reconcile_is_settled(node.reconcile));
+	fake.n_routes = 0; /* the guard's work, and the old read-back still stands */
+	run_for(800 * USEC_PER_MSEC);
+	assert_false(fake_did("announce", NULL));
+	assert_false(fake_did("read-back", NULL));
+	run_for(3 * USEC_PER_SEC);
+	assert_true(fake_did("read-back", NULL));
+	assert_false(fake_did("announce", NULL));
+	assert_false(reconcile_is_settled(node.reconcile));
+	fake.read_at = node.now;
+	run_for(USEC_PER_SEC);
+	assert_true(fake_did("announce", NULL));
+	assert_true(reconcile_is_settled(node.reconcile));
+	stop_controller();
+}
+
 TEST(reconcile, restart_adopts_without_a_write)
 {
 	start_announced();
@@ -382,6 +403,7 @@ RUN_TESTS(T(reconcile, goes_up_in_order), T(reconcile, ring_names_only_reals_tha
 	  T(reconcile, mends_a_service_that_vanished_from_the_maps),
 	  T(reconcile, announces_again_what_bgpd_forgot),
 	  T(reconcile, removes_lines_in_the_ranges_that_are_not_ours),
+	  T(reconcile, plans_on_no_route_that_was_read_before_somebody_wrote),
 	  T(reconcile, restart_adopts_without_a_write),
 	  T(reconcile, restart_takes_over_what_the_config_changed_meanwhile),
 	  T(reconcile, real_stays_while_a_ring_names_it),
