@@ -49,11 +49,12 @@ struct dataplane {
 /* Switches of the program that no config sets; for tests. */
 struct private_switches {
 	bool drops_too_big; /* instead of telling the client */
+	bool is_untraced;   /* as the program in service is; for measuring it */
 };
 
 /*
- * dataplane_open_private - a program and maps of its own, nothing pinned; traced, so that
- * dataplane_trace() tells what became of the last packet. dataplane_close() ends it.
+ * dataplane_open_private - a program and maps of its own, nothing pinned; traced (unless switched
+ * off), so that dataplane_trace() tells what became of the last packet. dataplane_close() ends it.
  * switches may be NULL.
  */
 int dataplane_open_private(const struct config *config, const struct private_switches *switches,

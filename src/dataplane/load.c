@@ -562,8 +562,10 @@ static int open_private(struct dataplane *dp, const struct config *config,
 
 	if (r < 0)
 		return r;
-	if (chosen)
+	if (chosen) {
 		dp->skel->rodata->lb_answers_too_big = !chosen->drops_too_big;
+		dp->skel->rodata->lb_is_traced = !chosen->is_untraced;
+	}
 	r = lb_bpf__load(dp->skel);
 	if (r < 0)
 		return load_failed(r, err);

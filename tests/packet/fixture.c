@@ -47,6 +47,12 @@ static void must(int r, const struct err *err)
 
 void fixture_init(struct fixture *f, size_t n_pools)
 {
+	fixture_init_switched(f, n_pools, NULL);
+}
+
+void fixture_init_switched(struct fixture *f, size_t n_pools,
+			   const struct private_switches *switches)
+{
 	struct err err = { "" };
 
 	memset(f, 0, sizeof(*f));
@@ -58,7 +64,7 @@ void fixture_init(struct fixture *f, size_t n_pools)
 	f->config.node.has_encap_source6 = true;
 	f->config.node.encap_source4 = fixture_addr("10.0.13.37");
 	f->config.node.encap_source6 = fixture_addr("fc00:2307::1337");
-	must(dataplane_open_private(&f->config, NULL, &f->dp, &err), &err);
+	must(dataplane_open_private(&f->config, switches, &f->dp, &err), &err);
 	must(uplink_set_private(f->dp, 0, "", LO_IFINDEX, fixture_mac, &err), &err);
 }
 

@@ -31,6 +31,9 @@ void fixture_need_root(void);
 
 /* n_pools rings at most; client-mtu and mtu 1500 and 1600. Fails the test when it cannot. */
 void fixture_init(struct fixture *f, size_t n_pools);
+/* The same with switches of the program, struct private_switches. */
+void fixture_init_switched(struct fixture *f, size_t n_pools,
+			   const struct private_switches *switches);
 void fixture_fini(struct fixture *f);
 
 /* A new ring whose every slot names this real; the real and its next hop are made as needed. */

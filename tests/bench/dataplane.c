@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dataplane.c - what a packet costs in the XDP program: dataplane [--json].
+ *
+ * The program measured is the load balancer's own object, untraced as in service, provisioned
+ * through dataplane.h and run by BPF_PROG_TEST_RUN. Repeats of a test run go on with the frame that
+ * the round before left, and with the same flow; so it is not the balancer that is run but
+ * wrapper.bpf.c, which for every packet puts the frame back, chooses the flow and tail-calls the
+ * program measured.
+ *
+ * Why that is sound: encapsulation only moves the frame's start and writes before the inner IP
+ * header, so moving it back and writing the Ethernet header anew restores every byte (a too-big
+ * reply also cuts the end, whose bytes nothing reads; the wrapper makes it as long as before). The
+ * balancer counts what it does: after each series its counters must have risen by just the packets
+ * of the series, under the cause that the case names, and verdict and length of the last frame
+ * must be right; else the bench ends with a sentence. The tail call has a constant index, for which
+ * the JIT writes a direct jump.
+ *
+ * What it adds: one step of a generator, three stores, a flow's two stores, the jump, the kernel's
+ * loop, and where the frame changed the way back (one more call of adjust_head). `null` is the
+ * wrapper around a program that only transmits, `floor` around one that moves the frame's start by
+ * as much as the case does (and its end, for too-big) and transmits. Both pay all of it, in the
+ * same minute with the same frame, and nothing is subtracted anywhere: a ratio is the whole of the
+ * case over the whole of the floor. Frames are in the L1 cache, which behind a NIC they are not.
+ *
+ * Time is CPU time of this thread, so that waiting for other processes does not count; what they
+ * do to caches and clock does. Null, floor and case follow each other in every round, figures are
+ * medians over the rounds: trust ratios of one run.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/bench/wrapper.h"
+#include "tests/lib/test.h"
+#include "tests/packet/fixture.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#include "wrapper.skel.h"
+#pragma GCC diagnostic pop
+
+#define ROUNDS  11
+#define PACKETS 300000
+#define WARMING 30000 /* before each series, not timed */
+
+#define REALS    100
+#define ETH_LEN  14
+#define PAYLOAD  18 /* the shortest UDP frame then is 60 bytes long */
+#define TOO_LONG 1500
+#define GUE_PORT 6080
+
+#define FLOWS_64K 0xffffU
+#define FLOWS_1M  0xfffffU
+#define FLOWS_NEW 0xffffffffU
+
+#define TCP_SYN 0x02
+
+struct bench_case {
+	const char *name;
+	const char *src, *dst;
+	uint8_t proto;
+	uint8_t tcp_flags;
+	uint16_t payload_len; /* 0: PAYLOAD */
+	uint32_t flows;       /* mask of the flow's number; 0 is one flow */
+	uint32_t head;        /* by what the frame grows; for a case that passes, the floor's */
+	uint32_t left;        /* of the frame when the end is cut; 0: all */
+	bool is_error;        /* an ICMP error that quotes the flow */
+	const char *cause;    /* as dataplane_total() names it */
+};
+
+#define CLIENT4 "10.99.1.1"
+#define CLIENT6 "fc00:2::1"
+#define VIP4    "10.200.1.1"
+#define VIP6    "fc00:1::1"
+#define CROSS4  "10.200.1.2" /* with reals of the other family */
+#define CROSS6  "fc00:1::2"
+#define GUE4    "10.200.1.3"
+#define NO_VIP4 "10.200.9.9"
+
+static const struct bench_case cases[] = {
+	{ "v4-tcp-steady", CLIENT4, VIP4, IPPROTO_TCP, .head = 20, .cause = "sent/forwarded" },
+	{ "v6-tcp-steady", CLIENT6, VIP6, IPPROTO_TCP, .head = 40, .cause = "sent/forwarded" },
+	{ "v4-udp-steady", CLIENT4, VIP4, IPPROTO_UDP, .head = 20, .cause = "sent/forwarded" },
+	{ "v4-in-v6", CLIENT4, CROSS4, IPPROTO_TCP, .head = 40, .cause = "sent/forwarded" },
+	{ "v6-in-v4", CLIENT6, CROSS6, IPPROTO_TCP, .head = 20, .cause = "sent/forwarded" },
+	{ "v4-gue-steady", CLIENT4, GUE4, IPPROTO_TCP, .head = 28, .cause = "sent/forwarded" },
+	{ "non-vip-pass", CLIENT4, NO_VIP4, IPPROTO_TCP, .head = 20, .cause = "passed/not-a-vip" },
+	{ "v4-tcp-new-flows", CLIENT4, VIP4, IPPROTO_TCP, .tcp_flags = TCP_SYN, .flows = FLOWS_NEW,
+	  .head = 20, .cause = "sent/forwarded" },
+	{ "v4-tcp-64k-random", CLIENT4, VIP4, IPPROTO_TCP, .flows = FLOWS_64K, .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "v4-tcp-1m-random", CLIENT4, VIP4, IPPROTO_TCP, .flows = FLOWS_1M, .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "too-big", CLIENT4, VIP4, IPPROTO_TCP, .payload_len = TOO_LONG, .head = 28,
+	  .left = ETH_LEN + 84, .cause = "sent/too-big-reply" },
+	{ "icmp-error", CLIENT4, VIP4, IPPROTO_TCP, .is_error = true, .head = 20,
+	  .cause = "sent/forwarded" },
+};
+
+#define N_CASES (sizeof(cases) / sizeof(cases[0]))
+
+enum series { SERIES_NULL, SERIES_FLOOR, SERIES_CASE, SERIES_MAX };
+
+struct bench {
+	struct fixture fixture;
+	struct wrapper_bpf *wrapper;
+	uint8_t frame[FRAME_MAX];
+	size_t len;
+	double ns[N_CASES][SERIES_MAX][ROUNDS];
+};
+
+__attribute__((format(printf, 1, 2), noreturn)) static void die(const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "bench: ");
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+/* ---- what is provisioned ---- */
+
+/* A pool of REALS reals, each with the same share of the slots, side by side. */
+static uint32_t make_ring(struct fixture *f, const char *net)
+{
+	static uint16_t slots[RING_SLOTS];
+	uint16_t reals[REALS];
+	struct err err = { "" };
+	uint32_t ring;
+
+	for (unsigned i = 0; i < REALS; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s%u", net, i + 1);
+		reals[i] = fixture_real(f, text);
+	}
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slots[i] = reals[i % REALS];
+	if (dataplane_ring_new(f->dp, &ring, &err) < 0 ||
+	    dataplane_ring_write(f->dp, ring, slots, NULL, &err) < 0)
+		die("%s", err.text);
+	return ring;
+}
+
+static void provision(struct fixture *f)
+{
+	const struct private_switches switches = { .is_untraced = true };
+	struct dataplane_service gue = { .vip = fixture_prefix(GUE4),
+					 .proto = IPPROTO_TCP,
+					 .port = 80,
+					 .encap = CONFIG_ENCAP_GUE,
+					 .gue_port = GUE_PORT };
+	struct err err = { "" };
+	uint32_t ring4, ring6;
+
+	fixture_init_switched(f, 2, &switches);
+	ring4 = make_ring(f, "10.0.1.");
+	ring6 = make_ring(f, "fc00::1:");
+	fixture_service(f, VIP4, IPPROTO_TCP, 80, ring4);
+	fixture_service(f, VIP4, IPPROTO_UDP, 80, ring4);
+	fixture_service(f, VIP6, IPPROTO_TCP, 80, ring6);
+	fixture_service(f, CROSS4, IPPROTO_TCP, 80, ring6);
+	fixture_service(f, CROSS6, IPPROTO_TCP, 80, ring4);
+	gue.ring = ring4;
+	if (dataplane_set_service(f->dp, &gue, &err) < 0)
+		die("%s", err.text);
+}
+
+/* ---- frames ---- */
+
+/* Put an ICMP "host unreachable" before a packet that the VIP sent to the client: of that packet,
+ * IP header and 8 bytes. Checksums stay unset, the balancer does not look at them. */
+static size_t build_error(const struct bench_case *c, uint8_t *frame)
+{
+	struct frame_spec quoted = fixture_spec(c->dst, c->src, c->proto, FIXTURE_PORT);
+	struct frame_spec spec = fixture_spec("172.31.0.1", c->dst, IPPROTO_UDP, 0);
+	uint8_t inner[FRAME_MAX];
+	size_t len;
+
+	quoted.sport = 80;
+	spec.payload_len = 20 + 8;
+	frame_build(&quoted, inner);
+	len = frame_build(&spec, frame);
+	frame[ETH_LEN + 9] = IPPROTO_ICMP;
+	memset(frame + ETH_LEN + 20, 0, 8);
+	frame[ETH_LEN + 20] = 3;
+	frame[ETH_LEN + 21] = 1;
+	memcpy(frame + ETH_LEN + 28, inner + ETH_LEN, 20 + 8);
+	return len;
+}
+
+static size_t build(const struct bench_case *c, uint8_t *frame)
+{
+	struct frame_spec spec = fixture_spec(c->src, c->dst, c->proto, 80);
+
+	if (c->is_error)
+		return build_error(c, frame);
+	spec.tcp_flags = c->tcp_flags;
+	spec.payload_len = c->payload_len ? c->payload_len : PAYLOAD;
+	return frame_build(&spec, frame);
+}
+
+/* Let frame and wrapper be those of the case. */
+static void take_case(struct bench *b, const struct bench_case *c)
+{
+	struct wrapper *w = &b->wrapper->bss->bench;
+	struct addr client = fixture_addr(c->src);
+	bool is_ipv4 = addr_is_ipv4(&client);
+
+	b->len = build(c, b->frame);
+	memcpy(&w->eth_first, b->frame, 8);
+	memcpy(&w->eth_second, b->frame + 8, 4);
+	memcpy(&w->eth_third, b->frame + 12, 2);
+	memcpy(&w->client, client.bytes + 12, 4);
+	w->len = (uint32_t)b->len;
+	w->head = c->head;
+	w->cut = c->left ? w->len - c->left : 0;
+	w->vary = is_ipv4 ? WRAPPER_IPV4_FLOWS : WRAPPER_IPV6_FLOWS;
+	if (c->is_error)
+		w->vary = WRAPPER_ONE_FLOW;
+	w->mask = c->flows;
+}
+
+/* ---- running ---- */
+
+/* What the program measured says it did, under this name. */
+static uint64_t total(struct bench *b, const char *name)
+{
+	const char *found;
+	uint64_t value;
+
+	for (unsigned i = 0; dataplane_total(b->fixture.dp, i, &found, &value); i++) {
+		if (strcmp(found, name) == 0)
+			return value;
+	}
+	die("the data plane does not count '%s'", name);
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Run that many packets; the verdict and the length of the last frame must be these. */
+static void run_packets(struct bench *b, uint32_t packets, uint32_t verdict, size_t len)
+{
+	static uint8_t out[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = b->frame, .data_size_in = (uint32_t)b->len,
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = (int)packets);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(b->wrapper->progs.bench_wrapper), &opts) < 0)
+		die("test run: %s", strerror(errno));
+	if (opts.retval != verdict || opts.data_size_out != len)
+		die("the last packet ended with verdict %u and %u bytes, not %u and %zu",
+		    opts.retval, opts.data_size_out, verdict, len);
+}
+
+/* Nanoseconds a packet, of one series in whatever program is the wrapper's target. */
+static double run_series(struct bench *b, uint32_t verdict, size_t len)
+{
+	uint64_t start;
+
+	run_packets(b, WARMING, verdict, len);
+	start = cpu_ns();
+	run_packets(b, PACKETS, verdict, len);
+	return (double)(cpu_ns() - start) / PACKETS;
+}
+
+static void set_target(struct bench *b, int prog_fd)
+{
+	uint32_t first = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(b->wrapper->maps.target), &first, &prog_fd, 0) < 0)
+		die("a program that the wrapper can call: %s", strerror(errno));
+}
+
+static void run_round(struct bench *b, size_t which, unsigned round)
+{
+	const struct bench_case *c = &cases[which];
+	bool passes = strncmp(c->cause, "passed/", 7) == 0;
+	size_t changed = (c->left ? c->left : b->len) + c->head;
+	uint64_t before;
+
+	set_target(b, bpf_program__fd(b->wrapper->progs.bench_null));
+	b->ns[which][SERIES_NULL][round] = run_series(b, XDP_TX, b->len);
+	set_target(b, bpf_program__fd(b->wrapper->progs.bench_floor));
+	b->ns[which][SERIES_FLOOR][round] = run_series(b, XDP_TX, changed);
+
+	before = total(b, c->cause);
+	set_target(b, b->fixture.dp->prog_fd);
+	b->ns[which][SERIES_CASE][round] =
+		run_series(b, passes ? XDP_PASS : XDP_TX, passes ? b->len : changed);
+	if (total(b, c->cause) - before != WARMING + PACKETS)
+		die("%s: %llu of %u packets ended as %s", c->name,
+		    (unsigned long long)(total(b, c->cause) - before), WARMING + PACKETS, c->cause);
+}
+
+/* The last CPU that we may use; the first ones have most of the interrupts. */
+static void pin_to_a_cpu(void)
+{
+	cpu_set_t allowed, one;
+	int cpu = CPU_SETSIZE - 1;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		die("which CPUs may be used: %s", strerror(errno));
+	while (cpu > 0 && !CPU_ISSET((size_t)cpu, &allowed))
+		cpu--;
+	CPU_ZERO(&one);
+	CPU_SET((size_t)cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one) < 0)
+		die("pin to CPU %d: %s", cpu, strerror(errno));
+}
+
+/* ---- what is printed ---- */
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double median(double ns[ROUNDS])
+{
+	qsort(ns, ROUNDS, sizeof(ns[0]), compare);
+	return ns[ROUNDS / 2];
+}
+
+static void print_line(bool is_json, const char *name, double ns, double null_ns, double floor_ns)
+{
+	if (is_json)
+		printf("{\"name\":\"%s\",\"ns\":%.2f,\"null_ns\":%.2f,\"floor_ns\":%.2f,"
+		       "\"ratio\":%.3f}\n",
+		       name, ns, null_ns, floor_ns, ns / floor_ns);
+	else
+		printf("%-20s %8.1f %8.1f %8.1f %7.2f\n", name, ns, null_ns, floor_ns,
+		       ns / floor_ns);
+}
+
+static void print_all(struct bench *b, bool is_json)
+{
+	if (!is_json)
+		printf("%-20s %8s %8s %8s %7s\n", "case", "ns", "null", "floor", "ratio");
+	for (size_t i = 0; i < N_CASES; i++) {
+		double null_ns = median(b->ns[i][SERIES_NULL]);
+		double floor_ns = median(b->ns[i][SERIES_FLOOR]);
+
+		if (i == 0) {
+			print_line(is_json, "null", null_ns, null_ns, floor_ns);
+			print_line(is_json, "floor", floor_ns, null_ns, floor_ns);
+		}
+		print_line(is_json, cases[i].name, median(b->ns[i][SERIES_CASE]), null_ns,
+			   floor_ns);
+	}
+	if (!is_json)
+		printf("\nns a packet, medians of %d rounds of %d packets; ratio: ns to floor\n",
+		       ROUNDS, PACKETS);
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b;
+	bool is_json = argc == 2 && strcmp(argv[1], "--json") == 0;
+
+	if (argc > 1 && !is_json) {
+		fprintf(stderr, "usage: dataplane [--json]\n");
+		return 2;
+	}
+	fixture_need_root();
+	pin_to_a_cpu();
+	provision(&b.fixture);
+	b.wrapper = wrapper_bpf__open_and_load();
+	if (!b.wrapper)
+		die("the wrapper cannot be loaded: %s", strerror(errno));
+	b.wrapper->bss->bench.random = 1;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < N_CASES; i++) {
+			take_case(&b, &cases[i]);
+			run_round(&b, i, round);
+		}
+	}
+	print_all(&b, is_json);
+	wrapper_bpf__destroy(b.wrapper);
+	fixture_fini(&b.fixture);
+	return 0;
+}

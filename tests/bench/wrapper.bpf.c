@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * wrapper.bpf.c - what the bench runs for every packet: it takes back what the round before did to
+ * the frame, chooses the packet's flow, and tail-calls what is measured. And two of those: the
+ * least that a program can do, and the least that a tunnel costs.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/base.h"
+#include "tests/bench/wrapper.h"
+
+#define CLIENT4 26 /* where an IPv4 frame holds the source address */
+#define SPORT4  34
+#define CLIENT6 34 /* the last word of an IPv6 one */
+#define SPORT6  54
+#define PORT    31337
+
+struct wrapper bench;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} target SEC(".maps");
+
+/* The frame as it came: same place, same length. */
+LB_INLINE bool reset_size(struct xdp_md *ctx)
+{
+	if (ctx->data_end - ctx->data == bench.len)
+		return true;
+	if (bpf_xdp_adjust_head(ctx, (int)bench.head))
+		return false;
+	return !bench.cut || !bpf_xdp_adjust_tail(ctx, (int)bench.cut);
+}
+
+/* 256 ports a client; numbers above that are other clients. */
+LB_INLINE void set_flow(char *client, char *sport, __u32 flow)
+{
+	LB_STORE(__be32, client, bench.client ^ lb_htonl(flow >> 8));
+	LB_STORE(__be16, sport, lb_htons(PORT ^ (flow & 0xff)));
+}
+
+/* The upper half of a linear congruential generator (Knuth's MMIX constants). */
+LB_INLINE __u32 next_flow(void)
+{
+	bench.random = bench.random * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (__u32)(bench.random >> 32) & bench.mask;
+}
+
+SEC("xdp")
+int bench_wrapper(struct xdp_md *ctx)
+{
+	__u32 flow = next_flow();
+	char *frame;
+
+	if (!reset_size(ctx))
+		return XDP_ABORTED;
+	frame = (void *)(long)ctx->data;
+	if (frame + WRAPPER_TOUCHED > (char *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	LB_STORE(__u64, frame, bench.eth_first);
+	LB_STORE(__u32, frame + 8, bench.eth_second);
+	LB_STORE(__u16, frame + 12, bench.eth_third);
+	if (bench.vary == WRAPPER_IPV4_FLOWS)
+		set_flow(frame + CLIENT4, frame + SPORT4, flow);
+	else if (bench.vary == WRAPPER_IPV6_FLOWS)
+		set_flow(frame + CLIENT6, frame + SPORT6, flow);
+	bpf_tail_call(ctx, &target, 0);
+	return XDP_ABORTED;
+}
+
+SEC("xdp")
+int bench_null(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_TX;
+}
+
+SEC("xdp")
+int bench_floor(struct xdp_md *ctx)
+{
+	if (bench.cut && bpf_xdp_adjust_tail(ctx, -(int)bench.cut))
+		return XDP_ABORTED;
+	return bpf_xdp_adjust_head(ctx, -(int)bench.head) ? XDP_ABORTED : XDP_TX;
+}
+
+char bench_license[] SEC("license") = "Dual BSD/GPL";
