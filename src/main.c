@@ -316,7 +316,8 @@ static void keep_fence(struct shoald *d, bool complete)
 	struct err err;
 
 	read_fence(d);
-	if (!d->is_fenced || !complete || !reconcile_is_settled(d->reconcile))
+	if (!d->is_fenced || !complete || !reconcile_routes_are_read(d->reconcile) ||
+	    router_is_busy(d->router))
 		return;
 	if (lease_clear_fence(d->options.run_dir, &err) < 0) {
 		log_warn("fence", "error=%s", LOG_QUOTE(err.text));
@@ -384,8 +385,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static bool may_write(void *arg)
 {
 	struct shoald *d = arg;
+	struct lease_fence fence;
 
-	return usec_now() - reconcile_planned_at(d->reconcile) < PLAN_STALE_US;
+	if (usec_now() - reconcile_planned_at(d->reconcile) >= PLAN_STALE_US)
+		return false;
+	/* A fence that is news is not in the plan yet. */
+	return d->is_fenced || lease_read_fence(d->options.run_dir, &fence, NULL) == -ENOENT;
 }
 
 /* ---- once a second ---- */

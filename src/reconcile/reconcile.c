@@ -966,7 +966,13 @@ static void ask_read_back(struct reconcile *r, usec_t now)
 void reconcile_distrust_routes(struct reconcile *r, usec_t until)
 {
 	r->routes_trusted_from = until;
+	r->routes_are_read = false;
 	r->is_settled = false;
+}
+
+bool reconcile_routes_are_read(const struct reconcile *r)
+{
+	return r->routes_are_read;
 }
 
 usec_t reconcile_pass(struct reconcile *r, usec_t now)

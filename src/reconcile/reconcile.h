@@ -63,6 +63,9 @@ usec_t reconcile_pass(struct reconcile *reconcile, usec_t now);
  */
 void reconcile_distrust_routes(struct reconcile *reconcile, usec_t until);
 
+/* True when the last pass planned on routes that were read back and could be trusted. */
+bool reconcile_routes_are_read(const struct reconcile *reconcile);
+
 /* True when the last pass left nothing planned, failed or in flight. */
 bool reconcile_is_settled(const struct reconcile *reconcile);
 /* When the plan that queued router commands was made; a plan gets stale (boottime). */

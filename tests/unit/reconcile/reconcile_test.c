@@ -241,10 +241,12 @@ TEST(reconcile, plans_on_no_route_that_was_read_before_somebody_wrote)
 	assert_true(fake_did("read-back", NULL));
 	assert_false(fake_did("announce", NULL));
 	assert_false(reconcile_is_settled(node.reconcile));
+	assert_false(reconcile_routes_are_read(node.reconcile));
 	fake.read_at = node.now;
 	run_for(USEC_PER_SEC);
 	assert_true(fake_did("announce", NULL));
 	assert_true(reconcile_is_settled(node.reconcile));
+	assert_true(reconcile_routes_are_read(node.reconcile));
 	stop_controller();
 }
 
