@@ -39,6 +39,16 @@ wait_for 20 "the ToR leads both VIPs to both nodes" tor_routes_via "lb1 lb2" $LA
 [ ! -e "$LAB_DIR/lb1/run/fence" ] || fail "the fence still stands"
 expect_equal "failed requests" 0 "$(load_failures load)"
 
+test_that "a withdrawal by hand under a running controller is not undone, drained or otherwise, before the warm-up"
+dir=$(node_dir lb1)
+read -ra withdraw_now < <(as $LAB_UID_GUARD "$LAB_GID_GUARD,$(frrvty_gid)" none "$(lab_program shoal-guard)" \
+	--config "$dir/shoal.yaml" --run-dir "$dir/run" --state-dir "$dir/state" --withdraw-now)
+on lb1 "${withdraw_now[@]}" >"$LAB_DIR/log/lb1-withdraw-now" 2>&1 || fail "$(tail -n 1 "$LAB_DIR/log/lb1-withdraw-now")"
+wait_for 5 "the ToR leads both VIPs to lb2 alone" tor_routes_via lb2 $LAB_VIP4 $LAB_VIP6
+wait_for 20 "the ToR leads both VIPs to both nodes" tor_routes_via "lb1 lb2" $LAB_VIP4 $LAB_VIP6
+sed -n '/word=withdraw/,$p' "$LAB_DIR/log/lb1-shoald" | grep -q "op=drain" && fail "shoald drained what was withdrawn"
+expect_equal "failed requests" 0 "$(load_failures load)"
+
 test_that "a node whose XDP is detached leaves, attaches it again and comes back"
 detach_xdp lb1
 wait_for 5 "the ToR leads both VIPs to lb2 alone" tor_routes_via lb2 $LAB_VIP4 $LAB_VIP6
