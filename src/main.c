@@ -783,9 +783,33 @@ static int load_drains(struct shoald *d, struct err *err)
 	return 0;
 }
 
+/* Only root and members may give a file to a group. */
+static bool may_give_to(gid_t gid)
+{
+	gid_t groups[NGROUPS_MAX > 1024 ? 1024 : NGROUPS_MAX];
+	int n = getgroups((int)(sizeof(groups) / sizeof(groups[0])), groups);
+
+	if (geteuid() == 0 || getegid() == gid)
+		return true;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* The group of a control socket, NULL where this host or this user has none of that name. */
 static const char *group_or_null(const char *name)
 {
-	return getgrnam(name) ? name : NULL;
+	const struct group *entry = getgrnam(name);
+
+	if (entry && !may_give_to(entry->gr_gid)) {
+		log_warn("socket_group",
+			 "group=%s hint=\"the user of shoald is no member, so the socket keeps its "
+			 "own group\"",
+			 name);
+		return NULL;
+	}
+	return entry ? name : NULL;
 }
 
 static int open_sockets(struct shoald *d, struct err *err)

@@ -372,6 +372,7 @@ static int run_unprivileged(const char *where)
 	return r < 0;
 }
 
+/* setpriv comes last: what it starts may lie in a directory that nobody may not search. */
 static int as_nobody(const char *caps)
 {
 	char command[1024], self[256];
@@ -380,9 +381,10 @@ static int as_nobody(const char *caps)
 	assert_true(len > 0);
 	self[len] = '\0';
 	snprintf(command, sizeof(command),
+		 "prlimit --memlock=65536:65536 "
 		 "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "
 		 "--bounding-set -all%s --inh-caps -all%s --ambient-caps -all%s "
-		 "prlimit --memlock=65536:65536 %s unprivileged %s/nobody",
+		 "%s unprivileged %s/nobody",
 		 caps, caps, caps, self, bpffs);
 	return system(command);
 }
