@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SECONDS_MAX 1e12 /* more than any answer means; as microseconds it still fits */
+
 const char *get_text(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -25,7 +27,11 @@ uint64_t get_count(const json_t *object, const char *key)
 
 double get_real(const json_t *object, const char *key)
 {
-	return json_number_value(json_object_get(object, key));
+	double value = json_number_value(json_object_get(object, key));
+
+	if (!(value > 0))
+		return 0;
+	return value < SECONDS_MAX ? value : SECONDS_MAX;
 }
 
 bool get_has(const json_t *object, const char *key)

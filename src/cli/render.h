@@ -16,6 +16,7 @@
 const char *get_text(const json_t *object, const char *key);
 bool get_bool(const json_t *object, const char *key);
 uint64_t get_count(const json_t *object, const char *key);
+/* Seconds and the like: never negative, at most 1e12. */
 double get_real(const json_t *object, const char *key);
 /* True when the field is there and not null. */
 bool get_has(const json_t *object, const char *key);

@@ -268,6 +268,23 @@ TEST(render, takes_answers_of_any_shape)
 		}
 }
 
+TEST(render, takes_ages_that_cannot_be)
+{
+	static const double ages[] = { -87, -1e300, 1e300, 0 };
+	char buf[UNITS_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+		json_t *object = json_pack("{s:f, s:I}", "age_s", ages[i], "since_us",
+					   (json_int_t)1790000000000000);
+
+		assert_true(get_real(object, "age_s") >= 0);
+		assert_true(get_real(object, "age_s") <= 1e12);
+		assert_non_null(get_since(object, buf));
+		assert_non_null(get_age(object, buf));
+		json_decref(object);
+	}
+}
+
 TEST(render, never_prints_an_escape_sequence)
 {
 	json_t *answer = parse(
@@ -372,6 +389,7 @@ int main(void)
 		T(table, cuts_the_widest_column_first),
 		T(table, prints_nothing_without_rows),
 		T(render, takes_answers_of_any_shape),
+		T(render, takes_ages_that_cannot_be),
 		T(render, never_prints_an_escape_sequence),
 		T(render, stops_at_a_depth),
 		T(render, tells_what_a_drain_did),
