@@ -15,54 +15,20 @@
 
 #include "bpf/base.h"
 #include "bpf/encap.h"
+#include "bpf/flow.h"
 #include "bpf/hash.h"
 #include "bpf/icmp.h"
 #include "bpf/lb_abi.h"
+#include "bpf/maps.h"
 #include "bpf/parse.h"
 #include "bpf/ring.h"
 #include "bpf/service.h"
+#include "bpf/special.h"
 #include "bpf/stats.h"
 
-/* Switches, set before the program is loaded. */
-const volatile __u32 lb_hash_seed = LB_HASH_SEED;
-const volatile __u32 lb_hash_seed_v6 = LB_HASH_SEED_V6;
-const volatile __u32 lb_self_test_line = 0;    /* behind the lines of the CPUs */
-const volatile bool lb_answers_too_big = true; /* else such packets are dropped */
-const volatile bool lb_is_traced = false;      /* private programs only */
-
-struct lb_tables lb;
-struct lb_trace lb_trace SEC(".data.trace") = { 0 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* set at load */
-	__type(key, __u32);
-	__type(value, struct lb_ring);
-} rings SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* set at load */
-	__type(key, __u32);
-	__type(value, struct lb_counters);
-} counters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, LB_PREFIXES);
-	__type(key, struct lb_prefix_key);
-	__type(value, __u32);
-} prefixes SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_DEVMAP);
-	__uint(max_entries, LB_UPLINKS);
-	__type(key, __u32);
-	__type(value, __u32);
-} devices SEC(".maps");
+/* What serve() cannot do itself, beside enum lb_cause. */
+#define CALL_TAGS   (-1) /* take off VLAN tags */
+#define CALL_TUNNEL (-2) /* open a tunnel */
 
 #define SUM_CHUNK      64
 #define SUM_OFFSET_MAX 4095 /* no frame in one piece is longer */
@@ -177,7 +143,7 @@ LB_INLINE int serve_ipv4(const void *frame, const void *end, struct packet *pack
 	if (*vip == LB_NONE)
 		*vip = find_prefix(packet->dst);
 	if (*vip >= LB_VIPS)
-		return LB_PASS_NOT_VIP;
+		return lb_unlikely(*vip != LB_NONE) ? CALL_TUNNEL : LB_PASS_NOT_VIP;
 	parse_map_ipv4(packet->src, ip->saddr);
 	packet->is_ipv6 = 0;
 	return parse_ipv4(ip, ETH_HLEN, (__u32)(end - frame) - ETH_HLEN, packet);
@@ -207,7 +173,7 @@ LB_INLINE int serve_ipv6(struct xdp_md *ctx, const void *frame, const void *end,
 	if (*vip == LB_NONE)
 		*vip = find_prefix(packet->dst);
 	if (*vip >= LB_VIPS)
-		return LB_PASS_NOT_VIP;
+		return lb_unlikely(*vip != LB_NONE) ? CALL_TUNNEL : LB_PASS_NOT_VIP;
 	parse_copy_ipv6(packet->src, &ip->saddr);
 	packet->is_ipv6 = 1;
 	cause = parse_ipv6(ip, ETH_HLEN, (__u32)(end - frame) - ETH_HLEN, packet);
@@ -430,9 +396,11 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 			 struct lb_counters *line, __u32 vip, struct packet *packet)
 {
 	const struct lb_service *service = find_service(vip, packet);
+	struct choice choice = { .why = LB_WHY_SLOT };
 	struct entropy entropy;
 	struct lb_ring *ring;
-	__u32 ring_id, slot, real;
+	__u32 ring_id, word;
+	int cause;
 
 	/* A fragment cannot tell which port it is for. */
 	if (!service)
@@ -445,21 +413,50 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	ring = bpf_map_lookup_elem(&rings, &ring_id);
 	if (!ring)
 		return LB_DROP_NO_RING;
-	slot = ring_choose(service, packet, &entropy, lb_hash_seed, lb_hash_seed_v6);
-	if (slot >= LB_RING_SLOTS)
+	choice.slot = ring_choose(service, packet, &entropy, lb_hash_seed, lb_hash_seed_v6);
+	if (choice.slot >= LB_RING_SLOTS)
 		return LB_DROP_NO_RING;
-	real = LB_SLOT_CUR(LB_READ_ONCE(ring->slots[slot]));
-	if (lb_is_traced) {
-		lb_trace.slot = slot;
-		lb_trace.real = real;
+	word = LB_READ_ONCE(ring->slots[choice.slot]);
+	choice.cur = LB_SLOT_CUR(word);
+	choice.alt = LB_SLOT_ALT(word);
+	if (lb_unlikely(service->flags & LB_SERVICE_SPECIAL)) {
+		cause = special_choose(ctx, line, service, packet, &choice);
+		if (cause)
+			return cause;
 	}
-	if (!real)
+	if (!choice.real) {
+		if (lb_likely(choice.cur == choice.alt && !choice.asks_flows &&
+			      !(service->flags & LB_SERVICE_TRACK_ALL)))
+			choice.real = choice.cur;
+		else
+			flow_choose(line, ring, service, packet, &choice);
+	}
+	if (lb_is_traced) {
+		lb_trace.slot = choice.slot;
+		lb_trace.real = choice.real;
+		lb_trace.why = choice.why;
+	}
+	if (!choice.real)
 		return LB_DROP_NO_REAL;
-	return forward(ctx, uplink, line, service, packet, entropy, real);
+	return forward(ctx, uplink, line, service, packet, entropy, choice.real);
 }
 
-/* A frame on an uplink. Returns how it ends. */
-LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line)
+/* The counters of this CPU; the self-test has its own. */
+LB_INLINE struct lb_counters *find_line(const struct lb_uplink *uplink)
+{
+	__u32 id = bpf_get_smp_processor_id();
+
+	if (lb_unlikely(uplink && uplink->is_self_test))
+		id = lb_self_test_line;
+	return bpf_map_lookup_elem(&counters, &id);
+}
+
+/*
+ * A frame on an uplink, whose tags and tunnels are off (is_bare) or may still be on. Returns how it
+ * ends. This stands in the program twice: where every packet comes by, and in serve_bare().
+ */
+LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
+		    bool is_bare)
 {
 	const void *frame = frame_start(ctx), *end = frame_end(ctx);
 	const struct ethhdr *eth = parse_bytes(frame, end, 0, sizeof(*eth));
@@ -476,7 +473,9 @@ LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct l
 	else if (eth->h_proto == lb_htons(ETH_P_IPV6))
 		cause = serve_ipv6(ctx, frame, end, &packet, &vip);
 	else
-		return LB_PASS_NOT_IP;
+		return !is_bare && parse_is_tag(eth->h_proto) ? CALL_TAGS : LB_PASS_NOT_IP;
+	if (lb_unlikely(cause == CALL_TUNNEL))
+		return is_bare ? LB_DROP_TUNNEL : CALL_TUNNEL;
 	if (lb_is_traced)
 		lb_trace.vip = vip;
 	if (cause)
@@ -490,17 +489,27 @@ LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct l
 	return cause;
 }
 
+/* serve() once more, for what was inside tags or a tunnel. */
+__noinline int serve_bare(struct xdp_md *ctx)
+{
+	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
+	struct lb_counters *line = find_line(uplink);
+
+	if (!uplink || !line)
+		return LB_PASS_NOT_UPLINK;
+	return serve(ctx, uplink, line, true);
+}
+
+/* After serve_bare(), which they call. */
+#include "bpf/tunnel.h"
+
 SEC("xdp")
 int shoal_lb(struct xdp_md *ctx)
 {
 	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
-	__u32 line_id = bpf_get_smp_processor_id();
-	struct lb_counters *line;
+	struct lb_counters *line = find_line(uplink);
 	int cause;
 
-	if (lb_unlikely(uplink && uplink->is_self_test))
-		line_id = lb_self_test_line;
-	line = bpf_map_lookup_elem(&counters, &line_id);
 	if (!line)
 		return XDP_PASS; /* cannot be: there is a line for every possible CPU */
 	if (lb_is_traced) {
@@ -508,8 +517,11 @@ int shoal_lb(struct xdp_md *ctx)
 		lb_trace.service = LB_NONE;
 		lb_trace.slot = LB_NONE;
 		lb_trace.real = LB_NONE;
+		lb_trace.why = LB_WHY_NONE;
 	}
-	cause = uplink ? serve(ctx, uplink, line) : LB_PASS_NOT_UPLINK;
+	cause = uplink ? serve(ctx, uplink, line, false) : LB_PASS_NOT_UPLINK;
+	if (lb_unlikely(cause < 0))
+		cause = cause == CALL_TAGS ? tunnel_untag(ctx) : tunnel_open(ctx);
 	if (lb_is_traced)
 		lb_trace.cause = (__u32)cause;
 	return stats_end(line, (__u32)cause);

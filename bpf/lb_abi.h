@@ -3,8 +3,10 @@
  * lb_abi.h - what the XDP program and user space share: tables, counters, causes.
  *
  * The tables are one global of the program (pinned as `tables`), the rings and counters are
- * mmapable arrays (`rings`, `counters`), prefix VIPs are an LPM trie (`prefixes`). User space is
- * the only writer of tables and rings, the program the only writer of counters.
+ * mmapable arrays (`rings`, `counters`, `flows`), prefix VIPs are an LPM trie (`prefixes`), rules
+ * by client address are two more (`source_routes`, `source_drops`), server ids a hash map
+ * (`server_ids`). User space is the only writer of tables and slots, the program the only writer of
+ * counters; flows and the marks of used slots are written by both.
  *
  * How records are published: whatever a packet follows is a single word (a cell, a slot, a next
  * hop) stored after the record it names is complete. A record in use is never edited but in
@@ -16,7 +18,7 @@
 
 #include <linux/types.h>
 
-#define LB_ABI_VERSION 1
+#define LB_ABI_VERSION 2
 
 #define LB_UPLINKS        8
 #define LB_UPLINK_CELLS   (LB_UPLINKS + 1) /* the last one is the self-test's */
@@ -46,6 +48,7 @@
 #define LB_SENT_CAUSES(X)                                                                          \
 	X(FORWARDED, "forwarded")   /* to a real, out of the uplink it came in on */               \
 	X(REDIRECTED, "redirected") /* to a real, out of another uplink */                         \
+	X(EGRESS, "egress")         /* out of a tunnel, on its way */                              \
 	X(ECHO, "echo-reply")       /* ping to a VIP */                                            \
 	X(TOO_BIG, "too-big-reply") /* the client is told the largest size */
 #define LB_PASS_CAUSES(X)                                                                          \
@@ -53,10 +56,11 @@
 	X(OTHER_MAC, "other-mac")      /* not addressed to the uplink itself */                    \
 	X(NOT_IP, "not-ip")                                                                        \
 	X(NOT_VIP, "not-a-vip")                                                                    \
-	X(TRUNCATED, "truncated")      /* too short to hold its IP header */                       \
-	X(UNSERVED, "unserved-passed") /* VIP without such a service, `unserved: pass` */          \
-	X(LOCAL_REAL, "local-real")    /* the real is this host */                                 \
-	X(NEIGHBOUR, "neighbour")      /* ICMPv6 neighbour discovery */
+	X(TRUNCATED, "truncated")       /* too short to hold its IP header */                      \
+	X(UNSERVED, "unserved-passed")  /* VIP without such a service, `unserved: pass` */         \
+	X(LOCAL_REAL, "local-real")     /* the real is this host */                                \
+	X(NEIGHBOUR, "neighbour")       /* ICMPv6 neighbour discovery */                           \
+	X(DECAPSULATED, "decapsulated") /* a tunnel was opened; what was in it is for the host */
 #define LB_DROP_CAUSES(X)                                                                          \
 	X(UNSERVED, "unserved")         /* VIP without such a service */                           \
 	X(MALFORMED_IP, "malformed-ip") /* to a VIP: bad version, header or total length */        \
@@ -70,7 +74,11 @@
 	X(PACKET_TOO_BIG, "too-big")    /* an oversize packet that must not be answered */         \
 	X(NO_SOURCE, "no-encap-source") /* GUE without a source address of that family */          \
 	X(NO_ROOM, "no-head-room")      /* the driver leaves no room for the outer header */       \
-	X(NO_RING, "no-ring")           /* the service's ring is not there */
+	X(NO_RING, "no-ring")           /* the service's ring is not there */                      \
+	X(SOURCE, "source-dropped")     /* the client is on the service's drop list */             \
+	X(RATE, "rate-limited")         /* more new flows than the service's rate */               \
+	X(TUNNEL, "bad-tunnel")         /* to a decapsulation address: nothing good inside */      \
+	X(TTL, "ttl-exceeded")          /* of a packet out of a tunnel */
 
 enum lb_cause {
 #define X(name, word) LB_SENT_##name,
@@ -89,6 +97,33 @@ enum lb_cause {
 #define LB_CAUSES     64 /* room in the counters */
 _Static_assert(LB_CAUSE_MAX <= LB_CAUSES, "every cause has its counter");
 
+/* What is counted of a packet besides how it ends. X(enumerator, word). */
+#define LB_NOTES(X)                                                                                \
+	X(FLOW_HIT, "flow-hit")           /* moving, settling or tracked: remembered */            \
+	X(FLOW_MISS, "flow-miss")         /* not remembered */                                     \
+	X(FLOW_NEW, "flow-new")           /* a new entry */                                        \
+	X(FLOW_EVICTED, "flow-evicted")   /* an entry in use gave way to a new one */              \
+	X(FLOW_LIMITED, "flow-limited")   /* a SYN not remembered: too many new entries */         \
+	X(ID_ROUTED, "id-routed")         /* to the real that the server id names */               \
+	X(ID_NONE, "id-none")             /* service with ids, packet without */                   \
+	X(ID_INITIAL, "id-initial")       /* QUIC Initial or 0-RTT: no id yet */                   \
+	X(ID_UNKNOWN, "id-unknown")       /* an id that names no real of the pool */               \
+	X(ID_EXCEPTION, "id-exception")   /* the id disagrees with the slot: remembered */         \
+	X(SOURCE_ROUTED, "source-routed") /* to the real that a source route names */              \
+	X(OPENED, "tunnel-opened")        /* decapsulated here */                                  \
+	X(CLAMPED, "mss-clamped")                                                                  \
+	X(VLAN, "vlan") /* frames with tags */                                                     \
+	X(CAPTURED, "captured")                                                                    \
+	X(CAPTURE_LOST, "capture-lost") /* no room in the capture's buffer */
+enum lb_note {
+#define X(name, word) LB_NOTE_##name,
+	LB_NOTES(X)
+#undef X
+		LB_NOTE_MAX,
+};
+#define LB_NOTES_ROOM 64 /* in the counters */
+_Static_assert(LB_NOTE_MAX <= LB_NOTES_ROOM, "every note has its counter");
+
 enum lb_encap { LB_ENCAP_IPIP, LB_ENCAP_GUE };
 
 /* Katran's flags in the same order: 5-tuple 0, all-ports 128, source-ip 1, destination-port 8. */
@@ -101,19 +136,26 @@ enum lb_hash { LB_HASH_5_TUPLE, LB_HASH_ALL_PORTS, LB_HASH_SOURCE_IP, LB_HASH_DE
 struct lb_uplink {
 	__u64 mac;         /* the six bytes as they stand in a frame, then two zero bytes */
 	__u16 limit[4];    /* largest L3 length of a client's packet; by LB_LIMIT() */
+	__u16 clamp[4];    /* MSS clamp: as limit, 0: none */
 	__be32 source6[4]; /* outer source for GUE; all zero: none */
 	__be32 source4;    /* 0: none */
 	__u8 slot;         /* 0..LB_UPLINKS-1, the column of next hops */
 	__u8 is_self_test; /* counted in the self-test's own line */
 	__u8 pad[2];
 };
-_Static_assert(sizeof(struct lb_uplink) == 40, "lb_uplink has no holes");
+_Static_assert(sizeof(struct lb_uplink) == 48, "lb_uplink has no holes");
 #define LB_LIMIT(encap, real_is_ipv6) ((encap)*2U + (real_is_ipv6))
 
 /* A VIP: an address or prefix that is ours. */
 #define LB_VIP_USED          1U
 #define LB_VIP_DECLARED      2U /* set as a VIP, not only by a service */
 #define LB_VIP_UNSERVED_PASS 4U
+/* Tunnels to this address are opened here: what is inside is balanced, sent on, or the host's. */
+#define LB_VIP_DECAP_BALANCE 8U
+#define LB_VIP_DECAP_EGRESS  16U
+#define LB_VIP_DECAP_LOCAL   32U
+/* In the index that a cell or prefix gives: not a plain VIP, see the record's flags. */
+#define LB_VIP_IS_DECAP 0x8000U
 struct lb_vip {
 	__be32 addr[4]; /* IPv6, or IPv4-mapped */
 	__u32 flags;    /* one word, may change in use */
@@ -129,9 +171,23 @@ _Static_assert(sizeof(struct lb_vip) == 24, "lb_vip has no holes");
 #define LB_KEY_SERVICE(vip, proto, port)                                                           \
 	((__u64)(vip) << 32 | (__u64)(port) << 16 | (__u64)(proto) << 8 | LB_KEY_USED)
 
-#define LB_SERVICE_USED     1U /* for user space */
-#define LB_SERVICE_NO_SPORT 2U /* ports that do not count in hash and outer source */
-#define LB_SERVICE_NO_DPORT 4U
+#define LB_SERVICE_USED        1U /* for user space */
+#define LB_SERVICE_NO_SPORT    2U /* ports that do not count in hash and outer source */
+#define LB_SERVICE_NO_DPORT    4U
+#define LB_SERVICE_TRACK_NONE  8U    /* no flow is remembered */
+#define LB_SERVICE_TRACK_ALL   16U   /* every flow is */
+#define LB_SERVICE_QUIC        32U   /* server ids: in QUIC connection ids, */
+#define LB_SERVICE_TCP_ID      64U   /* in a TCP option, */
+#define LB_SERVICE_UDP_ID      128U  /* in the payload of stable UDP */
+#define LB_SERVICE_IDS_ANY     256U  /* an id may lead to a real of another pool */
+#define LB_SERVICE_MIGRATE_UDP 512U  /* datagrams leave a real that takes no new flows at once */
+#define LB_SERVICE_SOURCES     1024U /* has source routes */
+#define LB_SERVICE_DROPS       2048U /* has sources to drop */
+#define LB_SERVICE_RATE        4096U /* new flows are limited */
+/* With one of these a packet takes the longer way, bpf/special.h. */
+#define LB_SERVICE_SPECIAL                                                                         \
+	(LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID | LB_SERVICE_SOURCES |            \
+	 LB_SERVICE_DROPS | LB_SERVICE_RATE)
 
 /* Service: what happens to packets of one VIP, protocol and port. */
 struct lb_service {
@@ -143,14 +199,19 @@ struct lb_service {
 	__u8 proto;
 	__u8 encap; /* enum lb_encap */
 	__u8 hash;  /* enum lb_hash */
-	__u8 flags; /* LB_SERVICE_* */
+	__u8 pad;
+	__u32 flags; /* LB_SERVICE_* */
+	__u32 rate;  /* new flows a second, all CPUs */
+	__u32 pad2[2];
 };
-_Static_assert(sizeof(struct lb_service) == 16, "lb_service has no holes");
+_Static_assert(sizeof(struct lb_service) == 32, "lb_service has no holes");
 
 /* Real: one per address. The index names it in rings, next hops and counters. */
 #define LB_REAL_USED  1U
 #define LB_REAL_LOCAL 2U
 #define LB_REAL_IPV6  4U
+#define LB_REAL_TAKES 8U  /* new flows, in every pool that names it */
+#define LB_REAL_DEAD  16U /* the address is gone: what would go there goes to the slot's cur */
 struct lb_real {
 	__be32 addr[4]; /* IPv6, or IPv4-mapped */
 	__u32 flags;    /* one word, stored last when the real is new */
@@ -167,13 +228,54 @@ _Static_assert(sizeof(struct lb_real) == 32, "lb_real has no holes");
 #define LB_NEXT_HOP_UPLINK(w) ((__u32)((w) >> 48) & 0xff)
 #define LB_MAC_MASK           0xffffffffffffULL
 
-/* A slot of a ring: cur in the low, alt in the high 16 bits; equal in the steady state. */
+/*
+ * A slot of a ring: cur in the low, alt in the high 16 bits, see bpf/flow.h.
+ * steady: alt == cur. moving: alt is the real that unremembered flows use. settling: alt == 0.
+ */
 #define LB_SLOT(cur, alt) ((__u32)(cur) | (__u32)(alt) << 16)
 #define LB_SLOT_CUR(word) ((word)&0xffff)
 #define LB_SLOT_ALT(word) ((word) >> 16)
 
+#define LB_RING_MARKS 65544 /* slots, padded to 8 bytes */
 struct lb_ring {
 	__u32 slots[LB_RING_WORDS];
+	__u8 marks[LB_RING_MARKS]; /* while settling: a packet went elsewhere than to cur */
+	__u64 changed_us;          /* boottime of the last change of a slot */
+	__u64 watched_us;          /* boottime since when marks are collected; 0: nothing settles */
+	__u32 changed_age;         /* as changed_us, in the units of ages in flows */
+	__u32 in_transition;       /* slots that are not steady */
+};
+
+/*
+ * Flows remembered: lines of one cache line, each entry one word, 0 when empty.
+ * Entry: tag << 32 | real << 16 | age. Ways [0, LB_FLOW_PROBATION) take new flows, the others
+ * those that sent a second packet.
+ */
+#define LB_FLOW_WAYS      8
+#define LB_FLOW_PROBATION 2
+struct lb_flow_line {
+	__u64 ways[LB_FLOW_WAYS];
+};
+#define LB_FLOW_ENTRY(tag, real, age)                                                              \
+	((__u64)(tag) << 32 | (__u64)((real)&0xffff) << 16 | (__u64)((age)&0xffff))
+#define LB_FLOW_TAG(entry)  ((__u32)((entry) >> 32))
+#define LB_FLOW_REAL(entry) ((__u32)((entry) >> 16) & 0xffff)
+#define LB_FLOW_AGE(entry)  ((__u32)(entry)&0xffff)
+
+/* Rules by client address: the service's counter, then the address; value: the real's index. */
+#define LB_SOURCES_MAX 262144
+struct lb_source_key {
+	__u32 len;      /* 32 + the length of the mapped form */
+	__u32 service;  /* lb_service.counter, network order */
+	__be32 addr[4]; /* IPv6, or IPv4-mapped */
+};
+
+/* Server ids; value: the real's index. */
+#define LB_SERVER_IDS_MAX 262144
+#define LB_ID_ANY_RING    LB_NONE /* a service with LB_SERVICE_IDS_ANY looks here */
+struct lb_id_key {
+	__u32 ring;
+	__u32 id; /* host order */
 };
 
 #define LB_SWITCHES_MAX 256 /* bytes of the program's read-only data */
@@ -184,6 +286,8 @@ struct lb_tables {
 	__u32 switches_len;
 	__u32 pad;
 	__u8 switches[LB_SWITCHES_MAX]; /* read-only data of the program in force */
+	__u64 flow_key[4];              /* random; made with the flow table */
+	__u64 rates[LB_SERVICES];       /* new flows of a window, see bpf/special.h; by counter */
 	__u64 uplink_cells[LB_UPLINK_CELLS];
 	struct lb_uplink uplinks[LB_UPLINK_RECORDS];
 	__u64 vip4_cells[LB_VIP_CELLS];
@@ -202,6 +306,9 @@ struct lb_count {
 /* One per possible CPU, then one for the self-test. */
 struct lb_counters {
 	__u64 causes[LB_CAUSES];
+	__u64 notes[LB_NOTES_ROOM];
+	__u64 new_flows; /* entries made in the present age unit: unit << 32 | number */
+	__u64 pad[7];
 	struct lb_count services[LB_SERVICES];
 	struct lb_count reals[LB_REALS];
 };
@@ -211,6 +318,21 @@ struct lb_prefix_key {
 	__be32 addr[4]; /* IPv6, or IPv4-mapped */
 };
 
+/* What chose a packet's real. X(enumerator, word). */
+#define LB_WHYS(X)                                                                                 \
+	X(NONE, "none")                                                                            \
+	X(SLOT, "slot")       /* the slot's cur */                                                 \
+	X(ALT, "moving")      /* not remembered: the real the slot had before */                   \
+	X(FLOW, "flow-table") /* remembered */                                                     \
+	X(ID, "server-id")                                                                         \
+	X(SOURCE, "source-route")
+enum lb_why {
+#define X(name, word) LB_WHY_##name,
+	LB_WHYS(X)
+#undef X
+		LB_WHY_MAX,
+};
+
 /* What was decided for the last packet; written by private programs only. */
 struct lb_trace {
 	__u32 cause;   /* enum lb_cause */
@@ -218,5 +340,5 @@ struct lb_trace {
 	__u32 service; /* record */
 	__u32 slot;
 	__u32 real;
-	__u32 pad;
+	__u32 why; /* enum lb_why: what chose the real */
 };

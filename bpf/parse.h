@@ -63,6 +63,12 @@ struct packet {
 	__u8 pad;
 };
 
+/* Whether a VLAN tag follows: customer or service tag (IEEE 802.1Q, clause 9.5). */
+LB_INLINE bool parse_is_tag(__be16 type)
+{
+	return type == lb_htons(ETH_P_8021Q) || type == lb_htons(ETH_P_8021AD);
+}
+
 /* The bytes [offset, offset + len) of the frame, or NULL when they are not all there. */
 LB_INLINE const void *parse_bytes(const void *frame, const void *end, __u32 offset, __u32 len)
 {

@@ -48,3 +48,11 @@ LB_INLINE __u32 ring_choose(const struct lb_service *service, struct packet *pac
 	entropy->client = packet->src[3];
 	return ring_slot(hash_flow(packet->src, packet->is_ipv6, sport, dport, seed, seed_v6));
 }
+
+/* What a packet's real is chosen from. */
+struct choice {
+	__u32 slot, cur, alt; /* alt is cur in a steady slot, 0 in a settling one */
+	__u32 real;           /* 0: not chosen yet */
+	__u32 why;            /* enum lb_why */
+	__u32 asks_flows;     /* the flow table may know better than a steady slot */
+};

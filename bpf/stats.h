@@ -32,3 +32,9 @@ LB_INLINE void stats_forward(struct lb_counters *line, __u32 service, __u32 real
 	count->packets++;
 	count->bytes += bytes;
 }
+
+/* Count what a packet met on its way. */
+LB_INLINE void stats_note(struct lb_counters *line, enum lb_note note)
+{
+	line->notes[note & (LB_NOTES_ROOM - 1)]++;
+}

@@ -19,6 +19,12 @@ static const struct {
 #undef X
 };
 
+static const char *const notes[LB_NOTE_MAX] = {
+#define X(name, word) "noted/" word,
+	LB_NOTES(X)
+#undef X
+};
+
 #define N_CAUSES (sizeof(causes) / sizeof(causes[0]))
 
 /* Causes [first, end) summed over the CPUs. */
@@ -30,6 +36,15 @@ static uint64_t sum_causes(const struct dataplane *dp, uint32_t first, uint32_t 
 		for (uint32_t i = first; i < end; i++)
 			sum += DP_LOAD(dp->lines[cpu].causes[i]);
 	}
+	return sum;
+}
+
+static uint64_t sum_notes(const struct dataplane *dp, uint32_t note)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < dp->n_cpus; cpu++)
+		sum += DP_LOAD(dp->lines[cpu].notes[note]);
 	return sum;
 }
 
@@ -73,10 +88,16 @@ bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, ui
 		*ret_value = sum_causes(dp, causes[i].cause, causes[i].cause + 1U);
 		return true;
 	}
-	if (i > N_CAUSES)
+	if (i == N_CAUSES) {
+		*ret_name = "self-test";
+		*ret_value = sum_self_tests(dp);
+		return true;
+	}
+	i -= (unsigned)N_CAUSES + 1;
+	if (i >= LB_NOTE_MAX)
 		return false;
-	*ret_name = "self-test";
-	*ret_value = sum_self_tests(dp);
+	*ret_name = notes[i];
+	*ret_value = sum_notes(dp, i);
 	return true;
 }
 

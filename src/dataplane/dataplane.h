@@ -17,6 +17,7 @@
 
 #include "src/base/addr.h"
 #include "src/base/err.h"
+#include "src/base/usec.h"
 #include "src/config/config.h"
 #include "src/core/ring.h"
 
@@ -92,6 +93,16 @@ int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err
 /* The index of a programmed real, or DATAPLANE_NO_REAL. */
 uint16_t dataplane_real_index(const struct dataplane *dp, const struct addr *addr);
 
+/*
+ * What becomes of flows that a moving slot or the flow table leads to this real. One state an
+ * address: `takes` where every pool that names it gives it new flows, `leaving` where one does not
+ * (its flows stay), `dead` when the address itself is gone (its flows go to their slot's real at
+ * once). A new real takes. -ENOENT when it is not programmed.
+ */
+enum dataplane_real_life { DATAPLANE_REAL_TAKES, DATAPLANE_REAL_LEAVING, DATAPLANE_REAL_DEAD };
+int dataplane_set_real_life(struct dataplane *dp, const struct addr *addr,
+			    enum dataplane_real_life life, struct err *err);
+
 struct dataplane_next_hop {
 	bool usable;
 	uint8_t mac[6]; /* destination of the frame */
@@ -111,6 +122,30 @@ int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err);
  */
 int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS],
 			 uint32_t *ret_changed, struct err *err);
+/*
+ * dataplane_ring_seed - for a ring written for the first time, before a service names it: slots
+ * whose Maglev owner is leaving start moving with that owner, so that flows which other nodes
+ * sent there stay when ECMP moves them here.
+ * @base: the owners in the base ring, real indices; DATAPLANE_NO_REAL: none.
+ */
+int dataplane_ring_seed(struct dataplane *dp, uint32_t ring, const uint16_t base[RING_SLOTS],
+			struct err *err);
+
+/* How many slots of the ring are not steady. */
+struct dataplane_transition {
+	uint32_t moving, settling;
+	usec_t changed_us; /* when a slot last changed; 0: never */
+};
+bool dataplane_ring_transition(const struct dataplane *dp, uint32_t ring,
+			       struct dataplane_transition *ret);
+
+/*
+ * dataplane_tick - what only time brings: moving slots settle, settled ones become steady, old
+ * entries leave the flow table, indices of deleted reals become free. Bounded work (a
+ * millisecond or two); call it again at the time it returns.
+ */
+usec_t dataplane_tick(struct dataplane *dp, usec_t now);
+
 /* The ring as it stands, the mapped memory itself: `cur` in the low 16 bits of each word. */
 const uint32_t *dataplane_ring(const struct dataplane *dp, uint32_t ring);
 
@@ -162,6 +197,7 @@ bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
 /*
  * Named totals: the verdicts "sent", "passed", "dropped", then each reason as "VERDICT/WORD"
  * ("dropped/no-next-hop"), then "self-test", the packets of dataplane_self_test(), which count
- * nowhere else. i counts from 0; false ends the list. Names are constant text.
+ * nowhere else, then each note, what a packet met on its way, as "noted/WORD". i counts from 0;
+ * false ends the list. Names are constant text.
  */
 bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, uint64_t *ret_value);

@@ -27,7 +27,8 @@ struct dataplane {
 	struct lb_tables *tables;
 	struct lb_ring *rings;
 	struct lb_counters *lines; /* one per CPU, then the self-test's */
-	uint32_t n_rings, n_cpus;
+	struct lb_flow_line *flows;
+	uint32_t n_rings, n_cpus, n_flow_lines;
 	bool is_adopted;
 
 	struct dataplane_uplink uplinks[DATAPLANE_UPLINKS_MAX];

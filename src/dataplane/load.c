@@ -3,10 +3,10 @@
  * load.c - the program and its maps: load and pin them, or adopt what an earlier process pinned.
  *
  * In the bpffs directory stand `tables` (pinned last: it makes the set whole, and begins with the
- * ABI version), `rings`, `counters`, `prefixes`, `devices`, `program` and one `link_IFINDEX` an
- * uplink. Adopting loads today's program over the pinned maps; when its tag or its switches differ
- * from the one in force, every link is moved to it by bpf_link_update(), which no packet notices.
- * A lock on the directory keeps a second controller out.
+ * ABI version), the other maps of pinned_maps(), `program` and one `link_IFINDEX` an uplink.
+ * Adopting loads today's program over the pinned maps; when its tag or its switches differ from the
+ * one in force, every link is moved to it by bpf_link_update(), which no packet notices. A lock on
+ * the directory keeps a second controller out.
  */
 #include "src/dataplane/internal.h"
 
@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -161,8 +162,10 @@ static int dir_open(const char *path, int *ret_fd, struct err *err)
 
 static bool is_ours(const char *name)
 {
-	static const char *const names[] = { "tables",   "rings",   "rings_new", "counters",
-					     "prefixes", "devices", "program",   "program_new" };
+	static const char *const names[] = { "tables",     "rings",         "rings_new",
+					     "counters",   "prefixes",      "devices",
+					     "flows",      "source_routes", "source_drops",
+					     "server_ids", "program",       "program_new" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(name, names[i]))
@@ -247,6 +250,41 @@ static int reuse_map(const struct dataplane *dp, struct bpf_map *map, const char
 	return r < 0 ? err_set(err, r, "pinned map '%s/%s': %m", dp->dir, name) : 0;
 }
 
+/* The maps beside `tables` and `rings`. */
+struct pinned_map {
+	struct bpf_map *map;
+	const char *name;
+	uint32_t value_size;
+};
+#define N_PINNED_MAPS 7
+
+static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
+{
+	const struct pinned_map maps[N_PINNED_MAPS] = {
+		{ skel->maps.counters, "counters", sizeof(struct lb_counters) },
+		{ skel->maps.prefixes, "prefixes", sizeof(uint32_t) },
+		{ skel->maps.devices, "devices", sizeof(uint32_t) },
+		{ skel->maps.flows, "flows", sizeof(struct lb_flow_line) },
+		{ skel->maps.source_routes, "source_routes", sizeof(uint32_t) },
+		{ skel->maps.source_drops, "source_drops", sizeof(uint32_t) },
+		{ skel->maps.server_ids, "server_ids", sizeof(uint32_t) },
+	};
+
+	return maps[i];
+}
+
+static int adopt_flow_lines(struct dataplane *dp, struct err *err)
+{
+	struct bpf_map_info info;
+	int r = map_info(bpf_map__fd(dp->skel->maps.flows), &info);
+
+	if (r < 0)
+		return err_set(err, r, "pinned map '%s/flows': %m", dp->dir);
+	dp->n_flow_lines = info.max_entries;
+	dp->skel->rodata->lb_flow_mask = info.max_entries - 1;
+	return 0;
+}
+
 /* Put the pinned maps under the program about to be loaded. */
 static int reuse_maps(struct dataplane *dp, uint32_t rings_needed, struct err *err)
 {
@@ -256,12 +294,15 @@ static int reuse_maps(struct dataplane *dp, uint32_t rings_needed, struct err *e
 	int r;
 
 	r = reuse_map(dp, skel->maps.bss, "tables", sizeof(struct lb_tables), err);
-	if (!r)
-		r = reuse_map(dp, skel->maps.counters, "counters", sizeof(struct lb_counters), err);
-	if (!r)
-		r = reuse_map(dp, skel->maps.prefixes, "prefixes", sizeof(uint32_t), err);
-	if (!r)
-		r = reuse_map(dp, skel->maps.devices, "devices", sizeof(uint32_t), err);
+	for (size_t i = 0; i < N_PINNED_MAPS && !r; i++) {
+		const struct pinned_map map = pinned_map(skel, i);
+
+		r = reuse_map(dp, map.map, map.name, map.value_size, err);
+	}
+	if (r < 0)
+		return r;
+	/* The flow table keeps the size it was made with. */
+	r = adopt_flow_lines(dp, err);
 	if (r < 0)
 		return r;
 	/* Rings that have become too few are copied into a larger map, see grow_rings(). */
@@ -297,7 +338,11 @@ static int map_all(struct dataplane *dp, struct err *err)
 		return -ENOMEM;
 	dp->lines = map_memory(dp->skel->maps.counters,
 			       (dp->n_cpus + 1) * sizeof(struct lb_counters), err);
-	return dp->lines ? 0 : -ENOMEM;
+	if (!dp->lines)
+		return -ENOMEM;
+	dp->flows = map_memory(dp->skel->maps.flows, dp->n_flow_lines * sizeof(struct lb_flow_line),
+			       err);
+	return dp->flows ? 0 : -ENOMEM;
 }
 
 /* The pinned rings were too few: carry them over into the larger map just made. */
@@ -327,6 +372,35 @@ static int grow_rings(struct dataplane *dp, struct err *err)
 }
 
 /* ---- loading ---- */
+
+#define FLOWS_DEFAULT 65536 /* entries, where the config has no node */
+
+/* Lines of the flow table: a power of two. */
+static uint32_t flow_lines_wanted(const struct config *config)
+{
+	uint64_t entries = config->node.flow_table ? config->node.flow_table : FLOWS_DEFAULT;
+	uint32_t lines = 1;
+
+	while ((uint64_t)lines * LB_FLOW_WAYS < entries && lines < 1U << 27)
+		lines *= 2;
+	return lines;
+}
+
+static void set_flow_lines(struct dataplane *dp, uint32_t lines)
+{
+	dp->n_flow_lines = lines;
+	dp->skel->rodata->lb_flow_mask = lines - 1;
+	bpf_map__set_max_entries(dp->skel->maps.flows, lines);
+}
+
+/* Nobody can aim at a line of the flow table without this key; it lives as long as the table. */
+static int make_flow_key(struct dataplane *dp, struct err *err)
+{
+	if (getrandom(dp->tables->flow_key, sizeof(dp->tables->flow_key), 0) !=
+	    sizeof(dp->tables->flow_key))
+		return err_set(err, -EIO, "no random key for the flow table: %m");
+	return 0;
+}
 
 static void configure(struct dataplane *dp, const struct config *config)
 {
@@ -371,6 +445,7 @@ static int open_skeleton(struct dataplane *dp, const struct config *config, stru
 	dp->skel->rodata->lb_is_traced = dp->dir[0] == '\0';
 	bpf_map__set_max_entries(dp->skel->maps.counters, dp->n_cpus + 1);
 	bpf_map__set_max_entries(dp->skel->maps.rings, rings_wanted(config, dp->dir[0] == '\0'));
+	set_flow_lines(dp, flow_lines_wanted(config));
 	return 0;
 }
 
@@ -429,12 +504,11 @@ static int pin_all(struct dataplane *dp, struct err *err)
 	if (bpf_obj_pin(dp->prog_fd, path) < 0)
 		return err_set(err, -errno, "pin '%s': %m", path);
 	r = pin_map(dp, skel->maps.rings, "rings", err);
-	if (!r)
-		r = pin_map(dp, skel->maps.counters, "counters", err);
-	if (!r)
-		r = pin_map(dp, skel->maps.prefixes, "prefixes", err);
-	if (!r)
-		r = pin_map(dp, skel->maps.devices, "devices", err);
+	for (size_t i = 0; i < N_PINNED_MAPS && !r; i++) {
+		const struct pinned_map map = pinned_map(skel, i);
+
+		r = pin_map(dp, map.map, map.name, err);
+	}
 	return r ? r : pin_map(dp, skel->maps.bss, "tables", err);
 }
 
@@ -452,7 +526,9 @@ static int load_fresh(struct dataplane *dp, struct err *err)
 		return r;
 	dp->tables->abi_version = LB_ABI_VERSION;
 	note_switches(dp);
-	r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
+	r = make_flow_key(dp, err);
+	if (!r)
+		r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
 	if (!r)
 		r = pin_all(dp, err);
 	if (r < 0)
@@ -573,7 +649,9 @@ static int open_private(struct dataplane *dp, const struct config *config,
 	if (r < 0)
 		return r;
 	dp->tables->abi_version = LB_ABI_VERSION;
-	r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
+	r = make_flow_key(dp, err);
+	if (!r)
+		r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
 	return r ? r : rebuild(dp, err);
 }
 
@@ -641,6 +719,8 @@ void dataplane_close(struct dataplane *dp)
 		munmap(dp->rings, dp->n_rings * sizeof(struct lb_ring));
 	if (dp->lines)
 		munmap(dp->lines, (dp->n_cpus + 1) * sizeof(struct lb_counters));
+	if (dp->flows)
+		munmap(dp->flows, dp->n_flow_lines * sizeof(struct lb_flow_line));
 	if (dp->prog_fd >= 0 &&
 	    (!dp->skel || dp->prog_fd != bpf_program__fd(dp->skel->progs.shoal_lb)))
 		close(dp->prog_fd);

@@ -94,6 +94,8 @@ static uint16_t free_index(struct dataplane *dp)
 	return found;
 }
 
+#define LB_REAL_LIFE (LB_REAL_TAKES | LB_REAL_DEAD)
+
 static uint32_t flags_of(const struct addr *addr, bool is_local)
 {
 	return LB_REAL_USED | (is_local ? LB_REAL_LOCAL : 0) |
@@ -114,12 +116,31 @@ int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_lo
 		real = &dp->tables->reals[index];
 		memcpy(real->addr, addr->bytes, sizeof(real->addr));
 		real->freed_us = 0;
+		real->flags = LB_REAL_TAKES;
 		for (uint32_t i = 0; i <= dp->n_cpus; i++)
 			dp->lines[i].reals[index] = (struct lb_count){ 0 };
 		bucket_add(dp, addr, index);
 	}
-	DP_STORE(dp->tables->reals[index].flags, flags_of(addr, is_local));
+	real = &dp->tables->reals[index];
+	DP_STORE(real->flags, flags_of(addr, is_local) | (real->flags & LB_REAL_LIFE));
 	*ret_index = index;
+	return 0;
+}
+
+int dataplane_set_real_life(struct dataplane *dp, const struct addr *addr,
+			    enum dataplane_real_life life, struct err *err)
+{
+	static const uint32_t flags[] = {
+		[DATAPLANE_REAL_TAKES] = LB_REAL_TAKES,
+		[DATAPLANE_REAL_LEAVING] = 0,
+		[DATAPLANE_REAL_DEAD] = LB_REAL_DEAD,
+	};
+	uint16_t index = dataplane_real_index(dp, addr);
+	struct lb_real *real = &dp->tables->reals[index];
+
+	if (!index)
+		return err_set(err, -ENOENT, "real %s is not programmed", ADDR_STR(addr));
+	DP_STORE(real->flags, (real->flags & ~LB_REAL_LIFE) | flags[life]);
 	return 0;
 }
 

@@ -92,3 +92,26 @@ const uint32_t *dataplane_ring(const struct dataplane *dp, uint32_t ring)
 {
 	return ring < dp->n_rings && dp->ring_used[ring] ? dp->rings[ring].slots : NULL;
 }
+
+int dataplane_ring_seed(struct dataplane *dp, uint32_t ring, const uint16_t base[RING_SLOTS],
+			struct err *err)
+{
+	(void)base;
+	return ring_check(dp, ring, err);
+}
+
+bool dataplane_ring_transition(const struct dataplane *dp, uint32_t ring,
+			       struct dataplane_transition *ret)
+{
+	if (ring >= dp->n_rings || !dp->ring_used[ring])
+		return false;
+	*ret = (struct dataplane_transition){ 0 };
+	return true;
+}
+
+usec_t dataplane_tick(struct dataplane *dp, usec_t now)
+{
+	(void)dp;
+	(void)now;
+	return USEC_NEVER;
+}

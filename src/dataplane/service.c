@@ -308,9 +308,9 @@ static int service_add(struct dataplane *dp, struct lb_service *record, struct e
 }
 
 /* Which ports count. As with katran, any address of a prefix is found without a port. */
-static uint8_t flags_of(const struct dataplane_service *service)
+static uint32_t flags_of(const struct dataplane_service *service)
 {
-	uint8_t flags = LB_SERVICE_USED;
+	uint32_t flags = LB_SERVICE_USED;
 
 	if (service->hash == CONFIG_HASH_SOURCE_IP)
 		flags |= LB_SERVICE_NO_SPORT;
