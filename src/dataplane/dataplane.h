@@ -157,7 +157,8 @@ struct dataplane_service {
 	enum config_encap encap;
 	uint16_t gue_port;
 	enum config_hash hash;
-	uint32_t flags; /* reserved, 0 */
+	enum config_track track; /* which flows are remembered */
+	uint32_t flags;          /* reserved, 0 */
 };
 
 int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *service,

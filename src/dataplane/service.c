@@ -307,7 +307,8 @@ static int service_add(struct dataplane *dp, struct lb_service *record, struct e
 	return r;
 }
 
-/* Which ports count. As with katran, any address of a prefix is found without a port. */
+/* Which ports count, which flows are remembered. As with katran, any address of a prefix is found
+ * without a port. */
 static uint32_t flags_of(const struct dataplane_service *service)
 {
 	uint32_t flags = LB_SERVICE_USED;
@@ -317,6 +318,10 @@ static uint32_t flags_of(const struct dataplane_service *service)
 	if ((service->port == 0 || !prefix_is_host(&service->vip)) &&
 	    service->hash != CONFIG_HASH_ALL_PORTS && service->hash != CONFIG_HASH_DESTINATION_PORT)
 		flags |= LB_SERVICE_NO_DPORT;
+	if (service->track == CONFIG_TRACK_ALL)
+		flags |= LB_SERVICE_TRACK_ALL;
+	if (service->track == CONFIG_TRACK_NONE)
+		flags |= LB_SERVICE_TRACK_NONE;
 	return flags;
 }
 
@@ -369,6 +374,13 @@ int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_
 	return 0;
 }
 
+static enum config_track track_of(const struct lb_service *service)
+{
+	if (service->flags & LB_SERVICE_TRACK_ALL)
+		return CONFIG_TRACK_ALL;
+	return service->flags & LB_SERVICE_TRACK_NONE ? CONFIG_TRACK_NONE : CONFIG_TRACK_MOVING;
+}
+
 int dataplane_list_services(const struct dataplane *dp, struct dataplane_service **ret, size_t *n,
 			    struct err *err)
 {
@@ -390,6 +402,7 @@ int dataplane_list_services(const struct dataplane *dp, struct dataplane_service
 			.encap = (enum config_encap)service->encap,
 			.gue_port = ntohs(service->gue_port),
 			.hash = (enum config_hash)service->hash,
+			.track = track_of(service),
 		};
 	}
 	*ret = list;

@@ -165,7 +165,8 @@ static int program_vip(struct simulation *sim, size_t v, const uint32_t *rings, 
 						 .ring = rings[service->pool],
 						 .encap = pool->encap,
 						 .gue_port = pool->gue_port,
-						 .hash = service->hash };
+						 .hash = service->hash,
+						 .track = service->track };
 		const struct lb_service *record;
 
 		r = dataplane_set_service(sim->dp, &set, err);

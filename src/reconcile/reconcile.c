@@ -319,11 +319,12 @@ static void update_records(struct reconcile *r)
 			continue;
 		pool = &config->pools[service->pool];
 		if (record.encap == pool->encap && record.gue_port == pool->gue_port &&
-		    record.hash == service->hash)
+		    record.hash == service->hash && record.track == service->track)
 			continue;
 		record.encap = pool->encap;
 		record.gue_port = pool->gue_port;
 		record.hash = service->hash;
+		record.track = service->track;
 		if (dataplane_set_service(r->options.dataplane, &record, &err) == 0) {
 			r->services_more[i].record = record;
 			continue;
@@ -638,6 +639,7 @@ static int service_set(struct reconcile *r, uint32_t index, struct err *err)
 		.encap = pool->encap,
 		.gue_port = pool->gue_port,
 		.hash = service->config->hash,
+		.track = service->config->track,
 	};
 	size_t i;
 	int ret;
