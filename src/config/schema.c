@@ -612,7 +612,6 @@ static const struct schema_row pool_rows[] = {
 	  .value = WORDS(ring_words),
 	  AT(config_pool, ring),
 	  .fallback = "handover",
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "handover moves only the slots of reals that fail, rebuild follows katran." },
 	{ .key = "slow-start",
 	  .value = { .type = VALUE_DURATION, .min = SEC, .max = HOUR },

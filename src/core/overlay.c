@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * overlay.c - who owns a slot whose base owner takes no new flows: weighted rendezvous of (slot,
- * address).
+ * overlay.c - who serves, and who owns a slot whose base owner does not: weighted rendezvous of
+ * (slot, address).
  *
  * Every candidate draws u in (0, 1] from a hash of the slot and its address; the least -log2(u) /
  * weight wins, which gives each candidate a chance in proportion to its weight. A draw depends on
  * nothing but slot and address, so it does not matter who else fails, in which order, or on which
- * node: between two reals that both take flows no slot ever moves.
+ * node: between two reals that both serve no slot ever moves.
+ *
+ * A real in slow start withholds the slots whose second hash with its address is low, its own and
+ * those it would inherit: a growing share only ever adds slots to it, and to nobody else.
  *
  * All in integers, for the same owners on every machine. The logarithm is a table of 257 values,
  * found by repeated squaring, with straight lines between (relative error below 1/1000 everywhere,
@@ -26,19 +29,32 @@
 #define LOG_POINTS ((1U << LOG_BITS) + 1)
 #define LOG_ONE    (1ULL << 40) /* 1.0 in the fixed point of the logarithm */
 
-enum tier { TIER_NORMAL, TIER_BACKUP, TIER_NONE };
+/* Keys that make other hashes of a slot and an address, or of an address alone. */
+#define WITHHELD_KEY 0x9e3779b97f4a7c15ULL
+#define FLOOR_KEY    0xd1b54a32d192ed03ULL
 
 struct logs {
 	bool is_filled;
 	uint64_t point[LOG_POINTS]; /* log2(1 + i / 256) */
 };
 
-struct orphan {
-	uint64_t key;   /* the slot, mixed */
-	uint64_t draw;  /* of the best candidate so far */
-	uint64_t score; /* its -log2(u); only with unequal weights */
-	uint16_t owner; /* RING_NONE: no candidate seen */
-	uint32_t slot;
+/* Slots without owner, side by side so that the loop over them is short. */
+struct orphans {
+	size_t n;
+	uint32_t slot[BATCH];
+	uint64_t key[BATCH];   /* the slot, mixed */
+	uint64_t draw[BATCH];  /* of the best candidate so far */
+	uint64_t score[BATCH]; /* its -log2(u); only with unequal weights */
+	uint16_t owner[BATCH]; /* RING_NONE: no candidate seen */
+	uint16_t base[BATCH];  /* the owner in the base ring */
+};
+
+/* What is the same for all slots of one overlay. */
+struct overlay {
+	const struct ring_real *reals;
+	size_t n_reals;
+	bool any_withheld;
+	struct logs logs;
 };
 
 /* log2 of x in [1, 2), x and result with 40 fraction bits: each squaring yields one bit. */
@@ -77,47 +93,145 @@ static uint64_t minus_log2(const struct logs *logs, uint64_t draw)
 	       (uint64_t)((unsigned __int128)rise * within >> 32);
 }
 
-static bool is_candidate(const struct ring_real *real, enum tier tier)
+/* ---- who serves ---- */
+
+static bool takes(const struct ring_real *real, bool is_backup)
 {
-	return real->takes_new_flows && real->weight > 0 &&
-	       real->is_backup == (tier == TIER_BACKUP);
+	return real->takes_new_flows && real->weight > 0 && real->is_backup == is_backup;
 }
 
-/* Normal reals serve; backups only when no normal one can. *ret_weighed: their weights differ. */
-static enum tier tier_find(const struct ring_real *reals, size_t n_reals, bool *ret_weighed)
+static bool is_normal(const struct ring_real *real)
 {
-	for (enum tier tier = TIER_NORMAL; tier < TIER_NONE; tier++) {
-		uint32_t weight = 0;
+	return real->weight > 0 && !real->is_backup;
+}
 
-		*ret_weighed = false;
-		for (size_t i = 0; i < n_reals; i++) {
-			if (!is_candidate(&reals[i], tier))
-				continue;
-			*ret_weighed |= weight && reals[i].weight != weight;
-			weight = reals[i].weight;
-		}
-		if (weight)
-			return tier;
+static size_t serve_takers(struct ring_real *reals, size_t n_reals, bool is_backup)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_reals; i++)
+		n += reals[i].serves = takes(&reals[i], is_backup);
+	return n;
+}
+
+static size_t floor_of(const struct ring_real *reals, size_t n_reals,
+		       const struct ring_policy *policy)
+{
+	size_t normal = 0, least;
+
+	for (size_t i = 0; i < n_reals; i++)
+		normal += is_normal(&reals[i]);
+	least = (normal * policy->floor_percent + 99) / 100;
+	if (policy->floor_count > least)
+		least = policy->floor_count;
+	return least < normal ? least : normal;
+}
+
+/* The place of a failed real in the order in which the floor keeps them, the highest first. */
+static uint64_t floor_rank(const struct ring_real *real)
+{
+	return hash_fmix(ring_addr_hash(&real->addr) ^ FLOOR_KEY);
+}
+
+static bool may_be_kept(const struct ring_real *real)
+{
+	return is_normal(real) && !real->takes_new_flows && !real->is_unreachable;
+}
+
+/* Let failed reals of at least this rank serve; returns how many there are. */
+static size_t floor_keep(struct ring_real *reals, size_t n_reals, uint64_t rank)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_reals; i++)
+		if (may_be_kept(&reals[i]))
+			n += reals[i].serves = floor_rank(&reals[i]) >= rank;
+	return n;
+}
+
+/* Keep `missing` failed reals: the highest rank that as many reach is found bit by bit. */
+static bool floor_fill(struct ring_real *reals, size_t n_reals, size_t missing)
+{
+	uint64_t rank = 0;
+
+	for (uint64_t bit = 1ULL << 63; bit; bit >>= 1)
+		if (floor_keep(reals, n_reals, rank | bit) >= missing)
+			rank |= bit;
+	return floor_keep(reals, n_reals, rank) > 0;
+}
+
+static size_t serve_all(struct ring_real *reals, size_t n_reals)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_reals; i++)
+		n += reals[i].serves = is_normal(&reals[i]);
+	return n;
+}
+
+enum ring_rule ring_serving(struct ring_real *reals, size_t n_reals,
+			    const struct ring_policy *policy)
+{
+	size_t taking = serve_takers(reals, n_reals, false), least;
+
+	if (taking > 0) {
+		least = floor_of(reals, n_reals, policy);
+		return taking < least && floor_fill(reals, n_reals, least - taking) ? RING_FLOOR
+										    : RING_HEALTHY;
 	}
-	return TIER_NONE;
+	if (serve_takers(reals, n_reals, true) > 0)
+		return RING_BACKUPS;
+	return policy->opens && serve_all(reals, n_reals) > 0 ? RING_OPEN : RING_NOBODY;
+}
+
+/* ---- who inherits ---- */
+
+static uint64_t slot_key(uint32_t slot)
+{
+	return hash_fmix(slot + 1ULL);
+}
+
+/* Whether a real in slow start leaves this slot to others; hash is that of its address. */
+static bool is_withheld(const struct ring_real *real, uint64_t hash, uint64_t key)
+{
+	return real->withheld &&
+	       hash_fmix((hash ^ key) + WITHHELD_KEY) % RING_PARTS < real->withheld;
+}
+
+static void overlay_init(struct overlay *o, const struct ring_real *reals, size_t n_reals)
+{
+	uint32_t weight = 0;
+	bool is_weighed = false;
+
+	*o = (struct overlay){ .reals = reals, .n_reals = n_reals };
+	for (size_t i = 0; i < n_reals; i++) {
+		if (!reals[i].serves)
+			continue;
+		is_weighed |= weight && reals[i].weight != weight;
+		weight = reals[i].weight;
+		o->any_withheld |= reals[i].withheld > 0;
+	}
+	if (is_weighed)
+		logs_fill(&o->logs);
 }
 
 /* The larger draw wins, of equal ones the smaller address. */
-static bool draw_beats(const struct orphan *orphan, const struct ring_real *reals,
-		       uint16_t candidate, uint64_t draw)
+static bool draw_beats(const struct ring_real *reals, uint16_t candidate, uint64_t draw,
+		       uint16_t owner, uint64_t owner_draw)
 {
-	if (draw != orphan->draw)
-		return draw > orphan->draw;
-	return addr_cmp(&reals[candidate].addr, &reals[orphan->owner].addr) < 0;
+	if (draw != owner_draw)
+		return draw > owner_draw;
+	return owner == RING_NONE || addr_cmp(&reals[candidate].addr, &reals[owner].addr) < 0;
 }
 
-static void draw_equal(struct orphan *orphan, const struct ring_real *reals, uint16_t candidate,
-		       uint64_t draw)
+static void draw_equal(struct orphans *orphans, size_t i, const struct ring_real *reals,
+		       uint16_t candidate, uint64_t draw)
 {
-	if (orphan->owner != RING_NONE && !draw_beats(orphan, reals, candidate, draw))
+	if (draw < orphans->draw[i] || /* nearly always, but for the first candidates */
+	    !draw_beats(reals, candidate, draw, orphans->owner[i], orphans->draw[i]))
 		return;
-	orphan->draw = draw;
-	orphan->owner = candidate;
+	orphans->draw[i] = draw;
+	orphans->owner[i] = candidate;
 }
 
 /* At most minus_log2(draw), without the table: 1 - u times a little less than log2(e). */
@@ -135,76 +249,142 @@ static int share_cmp(uint64_t score, uint32_t weight, uint64_t other_score, uint
 	return a < b ? -1 : a > b;
 }
 
-static void draw_weighed(struct orphan *orphan, const struct ring_real *reals, uint16_t candidate,
-			 uint64_t draw, const struct logs *logs)
+static void draw_weighed(struct orphans *orphans, size_t i, const struct ring_real *reals,
+			 uint16_t candidate, uint64_t draw, const struct logs *logs)
 {
 	uint32_t weight = reals[candidate].weight, best_weight;
+	uint16_t owner = orphans->owner[i];
 	uint64_t score;
 	int cmp = -1;
 
-	if (orphan->owner != RING_NONE) {
-		best_weight = reals[orphan->owner].weight;
+	if (owner != RING_NONE) {
+		best_weight = reals[owner].weight;
 		/* Nearly all candidates lose already by the least score they can have. */
-		if (share_cmp(minus_log2_least(draw), weight, orphan->score, best_weight) > 0)
+		if (share_cmp(minus_log2_least(draw), weight, orphans->score[i], best_weight) > 0)
 			return;
 		score = minus_log2(logs, draw);
-		cmp = share_cmp(score, weight, orphan->score, best_weight);
+		cmp = share_cmp(score, weight, orphans->score[i], best_weight);
 	} else {
 		score = minus_log2(logs, draw);
 	}
-	if (cmp > 0 || (cmp == 0 && !draw_beats(orphan, reals, candidate, draw)))
+	if (cmp > 0 || (cmp == 0 && !draw_beats(reals, candidate, draw, owner, orphans->draw[i])))
 		return;
-	orphan->score = score;
-	orphan->draw = draw;
-	orphan->owner = candidate;
+	orphans->score[i] = score;
+	orphans->draw[i] = draw;
+	orphans->owner[i] = candidate;
 }
 
-static void batch_settle(struct orphan *orphans, size_t n, const struct ring_real *reals,
-			 size_t n_reals, enum tier tier, const struct logs *logs)
+/* Let one real draw for every orphan. */
+static void candidate_draw(const struct overlay *o, struct orphans *orphans, uint16_t candidate,
+			   bool withholds)
 {
-	for (size_t r = 0; r < n_reals; r++) {
-		uint64_t hash;
+	const struct ring_real *real = &o->reals[candidate];
+	uint64_t hash = ring_addr_hash(&real->addr);
 
-		if (!is_candidate(&reals[r], tier))
+	for (size_t i = 0; i < orphans->n; i++) {
+		uint64_t draw = hash_fmix(hash ^ orphans->key[i]);
+
+		if (withholds && is_withheld(real, hash, orphans->key[i]))
 			continue;
-		hash = ring_addr_hash(&reals[r].addr);
-		for (size_t i = 0; i < n; i++) {
-			uint64_t draw = hash_fmix(hash ^ orphans[i].key);
-
-			if (logs->is_filled)
-				draw_weighed(&orphans[i], reals, (uint16_t)r, draw, logs);
-			else
-				draw_equal(&orphans[i], reals, (uint16_t)r, draw);
-		}
+		if (o->logs.is_filled)
+			draw_weighed(orphans, i, o->reals, candidate, draw, &o->logs);
+		else
+			draw_equal(orphans, i, o->reals, candidate, draw);
 	}
 }
 
-void ring_overlay(const struct ring_real *reals, size_t n_reals, const uint16_t *base,
-		  uint16_t slots[RING_SLOTS])
+/* What every candidate withholds goes to whom it would without slow start. */
+static void give_withheld(const struct overlay *o, struct orphans *orphans, struct orphans *left)
 {
-	struct orphan orphans[BATCH];
-	struct logs logs = { .is_filled = false };
-	bool weighed;
-	enum tier tier = tier_find(reals, n_reals, &weighed);
-	size_t n = 0;
-
-	if (weighed)
-		logs_fill(&logs);
-	for (uint32_t slot = 0; slot < RING_SLOTS; slot++) {
-		bool is_orphan = base[slot] == RING_NONE || !reals[base[slot]].takes_new_flows;
-
-		slots[slot] = is_orphan ? RING_NONE : base[slot];
-		if (is_orphan)
-			orphans[n++] = (struct orphan){
-				.key = hash_fmix(slot + 1ULL),
-				.owner = RING_NONE,
-				.slot = slot,
-			};
-		if (n < BATCH && slot < RING_SLOTS - 1)
+	left->n = 0;
+	for (size_t i = 0; i < orphans->n; i++) {
+		if (orphans->owner[i] != RING_NONE)
 			continue;
-		batch_settle(orphans, n, reals, n_reals, tier, &logs);
-		for (size_t i = 0; i < n; i++)
-			slots[orphans[i].slot] = orphans[i].owner;
-		n = 0;
+		if (orphans->base[i] != RING_NONE && o->reals[orphans->base[i]].serves) {
+			orphans->owner[i] = orphans->base[i];
+			continue;
+		}
+		left->slot[left->n] = (uint32_t)i;
+		left->key[left->n] = orphans->key[i];
+		left->draw[left->n] = 0;
+		left->owner[left->n++] = RING_NONE;
+	}
+	for (size_t r = 0; left->n && r < o->n_reals; r++)
+		if (o->reals[r].serves)
+			candidate_draw(o, left, (uint16_t)r, false);
+	for (size_t i = 0; i < left->n; i++)
+		orphans->owner[left->slot[i]] = left->owner[i];
+}
+
+static void orphans_settle(const struct overlay *o, struct orphans *orphans)
+{
+	struct orphans left;
+
+	for (size_t r = 0; r < o->n_reals; r++)
+		if (o->reals[r].serves)
+			candidate_draw(o, orphans, (uint16_t)r, o->any_withheld);
+	if (o->any_withheld)
+		give_withheld(o, orphans, &left);
+}
+
+static void orphan_add(struct orphans *orphans, uint32_t slot, uint16_t base)
+{
+	size_t i = orphans->n++;
+
+	orphans->slot[i] = slot;
+	orphans->key[i] = slot_key(slot);
+	orphans->draw[i] = 0;
+	orphans->owner[i] = RING_NONE;
+	orphans->base[i] = base;
+}
+
+/* Whether the owner in the base ring has the slot now. */
+static bool keeps_slot(const struct ring_real *reals, uint16_t owner, uint32_t slot)
+{
+	if (owner == RING_NONE || !reals[owner].serves)
+		return false;
+	return !reals[owner].withheld ||
+	       !is_withheld(&reals[owner], ring_addr_hash(&reals[owner].addr), slot_key(slot));
+}
+
+enum ring_rule ring_overlay(struct ring_real *reals, size_t n_reals,
+			    const struct ring_policy *policy, const uint16_t *base,
+			    uint16_t slots[RING_SLOTS])
+{
+	enum ring_rule rule = ring_serving(reals, n_reals, policy);
+	struct orphans orphans;
+	struct overlay o;
+
+	overlay_init(&o, reals, n_reals);
+	orphans.n = 0;
+	for (uint32_t slot = 0; slot < RING_SLOTS; slot++) {
+		if (keeps_slot(reals, base[slot], slot))
+			slots[slot] = base[slot];
+		else
+			orphan_add(&orphans, slot, base[slot]);
+		if (orphans.n < BATCH && slot < RING_SLOTS - 1)
+			continue;
+		orphans_settle(&o, &orphans);
+		for (size_t i = 0; i < orphans.n; i++)
+			slots[orphans.slot[i]] = orphans.owner[i];
+		orphans.n = 0;
+	}
+	return rule;
+}
+
+void ring_inherit(const struct ring_real *reals, size_t n_reals, const uint32_t *slots,
+		  size_t n_slots, uint16_t *owners)
+{
+	struct orphans orphans;
+	struct overlay o;
+
+	overlay_init(&o, reals, n_reals);
+	for (size_t from = 0; from < n_slots; from += orphans.n) {
+		orphans.n = 0;
+		while (orphans.n < BATCH && from + orphans.n < n_slots)
+			orphan_add(&orphans, slots[from + orphans.n], RING_NONE);
+		orphans_settle(&o, &orphans);
+		for (size_t i = 0; i < orphans.n; i++)
+			owners[from + i] = orphans.owner[i];
 	}
 }

@@ -93,24 +93,15 @@ static int build_slots(const struct simulation *sim, size_t p, uint16_t slots[RI
 {
 	const struct config_pool *pool = &sim->config->pools[p];
 	AUTO(freep) struct ring_real *reals = calloc(pool->n_reals + 1, sizeof(*reals));
-	bool is_open = pool->all_down == CONFIG_ALL_DOWN_OPEN;
-	int r;
+	struct ring_policy policy = ring_policy_of(pool);
 
 	if (!reals)
 		return -ENOMEM;
 	for (size_t i = 0; i < pool->n_reals; i++) {
-		reals[i] = (struct ring_real){ .addr = pool->reals[i].addr,
-					       .weight = pool->reals[i].weight,
-					       .is_backup = pool->reals[i].is_backup,
-					       .takes_new_flows = !sim->is_down[p][i] };
-		is_open = is_open && sim->is_down[p][i];
+		reals[i] = ring_real_of(&pool->reals[i]);
+		reals[i].takes_new_flows = !sim->is_down[p][i];
 	}
-	r = ring_base(reals, pool->n_reals, slots);
-	if (r < 0)
-		return r;
-	if (!is_open)
-		ring_overlay(reals, pool->n_reals, slots, slots);
-	return 0;
+	return ring_build(reals, pool->n_reals, &policy, slots, NULL);
 }
 
 /* Turn slots that name reals of the pool into slots that name reals of the data plane. */

@@ -568,29 +568,27 @@ static int reals_set(struct reconcile *r, uint32_t pool, struct err *err)
 }
 
 /* The slots of a pool as real indices, from config and who takes new flows. */
-static int ring_build(struct reconcile *r, const struct config_pool *config, const bool *takes,
-		      struct err *err)
+static int slots_build(struct reconcile *r, const struct config_pool *config, const bool *takes,
+		       struct err *err)
 {
 	AUTO(freep) struct ring_real *reals = calloc(config->n_reals + 1, sizeof(*reals));
 	AUTO(freep) uint16_t *index = calloc(config->n_reals + 1, sizeof(*index));
+	struct ring_policy policy = ring_policy_of(config);
 	int ret;
 
 	if (!reals || !index)
 		return err_set(err, -ENOMEM, "ring: %m");
 	for (size_t i = 0; i < config->n_reals; i++) {
-		reals[i] = (struct ring_real){ .addr = config->reals[i].addr,
-					       .weight = config->reals[i].weight,
-					       .is_backup = config->reals[i].is_backup,
-					       .takes_new_flows = takes[i] };
+		reals[i] = ring_real_of(&config->reals[i]);
+		reals[i].takes_new_flows = takes[i];
 		index[i] = dataplane_real_index(r->options.dataplane, &config->reals[i].addr);
 		if (index[i] == DATAPLANE_NO_REAL)
 			return err_set(err, -ENOENT, "real %s is not programmed",
 				       ADDR_STR(&config->reals[i].addr));
 	}
-	ret = ring_base(reals, config->n_reals, r->slots);
+	ret = ring_build(reals, config->n_reals, &policy, r->slots, NULL);
 	if (ret < 0)
 		return err_set(err, ret, "ring: %m");
-	ring_overlay(reals, config->n_reals, r->slots, r->slots);
 	for (uint32_t s = 0; s < RING_SLOTS; s++)
 		r->slots[s] = r->slots[s] == RING_NONE ? DATAPLANE_NO_REAL : index[r->slots[s]];
 	return 0;
@@ -604,7 +602,7 @@ static int ring_set(struct reconcile *r, uint32_t pool, struct err *err)
 	uint32_t changed;
 	int ret;
 
-	ret = ring_build(r, config, desired->takes_new_flows, err);
+	ret = slots_build(r, config, desired->takes_new_flows, err);
 	if (ret < 0) {
 		r->pools[pool].reals_programmed = false;
 		return ret;

@@ -18,6 +18,7 @@
 
 #define REALS_MAX 512
 
+static const struct ring_policy no_policy;
 static uint16_t base[RING_SLOTS], before[RING_SLOTS], after[RING_SLOTS];
 
 /* FNV-1a-64 over the slots as little-endian u32. */
@@ -216,9 +217,9 @@ TEST(ring, is_the_same_for_any_order_of_reals)
 		turned[down].takes_new_flows = reals[(down * 37 + 11) % 60].takes_new_flows = false;
 
 	assert_int_equal(ring_base(reals, 60, before), 0);
-	ring_overlay(reals, 60, before, before);
+	ring_overlay(reals, 60, &no_policy, before, before);
 	assert_int_equal(ring_base(turned, 60, after), 0);
-	ring_overlay(turned, 60, after, after);
+	ring_overlay(turned, 60, &no_policy, after, after);
 	for (uint32_t i = 0; i < RING_SLOTS; i++)
 		assert_true(addr_eq(&reals[before[i]].addr, &turned[after[i]].addr));
 }
@@ -260,7 +261,7 @@ static void no_collateral(const uint32_t *weights, size_t n_weights)
 	memcpy(before, base, sizeof(before));
 	for (size_t down = 1; down < 100; down += 3) {
 		reals[down].takes_new_flows = false;
-		ring_overlay(reals, 100, base, after);
+		ring_overlay(reals, 100, &no_policy, base, after);
 		for (uint32_t i = 0; i < RING_SLOTS; i++) {
 			assert_true(reals[after[i]].takes_new_flows);
 			if (before[i] != down)
@@ -283,15 +284,15 @@ TEST(overlay, gives_a_returning_real_exactly_its_slots_back)
 	reals_make(reals, 30, mixed, 3);
 	assert_int_equal(ring_base(reals, 30, base), 0);
 	reals[4].takes_new_flows = reals[5].takes_new_flows = false;
-	ring_overlay(reals, 30, base, before);
+	ring_overlay(reals, 30, &no_policy, base, before);
 	reals[5].takes_new_flows = true;
-	ring_overlay(reals, 30, base, after);
+	ring_overlay(reals, 30, &no_policy, base, after);
 	/* Real 4 is still away: for its slots, and only those, 5 is one more candidate. */
 	for (uint32_t i = 0; i < RING_SLOTS; i++)
 		if (base[i] != 4 || after[i] != 5)
 			assert_int_equal(after[i], base[i] == 5 ? 5 : before[i]);
 	reals[4].takes_new_flows = true;
-	ring_overlay(reals, 30, base, after);
+	ring_overlay(reals, 30, &no_policy, base, after);
 	assert_memory_equal(after, base, sizeof(base));
 }
 
@@ -307,7 +308,7 @@ TEST(overlay, does_not_remember_the_order_of_failures)
 		assert_int_equal(ring_base(reals, 20, base), 0);
 		for (int i = 0; i < 3; i++) {
 			reals[orders[run][i]].takes_new_flows = false;
-			ring_overlay(reals, 20, base, results[run]);
+			ring_overlay(reals, 20, &no_policy, base, results[run]);
 		}
 	}
 	assert_memory_equal(before, after, sizeof(before));
@@ -323,7 +324,7 @@ static double inherited_chi2(const uint32_t *weights, size_t n_weights)
 	assert_int_equal(ring_base(reals, 30, base), 0);
 	for (size_t i = 0; i < 10; i++)
 		reals[i].takes_new_flows = false;
-	ring_overlay(reals, 30, base, after);
+	ring_overlay(reals, 30, &no_policy, base, after);
 	for (uint16_t i = 0; i < 30; i++) {
 		if (i < 10)
 			orphans += (double)count(base, i);
@@ -355,14 +356,14 @@ TEST(overlay, uses_backups_only_when_no_normal_real_can_serve)
 	assert_int_equal(ring_base(reals, 4, base), 0);
 	assert_int_equal(count(base, 2) + count(base, 3), 0);
 	reals[0].takes_new_flows = false;
-	ring_overlay(reals, 4, base, after);
+	ring_overlay(reals, 4, &no_policy, base, after);
 	assert_int_equal(count(after, 1), RING_SLOTS);
 	reals[1].takes_new_flows = false;
-	ring_overlay(reals, 4, base, after);
+	ring_overlay(reals, 4, &no_policy, base, after);
 	assert_int_equal(count(after, 2) + count(after, 3), RING_SLOTS);
 	assert_in_range(count(after, 2), 32000, 33537);
 	reals[2].takes_new_flows = reals[3].takes_new_flows = false;
-	ring_overlay(reals, 4, base, after);
+	ring_overlay(reals, 4, &no_policy, base, after);
 	assert_int_equal(count(after, RING_NONE), RING_SLOTS);
 }
 
@@ -373,8 +374,8 @@ TEST(overlay, may_write_over_its_base)
 	reals_make(reals, 10, mixed, 3);
 	reals[7].takes_new_flows = false;
 	assert_int_equal(ring_base(reals, 10, base), 0);
-	ring_overlay(reals, 10, base, after);
-	ring_overlay(reals, 10, base, base);
+	ring_overlay(reals, 10, &no_policy, base, after);
+	ring_overlay(reals, 10, &no_policy, base, base);
 	assert_memory_equal(base, after, sizeof(base));
 }
 
@@ -393,7 +394,7 @@ TEST(overlay, matches_its_golden_values)
 		for (size_t down = 0; down < 20; down += 4)
 			reals[down].takes_new_flows = false;
 		assert_int_equal(ring_base(reals, 20, base), 0);
-		ring_overlay(reals, 20, base, after);
+		ring_overlay(reals, 20, &no_policy, base, after);
 		assert_int_equal(fingerprint(after, RING_SLOTS), cases[i].golden);
 	}
 }
