@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/base.h"
+#include "bpf/capture.h"
 #include "bpf/encap.h"
 #include "bpf/flow.h"
 #include "bpf/hash.h"
@@ -29,6 +30,15 @@
 /* What serve() cannot do itself, beside enum lb_cause. */
 #define CALL_TAGS   (-1) /* take off VLAN tags */
 #define CALL_TUNNEL (-2) /* open a tunnel */
+
+/* Tell what was decided: in private programs, and where a packet is captured. */
+#define TRACE(trace, field, value)                                                                 \
+	do {                                                                                       \
+		if (lb_is_traced)                                                                  \
+			lb_trace.field = (value);                                                  \
+		if (trace)                                                                         \
+			(trace)->field = (value);                                                  \
+	} while (0)
 
 #define SUM_CHUNK      64
 #define SUM_OFFSET_MAX 4095 /* no frame in one piece is longer */
@@ -393,7 +403,8 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 
 /* A flow to a VIP. Returns how the packet ends. */
 LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
-			 struct lb_counters *line, __u32 vip, struct packet *packet)
+			 struct lb_counters *line, __u32 vip, struct packet *packet,
+			 struct lb_trace *trace)
 {
 	const struct lb_service *service = find_service(vip, packet);
 	struct choice choice = { .why = LB_WHY_SLOT };
@@ -405,8 +416,7 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	/* A fragment cannot tell which port it is for. */
 	if (!service)
 		return packet->is_fragment ? LB_DROP_FRAGMENT : LB_DROP_UNSERVED;
-	if (lb_is_traced)
-		lb_trace.service = service->counter;
+	TRACE(trace, service, service->counter);
 	if (packet->is_fragment && service->hash != LB_HASH_SOURCE_IP)
 		return LB_DROP_FRAGMENT;
 	ring_id = service->ring;
@@ -431,11 +441,9 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 		else
 			flow_choose(line, ring, service, packet, &choice);
 	}
-	if (lb_is_traced) {
-		lb_trace.slot = choice.slot;
-		lb_trace.real = choice.real;
-		lb_trace.why = choice.why;
-	}
+	TRACE(trace, slot, choice.slot);
+	TRACE(trace, real, choice.real);
+	TRACE(trace, why, choice.why);
 	if (!choice.real)
 		return LB_DROP_NO_REAL;
 	return forward(ctx, uplink, line, service, packet, entropy, choice.real);
@@ -453,10 +461,10 @@ LB_INLINE struct lb_counters *find_line(const struct lb_uplink *uplink)
 
 /*
  * A frame on an uplink, whose tags and tunnels are off (is_bare) or may still be on. Returns how it
- * ends. This stands in the program twice: where every packet comes by, and in serve_bare().
+ * ends. This stands in the program twice: where every packet comes by, and in serve_again().
  */
 LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
-		    bool is_bare)
+		    bool is_bare, struct lb_trace *trace)
 {
 	const void *frame = frame_start(ctx), *end = frame_end(ctx);
 	const struct ethhdr *eth = parse_bytes(frame, end, 0, sizeof(*eth));
@@ -476,32 +484,54 @@ LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct l
 		return !is_bare && parse_is_tag(eth->h_proto) ? CALL_TAGS : LB_PASS_NOT_IP;
 	if (lb_unlikely(cause == CALL_TUNNEL))
 		return is_bare ? LB_DROP_TUNNEL : CALL_TUNNEL;
-	if (lb_is_traced)
-		lb_trace.vip = vip;
+	TRACE(trace, vip, vip);
 	if (cause)
 		return cause;
 	cause = serve_l4(ctx, frame_start(ctx), frame_end(ctx), &packet);
 	if (!cause)
-		cause = serve_flow(ctx, uplink, line, vip, &packet);
+		cause = serve_flow(ctx, uplink, line, vip, &packet, trace);
 	if (cause == LB_DROP_UNSERVED &&
 	    LB_READ_ONCE(lb.vips[vip & (LB_VIPS - 1)].flags) & LB_VIP_UNSERVED_PASS)
 		cause = LB_PASS_UNSERVED;
 	return cause;
 }
 
-/* serve() once more, for what was inside tags or a tunnel. */
-__noinline int serve_bare(struct xdp_md *ctx)
+/* serve() once more: for what was inside tags or a tunnel, and for packets that are captured. */
+__noinline int serve_again(struct xdp_md *ctx, bool is_bare)
 {
 	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
 	struct lb_counters *line = find_line(uplink);
 
 	if (!uplink || !line)
 		return LB_PASS_NOT_UPLINK;
-	return serve(ctx, uplink, line, true);
+	return serve(ctx, uplink, line, is_bare, capture_trace());
+}
+
+LB_INLINE int serve_bare(struct xdp_md *ctx)
+{
+	return serve_again(ctx, true);
 }
 
 /* After serve_bare(), which they call. */
 #include "bpf/tunnel.h"
+
+LB_INLINE int serve_wrapped(struct xdp_md *ctx, int call)
+{
+	return call == CALL_TAGS ? tunnel_untag(ctx) : tunnel_open(ctx);
+}
+
+/* The longer way of all packets while some are captured. */
+LB_INLINE int serve_captured(struct xdp_md *ctx, struct lb_counters *line)
+{
+	int is_taken = capture_before(ctx, line);
+	int cause = serve_again(ctx, false);
+
+	if (cause < 0)
+		cause = serve_wrapped(ctx, cause);
+	if (is_taken)
+		capture_after(ctx, line, (__u32)cause);
+	return cause;
+}
 
 SEC("xdp")
 int shoal_lb(struct xdp_md *ctx)
@@ -519,9 +549,13 @@ int shoal_lb(struct xdp_md *ctx)
 		lb_trace.real = LB_NONE;
 		lb_trace.why = LB_WHY_NONE;
 	}
-	cause = uplink ? serve(ctx, uplink, line, false) : LB_PASS_NOT_UPLINK;
-	if (lb_unlikely(cause < 0))
-		cause = cause == CALL_TAGS ? tunnel_untag(ctx) : tunnel_open(ctx);
+	if (lb_unlikely(LB_READ_ONCE(lb.capture_until_ns))) {
+		cause = serve_captured(ctx, line);
+	} else {
+		cause = uplink ? serve(ctx, uplink, line, false, NULL) : LB_PASS_NOT_UPLINK;
+		if (lb_unlikely(cause < 0))
+			cause = serve_wrapped(ctx, cause);
+	}
 	if (lb_is_traced)
 		lb_trace.cause = (__u32)cause;
 	return stats_end(line, (__u32)cause);

@@ -5,7 +5,8 @@
  * The tables are one global of the program (pinned as `tables`), the rings and counters are
  * mmapable arrays (`rings`, `counters`, `flows`), prefix VIPs are an LPM trie (`prefixes`), rules
  * by client address are two more (`source_routes`, `source_drops`), server ids a hash map
- * (`server_ids`). User space is the only writer of tables and slots, the program the only writer of
+ * (`server_ids`), captured frames leave by a ring buffer (`captured`). User space is the only
+ * writer of tables and slots (but for the program ending a capture), the program the only writer of
  * counters; flows and the marks of used slots are written by both.
  *
  * How records are published: whatever a packet follows is a single word (a cell, a slot, a next
@@ -280,6 +281,23 @@ struct lb_id_key {
 
 #define LB_SWITCHES_MAX 256 /* bytes of the program's read-only data */
 
+/*
+ * Which packets `shoal capture` takes. capture_until_ns of the tables is stored last when one
+ * starts: while it is not 0 packets go by bpf/capture.h, which stores 0 itself once that moment is
+ * over, so that no capture outlives whoever started it.
+ */
+struct lb_capture {
+	__u64 causes;  /* a bit for each enum lb_cause to take, */
+	__u64 notes;   /* or for each enum lb_note */
+	__u32 service; /* counter, vip and real are LB_NONE where any will do */
+	__u32 vip;
+	__u32 real;
+	__u32 one_in;   /* so many packets looked at, at random; 0 and 1: each */
+	__u32 head_len; /* bytes of each frame, at most LB_CAPTURE_HEAD */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct lb_capture) == 40, "lb_capture has no holes");
+
 struct lb_tables {
 	__u32 abi_version; /* first, so that every version finds it */
 	__u32 has_prefixes;
@@ -288,6 +306,8 @@ struct lb_tables {
 	__u8 switches[LB_SWITCHES_MAX]; /* read-only data of the program in force */
 	__u64 flow_key[4];              /* random; made with the flow table */
 	__u64 rates[LB_SERVICES];       /* new flows of a window, see bpf/special.h; by counter */
+	struct lb_capture capture;
+	__u64 capture_until_ns; /* boottime; next to what every packet reads */
 	__u64 uplink_cells[LB_UPLINK_CELLS];
 	struct lb_uplink uplinks[LB_UPLINK_RECORDS];
 	__u64 vip4_cells[LB_VIP_CELLS];
@@ -333,12 +353,29 @@ enum lb_why {
 		LB_WHY_MAX,
 };
 
-/* What was decided for the last packet; written by private programs only. */
+/* What was decided for a packet: the last one of a private program, or a captured one. */
 struct lb_trace {
 	__u32 cause;   /* enum lb_cause */
 	__u32 vip;     /* index or LB_NONE, as those below */
-	__u32 service; /* record */
+	__u32 service; /* lb_service.counter */
 	__u32 slot;
 	__u32 real;
 	__u32 why; /* enum lb_why: what chose the real */
 };
+
+/* A captured packet in the ring buffer: this, then `before`, then `after`, see bpf/capture.h. */
+#define LB_CAPTURE_HEAD  2048    /* bytes of a frame at most; a multiple of 8 */
+#define LB_CAPTURE_BYTES 4194304 /* of the ring buffer */
+struct lb_captured {
+	__u64 at_ns; /* boottime */
+	__u64 notes; /* a bit for each enum lb_note that rose */
+	struct lb_trace trace;
+	__u32 ifindex;               /* it came in on */
+	__u32 before_len, after_len; /* of the frame */
+	__u16 before_head,
+		after_head; /* bytes of it in here; after begins at the next multiple of 8 */
+	__u8 heads[2 * LB_CAPTURE_HEAD];
+};
+#define LB_CAPTURED_HEADER 56
+_Static_assert(sizeof(struct lb_captured) == LB_CAPTURED_HEADER + 2 * LB_CAPTURE_HEAD,
+	       "lb_captured has no holes");

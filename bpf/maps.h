@@ -86,3 +86,21 @@ struct {
 	__type(key, struct lb_id_key);
 	__type(value, __u32);
 } server_ids SEC(".maps");
+
+/* What `shoal capture` reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, LB_CAPTURE_BYTES);
+} captured SEC(".maps");
+
+/* A packet being captured: its decision, its heads, and what had been noted before it came. */
+struct watched {
+	struct lb_captured record;
+	__u64 notes[LB_NOTES_ROOM];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct watched);
+} watched SEC(".maps");

@@ -202,3 +202,71 @@ bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
  * false ends the list. Names are constant text.
  */
 bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, uint64_t *ret_value);
+
+/* ---- capture ---- */
+
+/* A set of words of dataplane_total(): how packets end and what is noted of them. */
+struct dataplane_reasons {
+	uint64_t causes, notes;
+};
+
+/* Every way to end that is about a VIP: the host's own traffic is not in it. */
+struct dataplane_reasons dataplane_reasons_default(void);
+/*
+ * Add what a word names: "too-big-reply", "flow-miss", or all of "sent", "passed" or "dropped".
+ * False when it names nothing; dataplane_reason_word() lists what there is, NULL ends.
+ */
+bool dataplane_reasons_add(struct dataplane_reasons *reasons, const char *word);
+const char *dataplane_reason_word(size_t i);
+/* The word of the i-th note when it is in notes, else NULL; i below DATAPLANE_NOTES_MAX. */
+#define DATAPLANE_NOTES_MAX 64
+const char *dataplane_note_word(uint64_t notes, unsigned i);
+
+struct dataplane_capture {
+	struct dataplane_reasons reasons;
+	const struct prefix *vip; /* NULL: any */
+	bool has_service;         /* proto and port of vip */
+	uint8_t proto;
+	uint16_t port;           /* host order, 0: the service of any port */
+	const struct addr *real; /* NULL: any */
+	uint32_t one_in;         /* looked at, at random; 0 and 1: each packet */
+	uint32_t head_bytes;     /* of each frame; 0 or more than there is room for: as many */
+	usec_t until;            /* the program itself ends the capture then */
+};
+
+#define DATAPLANE_NO_SLOT UINT32_MAX
+
+/* A captured packet; everything is valid during the call that gives it. */
+struct dataplane_captured {
+	uint64_t wall_us;
+	const char *in, *out; /* uplinks; out "" when nothing left */
+	const char *verdict;  /* "sent", "passed", "dropped" */
+	const char *reason, *why;
+	uint64_t notes; /* for dataplane_note_word() */
+	bool has_vip, has_service, has_real;
+	struct prefix vip;
+	uint8_t proto;
+	uint16_t port; /* host order, 0: any */
+	uint32_t slot; /* or DATAPLANE_NO_SLOT */
+	struct addr real;
+	const uint8_t *before, *after;      /* heads of the frame */
+	uint32_t before_head, after_head;   /* bytes of them */
+	uint32_t before_bytes, after_bytes; /* of the whole frame */
+};
+
+/*
+ * dataplane_capture_start - let the program hand over packets, one capture at a time: a second
+ * start replaces the first. Returns 0; -ENOENT when service, VIP or real is not programmed.
+ */
+int dataplane_capture_start(struct dataplane *dp, const struct dataplane_capture *capture,
+			    struct err *err);
+/*
+ * Call each() with packets handed over so far, until it returns false. The rest stays for the next
+ * call; what finds no room is counted as lost.
+ */
+void dataplane_capture_read(struct dataplane *dp,
+			    bool (*each)(const struct dataplane_captured *packet, void *arg),
+			    void *arg);
+/* Packets that found no room since the start. */
+uint64_t dataplane_capture_lost(const struct dataplane *dp);
+void dataplane_capture_stop(struct dataplane *dp);

@@ -41,6 +41,7 @@ struct dataplane {
 	uint16_t real_bucket[LB_REALS]; /* hash of address -> first index, 0: none */
 	uint16_t real_next[LB_REALS];
 	uint32_t next_real, next_vip, next_service, next_counter; /* where to look first */
+	struct capture *capture; /* the reader, from the first capture on */
 	bool *ring_used;
 	bool counter_used[LB_SERVICES];
 };
@@ -78,6 +79,9 @@ void reals_uplink_changed(struct dataplane *dp, uint32_t uplink);
 struct addr real_addr(const struct lb_real *real);
 void words_from_addr(uint32_t words[4], const struct addr *addr);
 
+/* The prefix of a VIP's record, service.c. */
+struct prefix vip_prefix(const struct lb_vip *vip);
+
 /* ring.c, service.c */
 void rings_rebuild(struct dataplane *dp);
 void services_rebuild(struct dataplane *dp);
@@ -102,6 +106,9 @@ int uplinks_update_program(struct dataplane *dp, int prog_fd, struct err *err);
 
 /* count.c: the word of a cause, enum lb_cause. */
 const char *dataplane_cause_str(uint32_t cause);
+
+/* capture.c: end it and let go of the ring buffer. */
+void capture_close(struct dataplane *dp);
 
 /* selftest.c */
 

@@ -165,7 +165,8 @@ static bool is_ours(const char *name)
 	static const char *const names[] = { "tables",     "rings",         "rings_new",
 					     "counters",   "prefixes",      "devices",
 					     "flows",      "source_routes", "source_drops",
-					     "server_ids", "program",       "program_new" };
+					     "server_ids", "captured",      "program",
+					     "program_new" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(name, names[i]))
@@ -256,7 +257,7 @@ struct pinned_map {
 	const char *name;
 	uint32_t value_size;
 };
-#define N_PINNED_MAPS 7
+#define N_PINNED_MAPS 8
 
 static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 {
@@ -268,6 +269,7 @@ static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 		{ skel->maps.source_routes, "source_routes", sizeof(uint32_t) },
 		{ skel->maps.source_drops, "source_drops", sizeof(uint32_t) },
 		{ skel->maps.server_ids, "server_ids", sizeof(uint32_t) },
+		{ skel->maps.captured, "captured", 0 },
 	};
 
 	return maps[i];
@@ -608,6 +610,7 @@ static int rebuild(struct dataplane *dp, struct err *err)
 	services_rebuild(dp);
 	rings_rebuild(dp);
 	uplinks_init(dp);
+	dataplane_capture_stop(dp); /* whoever read an earlier one is gone */
 	return 0;
 }
 
@@ -713,6 +716,7 @@ void dataplane_close(struct dataplane *dp)
 {
 	if (!dp)
 		return;
+	capture_close(dp);
 	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
 		fd_closep(&dp->link_fds[i]);
 	if (dp->rings)

@@ -36,7 +36,7 @@ static uint8_t mapped_len(const struct prefix *prefix)
 	return (uint8_t)(addr_is_ipv4(&prefix->addr) ? 96 + prefix->len : prefix->len);
 }
 
-static struct prefix vip_prefix(const struct lb_vip *vip)
+struct prefix vip_prefix(const struct lb_vip *vip)
 {
 	struct prefix prefix;
 
