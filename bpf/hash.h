@@ -69,3 +69,12 @@ LB_INLINE __u32 hash_flow(const __be32 src[4], bool is_ipv6, __be16 sport, __be1
 
 	return hash_two_words(client, ports, seed);
 }
+
+/* The hash of a flow from address zero, with its destination port in both places. */
+LB_INLINE __u32 hash_port(bool is_ipv6, __be16 dport, __u32 seed, __u32 seed_v6)
+{
+	const __u32 none[4] = { 0 };
+	__u32 client = is_ipv6 ? hash_four_words(none, seed_v6) : 0;
+
+	return hash_two_words(client, (__u32)dport | (__u32)dport << 16, seed);
+}

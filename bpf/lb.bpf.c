@@ -433,6 +433,9 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 		cause = special_choose(ctx, line, service, packet, &choice);
 		if (cause)
 			return cause;
+		/* As katran: what is not hashed keeps its outer source, destination-port or not. */
+		if (choice.real)
+			entropy.client = packet->src[3];
 	}
 	if (!choice.real) {
 		if (lb_likely(choice.cur == choice.alt && !choice.asks_flows &&

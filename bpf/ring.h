@@ -29,9 +29,9 @@ struct entropy {
 
 /*
  * The slot of a packet's flow in the service's ring. User space says by flags which ports count;
- * destination-port hashes nothing else, and changes packet->src.
+ * destination-port hashes nothing else.
  */
-LB_INLINE __u32 ring_choose(const struct lb_service *service, struct packet *packet,
+LB_INLINE __u32 ring_choose(const struct lb_service *service, const struct packet *packet,
 			    struct entropy *entropy, __u32 seed, __u32 seed_v6)
 {
 	__be16 sport = service->flags & LB_SERVICE_NO_SPORT ? 0 : packet->sport;
@@ -39,11 +39,8 @@ LB_INLINE __u32 ring_choose(const struct lb_service *service, struct packet *pac
 
 	entropy->sport = sport;
 	if (lb_unlikely(service->hash == LB_HASH_DESTINATION_PORT)) {
-		sport = dport;
-		packet->src[0] = 0;
-		packet->src[1] = 0;
-		packet->src[2] = 0;
-		packet->src[3] = 0;
+		entropy->client = 0;
+		return ring_slot(hash_port(packet->is_ipv6, dport, seed, seed_v6));
 	}
 	entropy->client = packet->src[3];
 	return ring_slot(hash_flow(packet->src, packet->is_ipv6, sport, dport, seed, seed_v6));
