@@ -149,6 +149,13 @@ usec_t dataplane_tick(struct dataplane *dp, usec_t now);
 /* The ring as it stands, the mapped memory itself: `cur` in the low 16 bits of each word. */
 const uint32_t *dataplane_ring(const struct dataplane *dp, uint32_t ring);
 
+/*
+ * The server ids of a ring's reals, those of the pool that have one: replaces what the ring had.
+ * The reals are programmed. -ENOSPC when more ids than fit, the former ones kept.
+ */
+int dataplane_set_server_ids(struct dataplane *dp, uint32_t ring, const struct config_real *reals,
+			     size_t n_reals, struct err *err);
+
 struct dataplane_service {
 	struct prefix vip;
 	uint8_t proto;
@@ -157,14 +164,36 @@ struct dataplane_service {
 	enum config_encap encap;
 	uint16_t gue_port;
 	enum config_hash hash;
-	enum config_track track; /* which flows are remembered */
-	uint32_t flags;          /* reserved, 0 */
+	enum config_track track;
+	bool quic, tcp_server_id, stable_udp, migrate_udp;
+	enum config_server_ids
+		server_ids; /* where an id may lead; CONFIG_SERVER_IDS_NONE is pool */
+	uint64_t rate;      /* new flows a second, all CPUs; 0: no limit */
+	/* Borrowed for the call; not in what dataplane_list_services() returns. */
+	const struct prefix *drop_sources;
+	size_t n_drop_sources;
+	const struct config_source_route *source_routes; /* their reals: indices into reals */
+	size_t n_source_routes;
+	const struct config_real *reals; /* of the pool */
 };
 
+/* What a service of the config is to be in the data plane; borrows its lists. */
+struct dataplane_service dataplane_service_of(const struct prefix *vip,
+					      const struct config_service *service,
+					      const struct config_pool *pool, uint32_t ring);
+
+/*
+ * dataplane_set_service - put a service in force, or change it. Its source routes' reals are
+ * programmed. A changed list has no gap: what is new comes first, what is old goes last.
+ * Returns 0; -EINVAL for a ring or real that is not there, -ENOSPC for more services or rules than
+ * fit; the former state stays.
+ */
 int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *service,
 			  struct err *err);
 int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
 			  uint16_t port, struct err *err);
+/* Whether the service stands in the data plane just so, lists included. */
+bool dataplane_service_stands(const struct dataplane *dp, const struct dataplane_service *service);
 /* Packets to a VIP that match no service: dropped and counted (default), or passed. */
 int dataplane_set_vip(struct dataplane *dp, const struct prefix *vip, enum config_unserved unserved,
 		      struct err *err);

@@ -18,6 +18,28 @@
 
 struct lb_bpf;
 
+/* Rules of one service by client prefix, as they stand in a map; sorted. */
+struct source_rule {
+	struct lb_source_key key;
+	uint32_t real; /* 0 in a drop list */
+};
+struct source_list {
+	struct source_rule *rules;
+	size_t n;
+};
+struct source_lists {
+	struct source_list routes, drops;
+};
+
+/* Server ids of one ring, sorted. */
+struct server_id {
+	uint32_t id, real;
+};
+struct server_ids {
+	struct server_id *ids;
+	size_t n;
+};
+
 struct dataplane {
 	char dir[128]; /* bpffs directory; "" for a private one */
 	int dir_fd;    /* holds the lock on it */
@@ -44,6 +66,10 @@ struct dataplane {
 	struct capture *capture; /* the reader, from the first capture on */
 	bool *ring_used;
 	bool counter_used[LB_SERVICES];
+	struct source_lists sources[LB_SERVICES]; /* by counter */
+	size_t n_source_routes, n_source_drops;   /* of all services */
+	struct server_ids *ids;                   /* by ring */
+	size_t n_ids;                             /* entries of the map */
 };
 
 /* load.c */
@@ -90,6 +116,37 @@ const struct lb_service *service_find(const struct dataplane *dp, const struct p
 				      uint8_t proto, uint16_t port);
 /* The VIP's index, or LB_NONE. */
 uint32_t vip_find(const struct dataplane *dp, const struct prefix *prefix);
+
+/* sources.c: rules by client address */
+
+/* What an earlier process left in the maps; rules that belong to no service are removed. */
+int sources_rebuild(struct dataplane *dp, struct err *err);
+void sources_fini(struct dataplane *dp);
+/* The rules of a service, to be freed by source_lists_fini(). -EINVAL, -ENOMEM. */
+int source_lists_make(const struct dataplane *dp, uint16_t counter,
+		      const struct dataplane_service *service, struct source_lists *ret,
+		      struct err *err);
+void source_lists_fini(struct source_lists *lists);
+/* Put the rules in force beside those of the service that are there; all or none. */
+int sources_add(struct dataplane *dp, uint16_t counter, const struct source_lists *lists,
+		struct err *err);
+/* Go back to the rules from before sources_add(). */
+void sources_undo(struct dataplane *dp, uint16_t counter, struct source_lists *lists);
+/* Remove the rules from before; takes the lists. */
+void sources_keep(struct dataplane *dp, uint16_t counter, struct source_lists *lists);
+bool sources_equal(const struct dataplane *dp, uint16_t counter, const struct source_lists *lists);
+/* Whether any source route leads to this real. */
+bool sources_name(const struct dataplane *dp, uint16_t real);
+/* Whether packets of this client to the service are dropped; the real that a route names, or 0. */
+bool sources_drop(const struct dataplane *dp, uint16_t counter, const struct addr *client);
+uint16_t sources_route(const struct dataplane *dp, uint16_t counter, const struct addr *client);
+
+/* ids.c: server ids */
+int ids_rebuild(struct dataplane *dp, struct err *err);
+void ids_fini(struct dataplane *dp);
+/* The ring goes: so do its ids. */
+void ids_forget(struct dataplane *dp, uint32_t ring);
+bool ids_name(const struct dataplane *dp, uint16_t real);
 
 /* uplink.c */
 void uplinks_init(struct dataplane *dp);

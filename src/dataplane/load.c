@@ -603,15 +603,20 @@ static int load_adopted(struct dataplane *dp, const struct config *config, struc
 
 static int rebuild(struct dataplane *dp, struct err *err)
 {
+	int r;
+
 	dp->ring_used = calloc(dp->n_rings, sizeof(*dp->ring_used));
 	if (!dp->ring_used)
 		return err_set(err, -ENOMEM, "no memory for the data plane's lists");
 	reals_rebuild(dp);
 	services_rebuild(dp);
 	rings_rebuild(dp);
+	r = sources_rebuild(dp, err);
+	if (!r)
+		r = ids_rebuild(dp, err);
 	uplinks_init(dp);
 	dataplane_capture_stop(dp); /* whoever read an earlier one is gone */
-	return 0;
+	return r;
 }
 
 static int open_pinned(struct dataplane *dp, const char *dir, const struct config *config,
@@ -730,6 +735,8 @@ void dataplane_close(struct dataplane *dp)
 		close(dp->prog_fd);
 	lb_bpf__destroy(dp->skel);
 	fd_closep(&dp->dir_fd);
+	sources_fini(dp);
+	ids_fini(dp);
 	free(dp->ring_used);
 	free(dp);
 }

@@ -150,6 +150,9 @@ int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err
 
 	if (!index)
 		return err_set(err, -ENOENT, "real %s is not programmed", ADDR_STR(addr));
+	if (sources_name(dp, index) || ids_name(dp, index))
+		return err_set(err, -EBUSY, "real %s is still named by a source route or server id",
+			       ADDR_STR(addr));
 	DP_STORE(dp->tables->reals[index].flags, 0);
 	for (int i = 0; i < LB_UPLINKS; i++)
 		DP_STORE(dp->tables->next_hops[index][i], 0);

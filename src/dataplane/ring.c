@@ -55,6 +55,7 @@ int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err)
 			return err_set(err, -EBUSY, "ring number %u is still used by a service",
 				       ring);
 	}
+	ids_forget(dp, ring);
 	dp->ring_used[ring] = false;
 	return 0;
 }

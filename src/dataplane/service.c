@@ -295,46 +295,99 @@ static int service_check(const struct dataplane *dp, const struct dataplane_serv
 	return 0;
 }
 
-static int service_add(struct dataplane *dp, struct lb_service *record, struct err *err)
+/* Which ports count. As with katran, any address of a prefix is found without a port. */
+static uint32_t port_flags(const struct dataplane_service *service)
 {
-	int r = counter_take(dp, &record->counter);
-
-	if (r < 0)
-		return err_set(err, r, "all %d services are taken", SERVICES_MAX);
-	r = service_publish(dp, record, NULL, err);
-	if (r < 0)
-		dp->counter_used[record->counter] = false;
-	return r;
-}
-
-/* Which ports count, which flows are remembered. As with katran, any address of a prefix is found
- * without a port. */
-static uint32_t flags_of(const struct dataplane_service *service)
-{
-	uint32_t flags = LB_SERVICE_USED;
+	uint32_t flags = 0;
 
 	if (service->hash == CONFIG_HASH_SOURCE_IP)
 		flags |= LB_SERVICE_NO_SPORT;
 	if ((service->port == 0 || !prefix_is_host(&service->vip)) &&
 	    service->hash != CONFIG_HASH_ALL_PORTS && service->hash != CONFIG_HASH_DESTINATION_PORT)
 		flags |= LB_SERVICE_NO_DPORT;
-	if (service->track == CONFIG_TRACK_ALL)
-		flags |= LB_SERVICE_TRACK_ALL;
-	if (service->track == CONFIG_TRACK_NONE)
-		flags |= LB_SERVICE_TRACK_NONE;
 	return flags;
+}
+
+static uint32_t flags_of(const struct dataplane_service *service)
+{
+	const struct {
+		bool is_set;
+		uint32_t flag;
+	} rows[] = {
+		{ service->track == CONFIG_TRACK_NONE, LB_SERVICE_TRACK_NONE },
+		{ service->track == CONFIG_TRACK_ALL, LB_SERVICE_TRACK_ALL },
+		{ service->quic, LB_SERVICE_QUIC },
+		{ service->tcp_server_id, LB_SERVICE_TCP_ID },
+		{ service->stable_udp, LB_SERVICE_UDP_ID },
+		{ service->server_ids == CONFIG_SERVER_IDS_ANY, LB_SERVICE_IDS_ANY },
+		{ service->migrate_udp, LB_SERVICE_MIGRATE_UDP },
+		{ service->n_source_routes, LB_SERVICE_SOURCES },
+		{ service->n_drop_sources, LB_SERVICE_DROPS },
+		{ service->rate, LB_SERVICE_RATE },
+	};
+	uint32_t flags = LB_SERVICE_USED | port_flags(service);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		flags |= rows[i].is_set ? rows[i].flag : 0;
+	return flags;
+}
+
+/* All but VIP and counter, which are the data plane's own. */
+static struct lb_service record_of(const struct dataplane_service *service)
+{
+	return (struct lb_service){ .ring = service->ring,
+				    .port = htons(service->port),
+				    .gue_port = htons(service->gue_port),
+				    .proto = service->proto,
+				    .encap = (uint8_t)service->encap,
+				    .hash = (uint8_t)service->hash,
+				    .flags = flags_of(service),
+				    .rate = service->rate < UINT32_MAX ? (uint32_t)service->rate
+								       : UINT32_MAX };
+}
+
+/* With its rules; record->counter is taken. */
+static int service_put(struct dataplane *dp, const struct dataplane_service *service,
+		       const struct lb_service *record, const struct lb_service *old,
+		       struct err *err)
+{
+	struct source_lists lists;
+	int r = source_lists_make(dp, record->counter, service, &lists, err);
+
+	if (r < 0)
+		return r;
+	r = sources_add(dp, record->counter, &lists, err);
+	if (r < 0) {
+		source_lists_fini(&lists);
+		return r;
+	}
+	if (!old || memcmp(record, old, sizeof(*record)) != 0)
+		r = service_publish(dp, record, old, err);
+	if (r < 0)
+		sources_undo(dp, record->counter, &lists);
+	else
+		sources_keep(dp, record->counter, &lists);
+	return r;
+}
+
+static int service_add(struct dataplane *dp, const struct dataplane_service *service,
+		       struct lb_service *record, struct err *err)
+{
+	int r = counter_take(dp, &record->counter);
+
+	if (r < 0)
+		return err_set(err, r, "all %d services are taken", SERVICES_MAX);
+	DP_STORE(dp->tables->rates[record->counter], 0);
+	r = service_put(dp, service, record, NULL, err);
+	if (r < 0)
+		dp->counter_used[record->counter] = false;
+	return r;
 }
 
 int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *service,
 			  struct err *err)
 {
-	struct lb_service record = { .ring = service->ring,
-				     .port = htons(service->port),
-				     .gue_port = htons(service->gue_port),
-				     .proto = service->proto,
-				     .encap = (uint8_t)service->encap,
-				     .hash = (uint8_t)service->hash,
-				     .flags = flags_of(service) };
+	struct lb_service record = record_of(service);
 	const struct lb_service *old;
 	uint32_t vip = vip_find(dp, &service->vip);
 	int r = service_check(dp, service, err);
@@ -345,22 +398,43 @@ int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *
 		return r;
 	record.vip = (uint16_t)vip;
 	old = service_find(dp, &service->vip, service->proto, service->port);
-	if (!old) {
-		r = service_add(dp, &record, err);
-	} else {
+	if (old) {
 		record.counter = old->counter;
-		r = memcmp(&record, old, sizeof(record)) ? service_publish(dp, &record, old, err)
-							 : 0;
+		r = service_put(dp, service, &record, old, err);
+	} else {
+		r = service_add(dp, service, &record, err);
 	}
 	if (r < 0)
 		vip_release(dp, vip);
 	return r;
 }
 
+bool dataplane_service_stands(const struct dataplane *dp, const struct dataplane_service *service)
+{
+	const struct lb_service *found =
+		service_find(dp, &service->vip, service->proto, service->port);
+	struct lb_service record = record_of(service);
+	struct source_lists lists;
+	struct err err;
+	bool stands;
+
+	if (!found)
+		return false;
+	record.vip = found->vip;
+	record.counter = found->counter;
+	if (memcmp(&record, found, sizeof(record)) != 0 ||
+	    source_lists_make(dp, record.counter, service, &lists, &err) < 0)
+		return false;
+	stands = sources_equal(dp, record.counter, &lists);
+	source_lists_fini(&lists);
+	return stands;
+}
+
 int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
 			  uint16_t port, struct err *err)
 {
 	const struct lb_service *found = service_find(dp, vip, proto, port);
+	struct source_lists none = { 0 };
 	struct lb_service *service;
 
 	if (!found)
@@ -369,16 +443,24 @@ int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_
 	service = &dp->tables->services[found - dp->tables->services];
 	cells_del(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(service));
 	service->flags = 0;
+	sources_keep(dp, service->counter, &none);
 	dp->counter_used[service->counter] = false;
 	vip_release(dp, service->vip);
 	return 0;
 }
 
-static enum config_track track_of(const struct lb_service *service)
+static enum config_track track_of(uint32_t flags)
 {
-	if (service->flags & LB_SERVICE_TRACK_ALL)
-		return CONFIG_TRACK_ALL;
-	return service->flags & LB_SERVICE_TRACK_NONE ? CONFIG_TRACK_NONE : CONFIG_TRACK_MOVING;
+	if (flags & LB_SERVICE_TRACK_NONE)
+		return CONFIG_TRACK_NONE;
+	return flags & LB_SERVICE_TRACK_ALL ? CONFIG_TRACK_ALL : CONFIG_TRACK_MOVING;
+}
+
+static enum config_server_ids ids_of(uint32_t flags)
+{
+	if (!(flags & (LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID)))
+		return CONFIG_SERVER_IDS_NONE;
+	return flags & LB_SERVICE_IDS_ANY ? CONFIG_SERVER_IDS_ANY : CONFIG_SERVER_IDS_POOL;
 }
 
 int dataplane_list_services(const struct dataplane *dp, struct dataplane_service **ret, size_t *n,
@@ -402,7 +484,13 @@ int dataplane_list_services(const struct dataplane *dp, struct dataplane_service
 			.encap = (enum config_encap)service->encap,
 			.gue_port = ntohs(service->gue_port),
 			.hash = (enum config_hash)service->hash,
-			.track = track_of(service),
+			.track = track_of(service->flags),
+			.quic = service->flags & LB_SERVICE_QUIC,
+			.tcp_server_id = service->flags & LB_SERVICE_TCP_ID,
+			.stable_udp = service->flags & LB_SERVICE_UDP_ID,
+			.migrate_udp = service->flags & LB_SERVICE_MIGRATE_UDP,
+			.server_ids = ids_of(service->flags),
+			.rate = service->rate,
 		};
 	}
 	*ret = list;

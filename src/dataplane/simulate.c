@@ -136,6 +136,8 @@ static int program_pool(const struct simulation *sim, size_t p, uint32_t *ret_ri
 		r = dataplane_ring_new(sim->dp, ret_ring, err);
 	if (!r)
 		r = dataplane_ring_write(sim->dp, *ret_ring, slots, NULL, err);
+	if (!r)
+		r = dataplane_set_server_ids(sim->dp, *ret_ring, pool->reals, pool->n_reals, err);
 	return r;
 }
 
@@ -150,14 +152,8 @@ static int program_vip(struct simulation *sim, size_t v, const uint32_t *rings, 
 	for (size_t i = 0; i < vip->n_services; i++) {
 		const struct config_service *service = &vip->services[i];
 		const struct config_pool *pool = &sim->config->pools[service->pool];
-		struct dataplane_service set = { .vip = vip->prefix,
-						 .proto = service->proto,
-						 .port = service->port,
-						 .ring = rings[service->pool],
-						 .encap = pool->encap,
-						 .gue_port = pool->gue_port,
-						 .hash = service->hash,
-						 .track = service->track };
+		struct dataplane_service set =
+			dataplane_service_of(&vip->prefix, service, pool, rings[service->pool]);
 		const struct lb_service *record;
 
 		r = dataplane_set_service(sim->dp, &set, err);
