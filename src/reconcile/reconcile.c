@@ -144,6 +144,19 @@ static int service_add(struct reconcile *r, const struct prefix *vip, uint8_t pr
 	return 0;
 }
 
+/* Remember what was programmed; the lists of the config are only borrowed. */
+static void record_note(struct reconcile *r, size_t i, const struct dataplane_service *record)
+{
+	struct dataplane_service *kept = &r->services_more[i].record;
+
+	*kept = *record;
+	kept->drop_sources = NULL;
+	kept->source_routes = NULL;
+	kept->reals = NULL;
+	kept->n_drop_sources = 0;
+	kept->n_source_routes = 0;
+}
+
 static void service_remove(struct reconcile *r, size_t i)
 {
 	size_t tail = r->n_services - i - 1;
@@ -301,6 +314,20 @@ static bool vip_has_services(const struct reconcile *r, const struct prefix *vip
 	return false;
 }
 
+static int reals_make(struct reconcile *r, const struct config_pool *pool, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < pool->n_reals && ret == 0; i++) {
+		const struct config_real *real = &pool->reals[i];
+		uint16_t index;
+
+		ret = dataplane_set_real(r->options.dataplane, &real->addr, real->is_local, &index,
+					 err);
+	}
+	return ret;
+}
+
 /*
  * Records whose settings changed, by a reload or while no controller ran, are replaced in place:
  * nothing about them needs a withdrawal. One that cannot be replaced is left to the plan.
@@ -317,16 +344,15 @@ static void update_records(struct reconcile *r)
 
 		if (!service || !r->services[i].programmed)
 			continue;
+		/* What a source route names must be there before the route. */
 		pool = &config->pools[service->pool];
-		if (record.encap == pool->encap && record.gue_port == pool->gue_port &&
-		    record.hash == service->hash && record.track == service->track)
+		if (service->n_source_routes && reals_make(r, pool, &err) < 0)
+			log_warn("reals_set", "pool=%s error=%s", pool->name, LOG_QUOTE(err.text));
+		record = dataplane_service_of(&r->services[i].vip, service, pool, record.ring);
+		if (dataplane_service_stands(r->options.dataplane, &record))
 			continue;
-		record.encap = pool->encap;
-		record.gue_port = pool->gue_port;
-		record.hash = service->hash;
-		record.track = service->track;
 		if (dataplane_set_service(r->options.dataplane, &record, &err) == 0) {
-			r->services_more[i].record = record;
+			record_note(r, i, &record);
 			continue;
 		}
 		r->services[i].programmed = false;
@@ -550,19 +576,18 @@ static int write_announced(struct reconcile *r, struct err *err)
 static int reals_set(struct reconcile *r, uint32_t pool, struct err *err)
 {
 	const struct config_pool *config = core_pool(r->options.core, pool)->config;
+	uint32_t ring = r->pools_more[pool].ring;
+	int ret = reals_make(r, config, err);
 
-	for (size_t i = 0; i < config->n_reals; i++) {
-		const struct config_real *real = &config->reals[i];
-		uint16_t index;
-		int ret;
-
-		ret = dataplane_set_real(r->options.dataplane, &real->addr, real->is_local, &index,
-					 err);
-		if (ret < 0)
-			return ret;
-		if (r->options.real_programmed)
-			r->options.real_programmed(&real->addr, r->options.arg);
-	}
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; r->options.real_programmed && i < config->n_reals; i++)
+		r->options.real_programmed(&config->reals[i].addr, r->options.arg);
+	if (ring != DATAPLANE_NO_RING)
+		ret = dataplane_set_server_ids(r->options.dataplane, ring, config->reals,
+					       config->n_reals, err);
+	if (ret < 0)
+		return ret;
 	r->pools[pool].reals_programmed = true;
 	return 0;
 }
@@ -613,6 +638,9 @@ static int ring_set(struct reconcile *r, uint32_t pool, struct err *err)
 			return ret;
 	}
 	ret = dataplane_ring_write(r->options.dataplane, more->ring, r->slots, &changed, err);
+	if (ret == 0)
+		ret = dataplane_set_server_ids(r->options.dataplane, more->ring, config->reals,
+					       config->n_reals, err);
 	if (ret < 0)
 		return ret;
 	r->pools[pool].ring_version = desired->version;
@@ -629,16 +657,8 @@ static int service_set(struct reconcile *r, uint32_t index, struct err *err)
 	const struct core_service *service = core_service(r->options.core, index, &vip_index);
 	const struct core_vip *vip = core_vip(r->options.core, vip_index);
 	const struct config_pool *pool = core_pool(r->options.core, service->pool)->config;
-	struct dataplane_service record = {
-		.vip = vip->prefix,
-		.proto = service->proto,
-		.port = service->port,
-		.ring = r->pools_more[service->pool].ring,
-		.encap = pool->encap,
-		.gue_port = pool->gue_port,
-		.hash = service->config->hash,
-		.track = service->config->track,
-	};
+	struct dataplane_service record = dataplane_service_of(&vip->prefix, service->config, pool,
+							       r->pools_more[service->pool].ring);
 	size_t i;
 	int ret;
 
@@ -651,7 +671,7 @@ static int service_set(struct reconcile *r, uint32_t index, struct err *err)
 	if (ret < 0)
 		return ret;
 	orphan_add(r, r->services_more[i].record.ring);
-	r->services_more[i].record = record;
+	record_note(r, i, &record);
 	r->services[i].programmed = true;
 	r->services[i].pool = service->pool;
 	r->services[i].self_tested = false;

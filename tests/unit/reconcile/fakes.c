@@ -164,6 +164,27 @@ int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *
 	return 0;
 }
 
+bool dataplane_service_stands(const struct dataplane *dp, const struct dataplane_service *service)
+{
+	const struct dataplane_service *at =
+		service_at(&service->vip, service->proto, service->port);
+
+	(void)dp;
+	return at && at->ring == service->ring && at->encap == service->encap &&
+	       at->gue_port == service->gue_port && at->hash == service->hash &&
+	       at->track == service->track && at->rate == service->rate;
+}
+
+int dataplane_set_server_ids(struct dataplane *dp, uint32_t ring, const struct config_real *reals,
+			     size_t n_reals, struct err *err)
+{
+	(void)dp;
+	(void)reals;
+	(void)n_reals;
+	(void)err;
+	return ring < FAKE_MAX ? 0 : -ENOENT;
+}
+
 int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
 			  uint16_t port, struct err *err)
 {
