@@ -15,6 +15,7 @@
 
 #define VECTOR_VIPS_MAX  64
 #define VECTOR_REALS_MAX 256
+#define VECTOR_RULES_MAX 64
 
 /* A VIP of a suite: what Shoal calls a service. */
 struct vector_vip {
@@ -34,12 +35,21 @@ struct vector_balancer {
 	uint8_t gateway[6];
 	struct vector_vip vips[VECTOR_VIPS_MAX];
 	size_t n_vips;
+	/* What upstream's build can do. */
+	bool has_tcp_ids, has_stable_udp, has_source_routes, has_local_reals;
+	uint32_t id_ring;
+	struct config_real id_reals[VECTOR_RULES_MAX];
+	size_t n_ids;
+	struct config_source_route routes[VECTOR_RULES_MAX];
+	struct config_real route_reals[VECTOR_RULES_MAX];
+	size_t n_routes;
+	struct addr balance, egress; /* where tunnels are opened */
 };
 
 /* From the suite's constants and build switches. Returns 0 or -EIO with the sentence. */
 int vector_balancer_init(struct vector_balancer *balancer, const json_t *suite, struct err *err);
 void vector_balancer_fini(struct vector_balancer *balancer);
-/* Carry out one operation; those of features that are not there yet are ignored. */
+/* Carry out one operation; -EIO for one that is unknown. */
 int vector_balancer_do(struct vector_balancer *balancer, const json_t *op, struct err *err);
 
 /* How a deliberate difference is judged instead. */

@@ -16,10 +16,17 @@
 
 #define LO_IFINDEX 1 /* what a test run arrives on */
 
-/* Katran's flags of a VIP that are hash modes here. */
+/* Katran's flags of a VIP, and the one of a real that a control plane sets. */
 #define FLAG_NO_SOURCE_PORT   1
+#define FLAG_NO_LRU           2
+#define FLAG_QUIC             4
 #define FLAG_DESTINATION_PORT 8
+#define FLAG_SOURCE_ROUTES    16
 #define FLAG_ALL_PORTS        128
+#define FLAG_STABLE_UDP       256
+#define FLAG_MIGRATE_UDP      512
+#define REAL_LOCAL            2
+#define DECAP_EGRESS          2
 
 static const uint8_t uplink_mac[6] = { 0x02, 0, 0, 0, 0, 0 };
 
@@ -58,6 +65,14 @@ static void read_defines(struct vector_balancer *balancer, const json_t *suite,
 			balancer->encap = CONFIG_ENCAP_GUE;
 		if (!strcmp(text, "-DICMP_TOOBIG_GENERATION"))
 			switches->drops_too_big = false;
+		if (!strcmp(text, "-DTCP_SERVER_ID_ROUTING"))
+			balancer->has_tcp_ids = true;
+		if (!strcmp(text, "-DUDP_STABLE_ROUTING"))
+			balancer->has_stable_udp = true;
+		if (!strcmp(text, "-DLPM_SRC_LOOKUP"))
+			balancer->has_source_routes = true;
+		if (!strcmp(text, "-DLOCAL_DELIVERY_OPTIMIZATION"))
+			balancer->has_local_reals = true;
 		if (!strncmp(text, "-DGUE_DPORT=", 12))
 			balancer->gue_port = (uint16_t)strtoul(text + 12, NULL, 10);
 	}
@@ -82,7 +97,9 @@ int vector_balancer_init(struct vector_balancer *balancer, const json_t *suite, 
 	    parse_mac(string_at(constants, "default_mac"), balancer->gateway) < 0)
 		return err_set(err, -EIO, "bad constants");
 	r = dataplane_open_private(&balancer->config, &switches, &balancer->dp, err);
-	return r ? r : uplink_set_private(balancer->dp, 0, "", LO_IFINDEX, uplink_mac, err);
+	if (!r)
+		r = uplink_set_private(balancer->dp, 0, "", LO_IFINDEX, uplink_mac, err);
+	return r ? r : dataplane_ring_new(balancer->dp, &balancer->id_ring, err);
 }
 
 void vector_balancer_fini(struct vector_balancer *balancer)
@@ -114,11 +131,33 @@ static enum config_hash hash_of(uint32_t flags)
 	return flags & FLAG_ALL_PORTS ? CONFIG_HASH_ALL_PORTS : CONFIG_HASH_5_TUPLE;
 }
 
+/*
+ * Katran's behaviour in Shoal's options: every flow is remembered, an id may lead to any real, the
+ * rules hold for all VIPs that use rules.
+ */
+static void set_options(const struct vector_balancer *balancer, struct vector_vip *vip)
+{
+	struct dataplane_service *service = &vip->service;
+	bool is_udp = service->proto == IPPROTO_UDP;
+	bool has_routes = balancer->has_source_routes && vip->flags & FLAG_SOURCE_ROUTES;
+
+	service->hash = hash_of(vip->flags);
+	service->track = vip->flags & FLAG_NO_LRU ? CONFIG_TRACK_NONE : CONFIG_TRACK_ALL;
+	service->server_ids = CONFIG_SERVER_IDS_ANY;
+	service->tcp_server_id = balancer->has_tcp_ids && !is_udp;
+	service->quic = is_udp && vip->flags & FLAG_QUIC;
+	service->stable_udp = is_udp && balancer->has_stable_udp && vip->flags & FLAG_STABLE_UDP;
+	service->migrate_udp = is_udp && vip->flags & FLAG_MIGRATE_UDP;
+	service->source_routes = balancer->routes;
+	service->reals = balancer->route_reals;
+	service->n_source_routes = has_routes ? balancer->n_routes : 0;
+}
+
 static int set_vip(struct vector_balancer *balancer, struct vector_vip *vip, struct err *err)
 {
 	int r;
 
-	vip->service.hash = hash_of(vip->flags);
+	set_options(balancer, vip);
 	r = dataplane_set_service(balancer->dp, &vip->service, err);
 	/* What has no service passes, as upstream does. */
 	return r ? r
@@ -237,15 +276,136 @@ static int change_real(struct vector_balancer *balancer, const json_t *op, bool 
 	return write_ring(balancer, vip, err);
 }
 
+/* ---- ids and rules ---- */
+
+static int op_address(const json_t *op, const char *key, struct addr *ret, struct err *err)
+{
+	if (addr_parse(string_at(op, key), ret) < 0)
+		return err_set(err, -EIO, "bad address '%s' in %s", string_at(op, key),
+			       string_at(op, "op"));
+	return 0;
+}
+
+static int add_id(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	struct config_real *real = &balancer->id_reals[balancer->n_ids];
+	uint16_t index;
+	int r;
+
+	if (balancer->n_ids == VECTOR_RULES_MAX)
+		return err_set(err, -EIO, "more server ids than the runner holds");
+	r = op_address(op, "address", &real->addr, err);
+	if (!r)
+		r = program_real(balancer, &real->addr, &index, err);
+	if (r < 0)
+		return r;
+	real->server_id = (uint32_t)json_integer_value(json_object_get(op, "id"));
+	balancer->n_ids++;
+	return dataplane_set_server_ids(balancer->dp, balancer->id_ring, balancer->id_reals,
+					balancer->n_ids, err);
+}
+
+static int add_source_rule(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	struct config_source_route *route = &balancer->routes[balancer->n_routes];
+	struct config_real *real = &balancer->route_reals[balancer->n_routes];
+	uint16_t index;
+	int r;
+
+	if (balancer->n_routes == VECTOR_RULES_MAX)
+		return err_set(err, -EIO, "more source rules than the runner holds");
+	if (prefix_parse(string_at(op, "src"), &route->source) < 0)
+		return err_set(err, -EIO, "bad prefix in add_src_rule");
+	r = op_address(op, "dst", &real->addr, err);
+	if (!r)
+		r = program_real(balancer, &real->addr, &index, err);
+	route->real = (uint32_t)balancer->n_routes++;
+	for (size_t i = 0; i < balancer->n_vips && !r; i++)
+		r = set_vip(balancer, &balancer->vips[i], err);
+	return r;
+}
+
+/* Upstream says it per VIP; the suites have no real that is down for one VIP and not for another
+ * with the flag. */
+static int add_down_real(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	struct addr addr;
+	int r = op_address(op, "real", &addr, err);
+
+	return r ? r : dataplane_set_real_life(balancer->dp, &addr, DATAPLANE_REAL_LEAVING, err);
+}
+
+/* A local real gets its packets as they came, where upstream's build knows that. */
+static int set_real_flags(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	json_int_t flags = json_integer_value(json_object_get(op, "flags"));
+	struct addr addr;
+	uint16_t index;
+	int r = op_address(op, "address", &addr, err);
+
+	if (r < 0 || !balancer->has_local_reals)
+		return r;
+	return dataplane_set_real(balancer->dp, &addr, flags & REAL_LOCAL, &index, err);
+}
+
+static int add_real(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	return change_real(balancer, op, true, err);
+}
+
+static int del_real(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	return change_real(balancer, op, false, err);
+}
+
+static int add_decap(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	bool is_egress = json_integer_value(json_object_get(op, "flags")) & DECAP_EGRESS;
+	struct config_node *node = &balancer->config.node;
+	struct addr *to = is_egress ? &balancer->egress : &balancer->balance;
+	int r = op_address(op, "address", to, err);
+
+	if (r < 0)
+		return r;
+	node->decap_balance = &balancer->balance;
+	node->decap_egress = &balancer->egress;
+	node->n_decap_balance |= !is_egress;
+	node->n_decap_egress |= is_egress;
+	return dataplane_reconfigure(balancer->dp, &balancer->config, err);
+}
+
+/* Where probes go is another program's business. */
+static int add_probe_target(struct vector_balancer *balancer, const json_t *op, struct err *err)
+{
+	struct addr addr;
+
+	(void)balancer;
+	return op_address(op, "address", &addr, err);
+}
+
 int vector_balancer_do(struct vector_balancer *balancer, const json_t *op, struct err *err)
 {
+	static const struct {
+		const char *name;
+		int (*carry_out)(struct vector_balancer *balancer, const json_t *op,
+				 struct err *err);
+	} ops[] = {
+		{ "add_vip", add_vip },
+		{ "set_vip_flags", set_flags },
+		{ "add_real", add_real },
+		{ "del_real", del_real },
+		{ "set_real_flags", set_real_flags },
+		{ "add_quic_mapping", add_id },
+		{ "add_src_rule", add_source_rule },
+		{ "add_down_real", add_down_real },
+		{ "add_decap_dst", add_decap },
+		{ "add_hc_dst", add_probe_target },
+	};
 	const char *name = string_at(op, "op");
 
-	if (!strcmp(name, "add_vip"))
-		return add_vip(balancer, op, err);
-	if (!strcmp(name, "set_vip_flags"))
-		return set_flags(balancer, op, err);
-	if (!strcmp(name, "add_real") || !strcmp(name, "del_real"))
-		return change_real(balancer, op, name[0] == 'a', err);
-	return 0;
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		if (!strcmp(ops[i].name, name))
+			return ops[i].carry_out(balancer, op, err);
+	}
+	return err_set(err, -EIO, "operation '%s' is not known here", name);
 }
