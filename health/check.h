@@ -44,7 +44,8 @@ struct probe {
 	struct dial dial;
 	const struct check_spec *spec;
 	usec_t started;
-	void *run; /* the kind's own */
+	bool has_connected; /* somebody answered, whatever comes of it */
+	void *run;          /* the kind's own */
 };
 
 /*

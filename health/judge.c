@@ -62,8 +62,60 @@ bool judge_step(struct judge *judge, uint32_t rise, uint32_t fall, enum probe_re
 
 void judge_void(struct judge *judge, enum real_state state)
 {
+	enum real_sign sign = judge->sign; /* heard beside the probe path */
+
 	judge_init(judge, state);
 	judge->reason = PROBE_PROBE_PATH;
+	judge->sign = sign;
+}
+
+enum judge_heard judge_heard_in(enum probe_reason reason)
+{
+	switch (reason) {
+	case PROBE_OK:
+	case PROBE_REFUSED:
+	case PROBE_RESET:
+	case PROBE_CLOSED:
+	case PROBE_HTTP_STATUS:
+	case PROBE_HTTP_GARBAGE:
+	case PROBE_TOO_LARGE:
+	case PROBE_TLS_ERROR:
+		return JUDGE_HEARD_ANSWER;
+	case PROBE_UNREACHABLE:
+		return JUDGE_HEARD_UNREACHABLE;
+	case PROBE_NONE:
+	case PROBE_NO_CHECK:
+	case PROBE_TIMEOUT:
+	case PROBE_CONNECT_ERROR:
+	case PROBE_PROBE_PATH:
+	case PROBE_LATE:
+	case PROBE_LOCAL_ERROR:
+	case PROBE_REASON_MAX:
+		break;
+	}
+	return JUDGE_HEARD_NOTHING;
+}
+
+bool judge_hear(struct judge *judge, uint32_t fall, enum judge_heard heard)
+{
+	enum real_sign before = judge->sign;
+
+	switch (heard) {
+	case JUDGE_HEARD_ANSWER:
+		judge->n_silent = 0;
+		judge->sign = REAL_SIGN_ANSWERS;
+		break;
+	case JUDGE_HEARD_NOTHING:
+		if (judge->n_silent < fall)
+			judge->n_silent++;
+		if (judge->n_silent >= fall)
+			judge->sign = REAL_SIGN_GONE;
+		break;
+	case JUDGE_HEARD_UNREACHABLE:
+		judge->sign = REAL_SIGN_GONE;
+		break;
+	}
+	return judge->sign != before;
 }
 
 enum schedule_pace judge_pace(const struct judge *judge)

@@ -25,12 +25,21 @@ enum judge_result {
 	JUDGE_NO_VERDICT,
 };
 
+/* What was heard of the address itself, whatever it means for the check. */
+enum judge_heard {
+	JUDGE_HEARD_NOTHING,
+	JUDGE_HEARD_ANSWER,
+	JUDGE_HEARD_UNREACHABLE,
+};
+
 struct judge {
 	enum real_state state;
 	enum probe_reason reason; /* of the last probe, counting or not */
 	uint32_t in_a_row;        /* equal counting results so far; 0: none yet */
 	bool row_passes;          /* the row is one of passes */
 	uint32_t n_unknown;       /* counting results while unknown */
+	enum real_sign sign;      /* of the address's life */
+	uint32_t n_silent;        /* times in a row that nothing was heard in any way */
 };
 
 /* Start from a judgement that is to be kept until results say otherwise; REAL_UNKNOWN: none. */
@@ -50,6 +59,16 @@ bool judge_step(struct judge *judge, uint32_t rise, uint32_t fall, enum probe_re
  * `state`, with no results yet and the reason "probe path".
  */
 void judge_void(struct judge *judge, enum real_state state);
+
+/* What an end of a connection attempt or probe says of the address; a timeout says nothing. */
+enum judge_heard judge_heard_in(enum probe_reason reason);
+
+/*
+ * judge_hear - take what was heard of the address. Any answer is life; `fall` times nothing at all
+ * in a row, or the network's word that it cannot be reached, and it is gone.
+ * Returns true when the sign is another than before.
+ */
+bool judge_hear(struct judge *judge, uint32_t fall, enum judge_heard heard);
 
 /* How fast the target is to be probed now. */
 enum schedule_pace judge_pace(const struct judge *judge);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -84,6 +85,27 @@ static const struct {
 	{ AF_UNIX, SOCK_DGRAM },                               /* the notify socket of systemd */
 };
 
+/* The only raw sockets: echoes to an address that has fallen silent. */
+static const struct {
+	int family, protocol;
+} raw_kinds[] = {
+	{ AF_INET, IPPROTO_ICMP },
+	{ AF_INET6, IPPROTO_ICMPV6 },
+};
+
+static int allow_raw(scmp_filter_ctx filter)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(raw_kinds) / sizeof(raw_kinds[0]) && r == 0; i++)
+		r = seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)raw_kinds[i].family, 0),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, (scmp_datum_t)SOCK_RAW),
+			SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)raw_kinds[i].protocol, 0));
+	return r;
+}
+
 /* Memory, but never memory that can be run. */
 static int allow_without_exec(scmp_filter_ctx filter, int call)
 {
@@ -102,6 +124,8 @@ static int fill_filter(scmp_filter_ctx filter)
 				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)socket_kinds[i].family, 0),
 				     SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS,
 					     (scmp_datum_t)socket_kinds[i].type));
+	if (r == 0)
+		r = allow_raw(filter);
 	if (r == 0)
 		r = allow_without_exec(filter, SCMP_SYS(mmap));
 	return r == 0 ? allow_without_exec(filter, SCMP_SYS(mprotect)) : r;

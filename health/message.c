@@ -152,7 +152,10 @@ static void code_target(struct codec *c, struct message *m)
 	CODE(c, t->has_source, 1, 0, 1);
 	code_bytes(c, t->source.bytes, sizeof(t->source.bytes));
 	code_timing(c, t);
+	CODE(c, t->has_real, 1, 0, 1);
+	code_bytes(c, t->real.bytes, sizeof(t->real.bytes));
 	CODE(c, t->state, 1, 0, REAL_STATE_MAX - 1);
+	CODE(c, t->sign, 1, 0, REAL_SIGN_MAX - 1);
 	CODE(c, t->ca, 8, 0, UINT64_MAX);
 	code_text(c, t->path, sizeof(t->path));
 	code_text(c, t->host, sizeof(t->host));
@@ -181,6 +184,7 @@ static void code_verdict(struct codec *c, struct message *m)
 	CODE(c, v->state, 1, 0, REAL_STATE_MAX - 1);
 	CODE(c, v->reason, 1, 0, PROBE_REASON_MAX - 1);
 	CODE(c, v->in_a_row, 4, 0, UINT32_MAX);
+	CODE(c, v->sign, 1, 0, REAL_SIGN_MAX - 1);
 	CODE(c, v->latency_us, 8, 0, UINT64_MAX);
 	CODE(c, v->row_started, 8, 0, UINT64_MAX);
 	code_text(c, v->evidence, sizeof(v->evidence));
@@ -268,6 +272,7 @@ uint64_t message_target_id(const struct message_target *target, const char *owne
 
 	m.target.id = 1;
 	m.target.state = REAL_UNKNOWN;
+	m.target.sign = REAL_SIGN_NONE;
 	len = message_encode(&m, buf);
 	return message_hash(message_hash(0, owner, strlen(owner)), buf, len > 0 ? (size_t)len : 0);
 }

@@ -30,7 +30,7 @@
 #include "src/config/config.h"
 #include "src/core/core.h"
 
-#define MESSAGE_VERSION      1
+#define MESSAGE_VERSION      2
 #define MESSAGE_MAX          (16 * 1024) /* bytes of the largest packet */
 #define MESSAGE_PROGRAM_MAX  32          /* each string: bytes with the NUL */
 #define MESSAGE_PATH_MAX     1024
@@ -79,7 +79,10 @@ struct message_target {
 	usec_t interval_us, fast_interval_us, slow_interval_us, timeout_us;
 	uint32_t jitter_percent; /* 0..100 */
 	uint32_t rise, fall;     /* 1..MESSAGE_RESULTS_MAX */
-	enum real_state state;   /* the last judgement; not part of the id */
+	bool has_real;           /* false: this host itself, or nobody asks */
+	struct addr real;        /* whose signs of life are looked for while the check is silent */
+	enum real_state state;   /* the last judgement; not part of the id, */
+	enum real_sign sign;     /* nor is this */
 	uint64_t ca;             /* id of the CA bytes (https), 0: none */
 	char path[MESSAGE_PATH_MAX], host[MESSAGE_HOST_MAX]; /* http, https; host "": the address */
 	uint32_t n_status;
@@ -99,9 +102,10 @@ struct message_verdict {
 	uint64_t id;
 	enum real_state state;
 	enum probe_reason reason;
-	uint32_t in_a_row;  /* equal results so far */
-	usec_t latency_us;  /* of the last probe, from its start to its result */
-	usec_t row_started; /* start of the first of those equal results; 0: there is none */
+	uint32_t in_a_row;   /* equal results so far */
+	enum real_sign sign; /* of the address */
+	usec_t latency_us;   /* of the last probe, from its start to its result */
+	usec_t row_started;  /* start of the first of those equal results; 0: there is none */
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
 };
 
@@ -154,7 +158,7 @@ int message_decode(const uint8_t *packet, size_t len, struct message *ret);
 /*
  * message_target_id - the id of a target: a hash of every field that shapes its probes.
  * @owner: what tells apart targets that probe the same thing (pool name, check index).
- * Never 0. The fields id and state of the target do not count.
+ * Never 0. The fields id, state and sign of the target do not count.
  */
 uint64_t message_target_id(const struct message_target *target, const char *owner);
 

@@ -299,6 +299,7 @@ static void void_verdict(struct prober *prober, struct roster_entry *entry,
 		prober->link.n_voids++;
 	}
 	verdict->state = entry->state;
+	verdict->sign = entry->sign;
 	if (verdict->reason == PROBE_PROBE_PATH)
 		return; /* the prober's own words say more */
 	verdict->reason = PROBE_PROBE_PATH;
@@ -314,6 +315,7 @@ static int take_verdict(struct prober *prober, const struct message *m)
 		.state = v->state,
 		.reason = v->reason,
 		.in_a_row = v->in_a_row,
+		.sign = v->sign,
 	};
 
 	if (!entry)
@@ -329,6 +331,7 @@ static int take_verdict(struct prober *prober, const struct message *m)
 	else if (judge_classify(v->reason) != JUDGE_NO_VERDICT)
 		prober->last_verdict = usec_now();
 	entry->state = verdict.state;
+	entry->sign = verdict.sign;
 	if (prober->callbacks.verdict)
 		prober->callbacks.verdict(&verdict, prober->callbacks.arg);
 	if (prober->link.n_voids > 0)

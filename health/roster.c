@@ -308,7 +308,10 @@ static bool target_fill(const struct roster *roster, const struct roster_entry *
 		.jitter_percent = check->jitter_percent,
 		.rise = check->rise,
 		.fall = check->fall,
+		.has_real = !real->is_local,
+		.real = real->addr,
 		.state = entry->state,
+		.sign = entry->sign,
 		.ca = roster->check_ca[check - roster->config->checks],
 	};
 	target_address(roster, entry, check, t);
@@ -475,6 +478,7 @@ static void keep_judgements(struct roster *roster, const struct roster *former)
 					      : former_entry(former, was_pool, roster, entry);
 		if (was) {
 			entry->state = was->state;
+			entry->sign = was->sign;
 			entry->is_sent = was->is_sent && was->id == entry->id;
 			entry->void_is_due = was->void_is_due;
 		}

@@ -20,6 +20,7 @@ struct roster_entry {
 	uint64_t id;
 	uint32_t pool, real, check; /* check: index into the pool's list */
 	enum real_state state;      /* the last judgement that came, or was kept */
+	enum real_sign sign;        /* the same of the address */
 	bool is_sent;               /* the prober of this connection has it */
 	bool is_tunnelled;
 	bool void_is_due; /* it is to hear that its judgement did not count */

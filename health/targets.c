@@ -16,6 +16,7 @@
 #include "health/judge.h"
 #include "health/lateness.h"
 #include "health/schedule.h"
+#include "health/vital.h"
 
 /* While a real is not up its evidence is refreshed this often; `shoal why` shows the last. */
 #define REFRESH_US (5 * USEC_PER_SEC)
@@ -38,6 +39,9 @@ struct target {
 	struct schedule_timing timing;
 	uint32_t rise, fall;
 	struct judge judge;
+	bool has_real;
+	struct addr real;
+	struct vital *vital; /* signs of life being looked for */
 	usec_t latency_us, reported_at;
 	usec_t row_started; /* of the equal results that the judgement counts */
 	char evidence[CORE_EVIDENCE_MAX];
@@ -55,7 +59,7 @@ struct targets {
 	uint32_t n_buckets;
 	TAILQ_HEAD(, target) reports;
 	bool is_resyncing;
-	uint32_t n_running;
+	uint32_t n_running, n_vitals;
 	uint64_t n_probes, n_verdicts, n_late;
 	struct lateness lateness;
 };
@@ -195,6 +199,7 @@ bool targets_next_report(struct targets *table, struct message_verdict *ret)
 		.state = target->judge.state,
 		.reason = target->judge.reason,
 		.in_a_row = target->judge.in_a_row,
+		.sign = target->judge.sign,
 		.latency_us = target->latency_us,
 		.row_started = target->row_started,
 	};
@@ -239,6 +244,63 @@ static bool is_worth_reporting(const struct target *target, bool changed, usec_t
 	return changed || (!is_fine && now - target->reported_at >= REFRESH_US);
 }
 
+/* ---- signs of life ---- */
+
+static bool has_descriptors(const struct targets *table, uint32_t more)
+{
+	return table->n_running + VITAL_DESCRIPTORS * table->n_vitals + more <=
+	       table->options.max_running;
+}
+
+static void on_vital_done(void *arg, bool is_told, enum judge_heard heard)
+{
+	struct target *target = arg;
+
+	target->vital = NULL;
+	target->table->n_vitals--;
+	if (is_told && judge_hear(&target->judge, target->fall, heard))
+		report(target);
+}
+
+static void look_for_life(struct target *target)
+{
+	struct targets *table = target->table;
+	const struct vital_options options = { .addr = target->real,
+					       .port = target->spec.dial.port,
+					       .timeout_us = target->timing.timeout_us,
+					       .done = on_vital_done,
+					       .arg = target };
+
+	if (!target->has_real || target->vital || !has_descriptors(table, VITAL_DESCRIPTORS))
+		return;
+	target->vital = vital_start(table->base, &options);
+	table->n_vitals += target->vital != NULL;
+}
+
+static void stop_looking(struct target *target)
+{
+	target->table->n_vitals -= target->vital != NULL;
+	vital_stop(target->vital);
+	target->vital = NULL;
+}
+
+/* What this result says of the address; silence is looked into. True when the sign changed. */
+static bool listen_to(struct target *target, enum probe_reason reason)
+{
+	enum judge_heard heard = judge_heard_in(reason);
+	bool is_silence = reason == PROBE_TIMEOUT || reason == PROBE_UNREACHABLE;
+
+	if (heard == JUDGE_HEARD_ANSWER || (is_silence && target->probe.has_connected)) {
+		stop_looking(target);
+		return judge_hear(&target->judge, target->fall, JUDGE_HEARD_ANSWER);
+	}
+	if (is_silence)
+		look_for_life(target);
+	return false;
+}
+
+/* ---- results ---- */
+
 static void take_result(struct target *target, enum probe_reason reason, const char *fmt,
 			va_list ap) __attribute__((format(printf, 3, 0)));
 
@@ -249,6 +311,7 @@ static void take_result(struct target *target, enum probe_reason reason, const c
 	usec_t now = usec_now();
 	bool changed = judge_step(&target->judge, target->rise, target->fall, reason);
 
+	changed |= listen_to(target, reason);
 	if (judge_classify(reason) != JUDGE_NO_VERDICT && target->judge.in_a_row == 1)
 		target->row_started = target->probe.started;
 	table->n_probes++;
@@ -316,7 +379,8 @@ static void on_dialled(void *arg, const struct dial_result *result)
 {
 	struct probe *probe = arg;
 
-	if (result->reason == PROBE_OK)
+	probe->has_connected = result->reason == PROBE_OK;
+	if (probe->has_connected)
 		kind_of(probe->spec)->connected(probe, result->fd);
 	else
 		probe_end(probe, result->reason, "%s: %s", result->step, strerror(result->error));
@@ -337,7 +401,7 @@ static void start_probe(struct target *target, usec_t now)
 				"this shoal-probe does not know that kind of check");
 		return;
 	}
-	if (table->n_running >= table->options.max_running) {
+	if (!has_descriptors(table, 1)) {
 		take_result_fmt(target, PROBE_LOCAL_ERROR,
 				"%u probes are running, more than descriptors allow",
 				table->n_running);
@@ -346,6 +410,7 @@ static void start_probe(struct target *target, usec_t now)
 	target->is_running = true;
 	table->n_running++;
 	target->probe.started = now;
+	target->probe.has_connected = false;
 	set_due(target, now + target->timing.timeout_us);
 	dial_start(&target->probe.dial, table->base, &target->spec.dial);
 }
@@ -431,6 +496,7 @@ static void target_del(struct targets *table, struct target *target)
 		cut_off(target);
 		table->n_running--;
 	}
+	stop_looking(target);
 	if (target->is_to_report)
 		TAILQ_REMOVE(&table->reports, target, report_link);
 	heap_del(table, target);
@@ -510,7 +576,10 @@ static struct target *target_new(struct targets *table, const struct message_tar
 	target->fall = m->fall;
 	target->probe.spec = &target->spec;
 	target->probe.dial = (struct dial){ .fd = -1, .done = on_dialled, .arg = &target->probe };
+	target->has_real = m->has_real;
+	target->real = m->real;
 	judge_init(&target->judge, m->state);
+	target->judge.sign = m->sign;
 	if (spec_fill(&target->spec, m) < 0) {
 		target_free(target);
 		return NULL;

@@ -56,6 +56,27 @@ enum real_state {
 	REAL_STATE_MAX,
 };
 
+/*
+ * What becomes of the flows of a real. Leaving: it gets no new ones and keeps those it has, for a
+ * stopped process resets its flows itself, and an overloaded one must not lose them. Dead: the
+ * address itself is gone, and so are its flows.
+ */
+enum real_life {
+	REAL_LIFE_UNKNOWN, /* not judged yet: what stands in the data plane stays */
+	REAL_TAKES,
+	REAL_LEAVING,
+	REAL_DEAD,
+	REAL_LIFE_MAX,
+};
+
+/* What a check heard of the address itself, whatever it says of the service. */
+enum real_sign {
+	REAL_SIGN_NONE,    /* nothing that could be trusted yet */
+	REAL_SIGN_ANSWERS, /* something answered: a reset, a refusal, an echo are enough */
+	REAL_SIGN_GONE,    /* unreachable, or check, echo and direct connect silent `fall` times */
+	REAL_SIGN_MAX,
+};
+
 enum vip_state {
 	VIP_WITHDRAWN,
 	VIP_ANNOUNCING,
@@ -73,6 +94,15 @@ enum route_intent {
 };
 
 const char *real_state_str(enum real_state state);
+const char *real_life_str(enum real_life life);
+
+/*
+ * real_life_join - one life for an address that several pools name.
+ * @lives:    1U << life of each of them, or-ed.
+ * @is_heard: one of the pools hears it: what answers anywhere is not dead.
+ * It takes only where every pool gives it new flows; unknown while none of them says otherwise.
+ */
+enum real_life real_life_join(unsigned lives, bool is_heard);
 const char *vip_state_str(enum vip_state state);
 const char *route_intent_str(enum route_intent intent);
 
@@ -85,6 +115,7 @@ struct core_verdict {
 	enum probe_reason reason;
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII, "HTTP 503 in 0.8 ms" */
 	uint32_t in_a_row;                /* equal results so far */
+	enum real_sign sign;
 };
 
 /* Who drained and why; of the node when vip is CORE_NONE. */
@@ -156,6 +187,10 @@ struct core_real {
 	uint32_t in_a_row;
 	bool has_next_hop;
 	bool takes_new_flows; /* its slots are its own; for an unknown one: held */
+	enum real_sign sign;  /* of all its checks */
+	enum real_life life;
+	enum life_reason life_reason;
+	usec_t life_since;
 };
 
 struct core_pool {
@@ -229,6 +264,7 @@ struct desired {
 	size_t n_services;
 	const struct desired_vip *vips;
 	size_t n_vips;
+	uint64_t lives_version; /* rises with each change of a core_real's life or is_needed */
 };
 
 struct observed_pool {
@@ -312,6 +348,12 @@ int core_reload(struct core *core, const struct config *config, usec_t now);
  * called for a pool without a ring.
  */
 void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes_new_flows);
+
+/*
+ * core_adopt_life - at start, before the first step: the life this real has in the data plane. It
+ * stays until the real is judged.
+ */
+void core_adopt_life(struct core *core, uint32_t pool, uint32_t real, enum real_life life);
 
 /* Take one event. Never fails, never blocks; indices that name nothing are ignored. */
 void core_step(struct core *core, const struct core_event *event);

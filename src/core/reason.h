@@ -60,11 +60,37 @@ enum vip_reason {
 		VIP_REASON_MAX,
 };
 
+/* Why a real takes new flows, is leaving, or is dead. */
+#define LIFE_REASONS(X)                                                                            \
+	X(NOT_JUDGED, "not-judged", "not judged yet; it stays what it was in the data plane")      \
+	X(SERVING, "serving", "it gets new flows")                                                 \
+	X(CHECK_FAILS, "check-fails", "its check fails; its flows stay")                           \
+	X(NO_WEIGHT, "no-weight", "its weight is 0; its flows stay")                               \
+	X(NO_NEXT_HOP, "no-next-hop", "there is no way to it; its flows stay")                     \
+	X(NOBODY_ELSE, "nobody-else",                                                              \
+	  "its address is gone, but no other real could take its "                                 \
+	  "flows; they stay")                                                                      \
+	X(ADDRESS_GONE, "address-gone",                                                            \
+	  "address gone: check, ping and a direct connection are "                                 \
+	  "all unanswered; its flows go to others")                                                \
+	X(UNREACHABLE, "unreachable",                                                              \
+	  "address gone: the kernel finds no way to it, but one to "                               \
+	  "others; its flows go to them")
+
+enum life_reason {
+#define X(name, word, sentence) LIFE_##name,
+	LIFE_REASONS(X)
+#undef X
+		LIFE_REASON_MAX,
+};
+
 /* The constant word and sentence of each. */
 const char *probe_reason_str(enum probe_reason reason);
 const char *probe_reason_sentence(enum probe_reason reason);
 const char *vip_reason_str(enum vip_reason reason);
 const char *vip_reason_sentence(enum vip_reason reason);
+const char *life_reason_str(enum life_reason reason);
+const char *life_reason_sentence(enum life_reason reason);
 
 /* The reason a word names, or PROBE_REASON_MAX. */
 enum probe_reason probe_reason_find(const char *word);

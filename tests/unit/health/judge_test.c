@@ -171,6 +171,43 @@ TEST(judge, a_void_judgement_leaves_nothing_behind)
 	assert_int_equal(judge.state, REAL_DOWN);
 }
 
+/* Every history of six things heard, for every fall from 1 to 3, against the rule in words. */
+TEST(judge, an_address_is_gone_after_fall_silences_and_back_with_any_answer)
+{
+	for (uint32_t fall = 1; fall <= 3; fall++)
+		for (unsigned code = 0; code < 729; code++) {
+			enum real_sign expected = REAL_SIGN_NONE;
+			unsigned silent = 0, rest = code;
+			struct judge judge;
+
+			judge_init(&judge, REAL_UP);
+			for (int i = 0; i < 6; i++, rest /= 3) {
+				enum judge_heard heard = (enum judge_heard)(rest % 3);
+				enum real_sign before = expected;
+
+				if (heard == JUDGE_HEARD_ANSWER)
+					silent = 0;
+				silent += heard == JUDGE_HEARD_NOTHING;
+				if (heard == JUDGE_HEARD_ANSWER)
+					expected = REAL_SIGN_ANSWERS;
+				else if (heard == JUDGE_HEARD_UNREACHABLE || silent >= fall)
+					expected = REAL_SIGN_GONE;
+				assert_int_equal(judge_hear(&judge, fall, heard),
+						 expected != before);
+				assert_int_equal(judge.sign, expected);
+			}
+		}
+}
+
+TEST(judge, a_refusal_and_a_wrong_status_are_answers)
+{
+	assert_int_equal(judge_heard_in(PROBE_REFUSED), JUDGE_HEARD_ANSWER);
+	assert_int_equal(judge_heard_in(PROBE_HTTP_STATUS), JUDGE_HEARD_ANSWER);
+	assert_int_equal(judge_heard_in(PROBE_UNREACHABLE), JUDGE_HEARD_UNREACHABLE);
+	assert_int_equal(judge_heard_in(PROBE_TIMEOUT), JUDGE_HEARD_NOTHING);
+	assert_int_equal(judge_heard_in(PROBE_PROBE_PATH), JUDGE_HEARD_NOTHING);
+}
+
 TEST(judge, every_reason_has_a_meaning)
 {
 	unsigned fails = 0;
@@ -183,6 +220,8 @@ TEST(judge, every_reason_has_a_meaning)
 }
 
 RUN_TESTS(T(judge, follows_the_specification_for_every_short_history),
+	  T(judge, an_address_is_gone_after_fall_silences_and_back_with_any_answer),
+	  T(judge, a_refusal_and_a_wrong_status_are_answers),
 	  T(judge, rises_and_falls_after_exactly_that_many_in_a_row),
 	  T(judge, never_moves_on_reasons_that_are_the_nodes_own),
 	  T(judge, own_trouble_neither_extends_nor_breaks_a_row),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,7 +100,9 @@ static int only_probe_sockets_work(void)
 	WORKS(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 	WORKS(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	WORKS(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0));
-	REFUSED(socket(AF_INET, SOCK_RAW, 1));
+	REFUSED(socket(AF_INET, SOCK_RAW, IPPROTO_TCP));
+	REFUSED(socket(AF_INET, SOCK_RAW, IPPROTO_RAW));
+	REFUSED(socket(AF_INET6, SOCK_RAW, IPPROTO_ICMP));
 	REFUSED(socket(AF_PACKET, SOCK_RAW, 0));
 	REFUSED(socket(AF_NETLINK, SOCK_RAW, 0));
 	REFUSED(socket(AF_UNIX, SOCK_STREAM, 0));

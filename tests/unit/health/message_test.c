@@ -24,7 +24,9 @@ static struct message target_message(void)
 		.jitter_percent = 20,
 		.rise = 3,
 		.fall = 2,
+		.has_real = true,
 		.state = REAL_UP,
+		.sign = REAL_SIGN_ANSWERS,
 		.ca = 9,
 		.path = "/healthz?deep=1",
 		.host = "www.example.net",
@@ -33,6 +35,7 @@ static struct message target_message(void)
 	};
 	assert_int_equal(addr_parse("203.0.113.10", &m.target.addr), 0);
 	assert_int_equal(addr_parse("10.0.2.2", &m.target.source), 0);
+	assert_int_equal(addr_parse("10.1.0.11", &m.target.real), 0);
 	return m;
 }
 
@@ -44,6 +47,7 @@ static struct message verdict_message(void)
 			     .state = REAL_DOWN,
 			     .reason = PROBE_HTTP_STATUS,
 			     .in_a_row = 3,
+			     .sign = REAL_SIGN_GONE,
 			     .latency_us = 812,
 			     .row_started = 99,
 			     .evidence = "HTTP 503 in 0.8 ms" },
@@ -112,6 +116,9 @@ TEST(message, target_fields_come_out_as_they_went_in)
 	assert_int_equal(back.target.mark, m.target.mark);
 	assert_int_equal(back.target.slow_interval_us, 10000000);
 	assert_int_equal(back.target.state, REAL_UP);
+	assert_int_equal(back.target.sign, REAL_SIGN_ANSWERS);
+	assert_true(back.target.has_real);
+	assert_true(addr_eq(&back.target.real, &m.target.real));
 	assert_string_equal(back.target.path, "/healthz?deep=1");
 	assert_string_equal(back.target.host, "www.example.net");
 	assert_int_equal(back.target.n_status, 2);
@@ -185,6 +192,7 @@ TEST(message, refuses_targets_out_of_range)
 	REFUSES(m.target.rise = 0);
 	REFUSES(m.target.fall = MESSAGE_RESULTS_MAX + 1);
 	REFUSES(m.target.state = REAL_STATE_MAX);
+	REFUSES(m.target.sign = REAL_SIGN_MAX);
 	REFUSES(m.target.type = (enum config_check_type)(CONFIG_CHECK_EXEC + 1));
 	REFUSES(m.target.n_status = MESSAGE_STATUS_MAX + 1);
 	REFUSES(m.target.n_status = 0);
@@ -271,6 +279,7 @@ TEST(message, id_changes_with_every_field_but_the_judgement)
 
 	assert_int_not_equal(id, 0);
 	m.target.state = REAL_DOWN;
+	m.target.sign = REAL_SIGN_GONE;
 	m.target.id = 3;
 	assert_int_equal(message_target_id(&m.target, "web 10.1.0.11 0"), id);
 	assert_int_not_equal(message_target_id(&m.target, "web 10.1.0.11 1"), id);

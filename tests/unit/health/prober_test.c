@@ -253,13 +253,15 @@ static bool is_cut_off(struct world *w)
 static void verdict_of(struct world *w, uint64_t id, enum real_state state,
 		       enum probe_reason reason)
 {
-	say(w, &(struct message){ .kind = MESSAGE_VERDICT,
-				  .verdict = { .id = id,
-					       .state = state,
-					       .reason = reason,
-					       .in_a_row = 3,
-					       .row_started = 4711,
-					       .evidence = "connect: Connection refused" } });
+	say(w, &(struct message){
+		       .kind = MESSAGE_VERDICT,
+		       .verdict = { .id = id,
+				    .state = state,
+				    .reason = reason,
+				    .in_a_row = 3,
+				    .sign = state == REAL_DOWN ? REAL_SIGN_GONE : REAL_SIGN_ANSWERS,
+				    .row_started = 4711,
+				    .evidence = "connect: Connection refused" } });
 }
 
 static void verdict_for(struct world *w, uint64_t id, enum real_state state)
@@ -622,6 +624,7 @@ TEST(prober, believes_no_silence_while_the_probe_path_is_broken)
 	assert_int_equal(hear(&w).n_voids, 0);
 	verdict_of(&w, tunnelled, REAL_DOWN, PROBE_TIMEOUT);
 	assert_int_equal(w.verdict.state, REAL_UP);
+	assert_int_equal(w.verdict.sign, REAL_SIGN_ANSWERS);
 	assert_int_equal(w.verdict.reason, PROBE_PROBE_PATH);
 	assert_int_equal(w.verdict.real, 1);
 	told = hear(&w);
@@ -632,6 +635,7 @@ TEST(prober, believes_no_silence_while_the_probe_path_is_broken)
 	assert_string_equal(w.verdict.evidence, "connect: Connection refused");
 	verdict_of(&w, direct, REAL_DOWN, PROBE_TIMEOUT); /* goes no tunnel */
 	assert_int_equal(w.verdict.state, REAL_DOWN);
+	assert_int_equal(w.verdict.sign, REAL_SIGN_GONE);
 	verdict_of(&w, tunnelled, REAL_DOWN, PROBE_REFUSED); /* somebody answered */
 	assert_int_equal(w.verdict.state, REAL_DOWN);
 	verdict_of(&w, tunnelled, REAL_UP, PROBE_OK); /* who, if not the real? */
