@@ -70,9 +70,10 @@ struct shoald {
 	struct reconcile *reconcile;
 	struct ctl *ctl;
 	struct commands_context context;
-	struct event *pass_event, *timer_event, *second_event, *signal_events[3];
+	struct event *pass_event, *timer_event, *second_event, *tick_event, *signal_events[3];
 	int lock_fd;
 	usec_t started, sampled_at;
+	uint64_t ops_ticked; /* ops of the reconciler up to the last tick of the data plane */
 	bool is_fenced, has_ticked;
 	bool is_stopping; /* also when asked to before the loop proper runs */
 	struct vip_seen *vips;
@@ -341,13 +342,44 @@ static void keep_lease(struct shoald *d, usec_t now)
 		d->has_ticked = true;
 }
 
+/* ---- what only time brings to the data plane ---- */
+
+static void event_in(struct event *event, usec_t in)
+{
+	struct timeval tv = { .tv_sec = (time_t)(in / USEC_PER_SEC),
+			      .tv_usec = (suseconds_t)(in % USEC_PER_SEC) };
+
+	event_add(event, &tv);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct shoald *d = arg;
+	usec_t now = usec_now(), next = dataplane_tick(d->dataplane, now);
+
+	(void)fd;
+	(void)what;
+	if (next != USEC_NEVER)
+		event_in(d->tick_event, next > now ? next - now : 1000);
+}
+
+/* After a pass that wrote something the next tick may be due earlier than the last one said. */
+static void tick_after_ops(struct shoald *d)
+{
+	uint64_t ops = reconcile_stats(d->reconcile)->ops;
+
+	if (ops == d->ops_ticked)
+		return;
+	d->ops_ticked = ops;
+	event_in(d->tick_event, 1000);
+}
+
 /* ---- the pass ---- */
 
 static void on_pass(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
 	usec_t now = usec_now(), next, timer;
-	struct timeval tv;
 
 	(void)fd;
 	(void)what;
@@ -356,6 +388,7 @@ static void on_pass(evutil_socket_t fd, short what, void *arg)
 		read_fence(d);
 	next = reconcile_pass(d->reconcile, now);
 	timer = core_next_timer(d->core);
+	tick_after_ops(d);
 	log_changes(d);
 	if (!d->has_ticked) /* the guard may be about to act on an earlier controller's silence */
 		keep_lease(d, now);
@@ -365,10 +398,7 @@ static void on_pass(evutil_socket_t fd, short what, void *arg)
 		event_del(d->timer_event);
 		return;
 	}
-	next = next > now ? next - now : 1000;
-	tv.tv_sec = (time_t)(next / USEC_PER_SEC);
-	tv.tv_usec = (suseconds_t)(next % USEC_PER_SEC);
-	event_add(d->timer_event, &tv);
+	event_in(d->timer_event, next > now ? next - now : 1000);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -491,6 +521,13 @@ static void on_real_programmed(const struct addr *real, void *arg)
 	struct shoald *d = arg;
 
 	paths_real_programmed(d->paths, real);
+}
+
+static void on_real_deleted(const struct addr *real, void *arg)
+{
+	struct shoald *d = arg;
+
+	paths_real_deleted(d->paths, real);
 }
 
 static void on_paths(void *arg)
@@ -864,6 +901,7 @@ static int open_ports(struct shoald *d, struct err *err)
 						.router = d->router,
 						.run_dir = d->options.run_dir,
 						.real_programmed = on_real_programmed,
+						.real_deleted = on_real_deleted,
 						.arg = d };
 	return reconcile_new(&reconcile, &d->reconcile, err);
 }
@@ -898,10 +936,12 @@ static int open_events(struct shoald *d, struct err *err)
 	d->pass_event = event_new(d->base, -1, 0, on_pass, d);
 	d->timer_event = event_new(d->base, -1, 0, on_timer, d);
 	d->second_event = event_new(d->base, -1, EV_PERSIST, on_second, d);
+	d->tick_event = event_new(d->base, -1, 0, on_tick, d);
 	d->signal_events[0] = evsignal_new(d->base, SIGTERM, on_stop, d);
 	d->signal_events[1] = evsignal_new(d->base, SIGINT, on_stop, d);
 	d->signal_events[2] = evsignal_new(d->base, SIGHUP, on_hangup, d);
-	if (!d->pass_event || !d->timer_event || !d->second_event || !d->signal_events[2])
+	if (!d->pass_event || !d->timer_event || !d->second_event || !d->tick_event ||
+	    !d->signal_events[2])
 		return err_set(err, -ENOMEM, "event loop: %m");
 	for (size_t i = 0; i < 3; i++)
 		event_add(d->signal_events[i], NULL);
@@ -962,6 +1002,8 @@ static void stop(struct shoald *d)
 	for (size_t i = 0; i < 3; i++)
 		if (d->signal_events[i])
 			event_free(d->signal_events[i]);
+	if (d->tick_event)
+		event_free(d->tick_event);
 	if (d->second_event)
 		event_free(d->second_event);
 	if (d->timer_event)
@@ -1022,6 +1064,7 @@ static int run(struct shoald *d)
 		   dataplane_is_adopted(d->dataplane) ? "yes" : "no");
 	sd_notify(0, "READY=1");
 	pass_soon(d);
+	event_in(d->tick_event, 0);
 	if (!d->is_stopping)
 		event_base_dispatch(d->base);
 	stop(d);

@@ -45,6 +45,15 @@ void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes
 	core->next_timer = core->now; /* thousands come: concluded from once, by the first step */
 }
 
+void core_adopt_life(struct core *core, uint32_t pool, uint32_t real, enum real_life life)
+{
+	if (pool >= core->tables.config->n_pools ||
+	    real >= core->tables.config->pools[pool].n_reals || life >= REAL_LIFE_MAX)
+		return;
+	core->tables.pools[pool].reals[real].life = life;
+	core->tables.pools[pool].is_dirty = true;
+}
+
 /* ---- one step ---- */
 
 bool core_is_due(struct core *core, usec_t at)

@@ -29,12 +29,14 @@ struct check_result {
 	enum real_state state;
 	enum probe_reason reason;
 	uint32_t in_a_row;
+	enum real_sign sign;
 	char evidence[CORE_EVIDENCE_MAX];
 };
 
 struct real_facts {
 	bool next_hop_known;
-	bool was_taking; /* new flows, before this start or reload */
+	bool was_taking;       /* new flows, before this start or reload */
+	usec_t way_lost_since; /* the next hop is gone, 0: it is not */
 };
 
 struct pool {
@@ -48,7 +50,9 @@ struct pool {
 	usec_t short_since;  /* too few next hops for quorum, 0: no */
 	bool lacks_next_hop; /* why there is no quorum */
 	bool is_dirty;
-	usec_t deadline; /* of the moments its conclusions wait for */
+	bool is_heard_anew; /* the sign of a real changed */
+	bool was_needed;    /* by the desired state before this one */
+	usec_t deadline;    /* of the moments its conclusions wait for */
 	struct observed_pool observed;
 };
 
@@ -119,9 +123,10 @@ struct core {
 	struct core_node node;
 	struct desired desired;
 	usec_t now;
-	usec_t timer;            /* collects what core_is_due() was asked */
-	usec_t next_timer;       /* of the last step */
-	uint64_t version;        /* of rings, the last given out */
+	usec_t timer;      /* collects what core_is_due() was asked */
+	usec_t next_timer; /* of the last step */
+	uint64_t version;  /* of rings, the last given out */
+	uint64_t lives_version;
 	usec_t first_verdict_at; /* since the start, 0: the prober said nothing yet */
 	bool xdp_gone;
 	bool uplinks_lost;
@@ -134,6 +139,7 @@ void core_settle(struct core *core);
 
 /* state.c: the only writers of states */
 void real_move(struct core_real *real, enum real_state to, usec_t now);
+void real_life_move(struct core_real *real, enum real_life to, enum life_reason reason, usec_t now);
 void vip_move(struct core *core, struct vip *vip, enum vip_state to);
 
 /* tables.c */
@@ -168,6 +174,10 @@ void pool_update(struct core *core, struct pool *pool);
 bool pool_has_taker(const struct pool *pool);
 /* Reals and ring are as desired, or nobody takes new flows and the last ring stands. */
 bool pool_is_in_force(const struct core *core, uint32_t pool, const struct observed_pool *observed);
+
+/* life.c: conclude what becomes of each real's flows; true when that, or what
+ * the join over pools rests on, changed. */
+bool lives_update(struct core *core, struct pool *pool);
 
 /* vip.c */
 void vip_adopt(struct core *core, struct vip *vip);

@@ -17,8 +17,10 @@ static void pools_mark_needed(struct core *core)
 	struct records *records = &core->tables.records;
 	size_t n_pools = core->tables.config->n_pools;
 
-	for (size_t i = 0; i < n_pools; i++)
+	for (size_t i = 0; i < n_pools; i++) {
+		core->tables.pools[i].was_needed = core->tables.desired_pools[i].is_needed;
 		core->tables.desired_pools[i].is_needed = false;
+	}
 	for (size_t i = 0; i < records->n_services; i++) {
 		uint32_t wanted = records->services[i].pool;
 		uint32_t named = records->service_facts[i].observed_pool;
@@ -28,6 +30,9 @@ static void pools_mark_needed(struct core *core)
 		if (named < n_pools)
 			core->tables.desired_pools[named].is_needed = true;
 	}
+	for (size_t i = 0; i < n_pools; i++)
+		if (core->tables.pools[i].was_needed != core->tables.desired_pools[i].is_needed)
+			core->lives_version++;
 }
 
 void desired_update(struct core *core)
@@ -50,6 +55,7 @@ void desired_update(struct core *core)
 		.n_services = records->n_services,
 		.vips = core->tables.desired_vips,
 		.n_vips = records->n_vips,
+		.lives_version = core->lives_version,
 	};
 }
 

@@ -45,17 +45,37 @@ static const struct check_result *deciding_check(const struct pool *pool, size_t
 	return unknown ? unknown : n ? &results[n - 1] : NULL;
 }
 
+/* What one check hears is not gone for the others. */
+static enum real_sign joint_sign(const struct pool *pool, size_t real)
+{
+	size_t n = pool->view.config->n_checks;
+	const struct check_result *results = &pool->checks[real * n];
+	enum real_sign sign = REAL_SIGN_NONE;
+
+	for (size_t i = 0; i < n; i++) {
+		if (results[i].state == REAL_UP || results[i].sign == REAL_SIGN_ANSWERS)
+			return REAL_SIGN_ANSWERS;
+		if (results[i].sign == REAL_SIGN_GONE)
+			sign = REAL_SIGN_GONE;
+	}
+	return sign;
+}
+
 void pool_judge_real(struct pool *pool, size_t i, usec_t now)
 {
 	struct core_real *real = &pool->reals[i];
 	const struct check_result *by = deciding_check(pool, i);
 	enum real_state state = by ? by->state : REAL_UP;
+	enum real_sign sign = joint_sign(pool, i);
 
 	real->reason = by ? by->reason : PROBE_NO_CHECK;
 	real->in_a_row = by ? by->in_a_row : 0;
 	memset(real->evidence, 0, sizeof(real->evidence));
 	if (by)
 		memcpy(real->evidence, by->evidence, sizeof(real->evidence));
+	if (sign != real->sign)
+		pool->is_dirty = pool->is_heard_anew = true;
+	real->sign = sign;
 	if (state == real->state)
 		return;
 	real_move(real, state, now);
@@ -106,7 +126,8 @@ bool pool_verdict(struct core *core, const struct core_verdict *verdict)
 	struct check_result *result;
 
 	if (!pool || verdict->check >= pool->view.config->n_checks ||
-	    verdict->state >= REAL_STATE_MAX || verdict->reason >= PROBE_REASON_MAX)
+	    verdict->state >= REAL_STATE_MAX || verdict->reason >= PROBE_REASON_MAX ||
+	    verdict->sign >= REAL_SIGN_MAX)
 		return false;
 	result = &pool->checks[verdict->real * pool->view.config->n_checks + verdict->check];
 	if (verdict->state == REAL_UNKNOWN && result->state != REAL_UNKNOWN)
@@ -116,6 +137,7 @@ bool pool_verdict(struct core *core, const struct core_verdict *verdict)
 	result->state = verdict->state;
 	result->reason = verdict->reason;
 	result->in_a_row = verdict->in_a_row;
+	result->sign = verdict->sign;
 	memcpy(result->evidence, verdict->evidence, sizeof(result->evidence));
 	result->evidence[sizeof(result->evidence) - 1] = '\0';
 	pool_judge_real(pool, verdict->real, core->now);
@@ -134,6 +156,7 @@ bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop)
 		return false;
 	pool->facts[next_hop->real].next_hop_known = true;
 	real->has_next_hop = next_hop->usable;
+	pool->facts[next_hop->real].way_lost_since = next_hop->usable ? 0 : core->now;
 	pool->is_dirty = true;
 	return true;
 }
@@ -279,6 +302,8 @@ void pool_update(struct core *core, struct pool *pool)
 		pool->view.quorum_since = core->now;
 	if (takers_update(pool))
 		core->tables.desired_pools[pool - core->tables.pools].version = ++core->version;
+	if (lives_update(core, pool))
+		core->lives_version++;
 	pool->is_dirty = false;
 }
 

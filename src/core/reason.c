@@ -15,6 +15,11 @@ static const struct {
 #define X(name, word, sentence) [VIP_REASON_##name] = { word, sentence },
 	  VIP_REASONS(X)
 #undef X
+  },
+  life_reasons[LIFE_REASON_MAX] = {
+#define X(name, word, sentence) [LIFE_##name] = { word, sentence },
+	  LIFE_REASONS(X)
+#undef X
   };
 
 const char *probe_reason_str(enum probe_reason reason)
@@ -35,6 +40,16 @@ const char *vip_reason_str(enum vip_reason reason)
 const char *vip_reason_sentence(enum vip_reason reason)
 {
 	return reason < VIP_REASON_MAX ? vip_reasons[reason].sentence : "unknown reason";
+}
+
+const char *life_reason_str(enum life_reason reason)
+{
+	return reason < LIFE_REASON_MAX ? life_reasons[reason].word : "unknown";
+}
+
+const char *life_reason_sentence(enum life_reason reason)
+{
+	return reason < LIFE_REASON_MAX ? life_reasons[reason].sentence : "unknown reason";
 }
 
 enum probe_reason probe_reason_find(const char *word)

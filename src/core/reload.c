@@ -93,8 +93,10 @@ static void real_carry(const struct tables *from, const struct pool *old, size_t
 	pool->facts[i] = old->facts[old_real];
 	pool->facts[i].was_taking = real->takes_new_flows;
 	pool->takes[i] = real->takes_new_flows;
-	if (config->is_local)
+	if (config->is_local) {
 		real->has_next_hop = pool->facts[i].next_hop_known = true;
+		pool->facts[i].way_lost_since = 0;
+	}
 	checks_carry(from, old, old_real, to, pool, i);
 	pool_judge_real(pool, i, now);
 }
@@ -206,6 +208,7 @@ int core_reload(struct core *core, const struct config *config, usec_t now)
 	services_renumber(&to, former);
 	tables_fini(&core->tables);
 	core->tables = to;
+	core->lives_version++; /* indices are others, and reals may have come */
 	announced_hold(core);
 	core_settle(core);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state.c - the states, their permitted successors, and the only two functions that change them.
+ * state.c - the states, their permitted successors, and the only functions that change them.
  * docs/states.md draws them and names what moves each.
  */
 #include "src/core/internal.h"
@@ -21,6 +21,16 @@ static const struct {
 
 static const struct {
 	const char *name;
+	unsigned next;
+} real_lives[REAL_LIFE_MAX] = {
+	[REAL_LIFE_UNKNOWN] = { "unknown", TO(REAL_TAKES) | TO(REAL_LEAVING) | TO(REAL_DEAD) },
+	[REAL_TAKES] = { "takes", TO(REAL_LEAVING) | TO(REAL_DEAD) },
+	[REAL_LEAVING] = { "leaving", TO(REAL_TAKES) | TO(REAL_DEAD) },
+	[REAL_DEAD] = { "dead", TO(REAL_TAKES) | TO(REAL_LEAVING) },
+};
+
+static const struct {
+	const char *name;
 	enum route_intent intent;
 	unsigned next;
 } vip_states[VIP_STATE_MAX] = {
@@ -35,6 +45,11 @@ static const struct {
 const char *real_state_str(enum real_state state)
 {
 	return state < REAL_STATE_MAX ? real_states[state].name : "?";
+}
+
+const char *real_life_str(enum real_life life)
+{
+	return life < REAL_LIFE_MAX ? real_lives[life].name : "?";
 }
 
 const char *vip_state_str(enum vip_state state)
@@ -63,6 +78,17 @@ void real_move(struct core_real *real, enum real_state to, usec_t now)
 	assert(real_states[real->state].next & TO(to));
 	real->state = to;
 	real->since = now;
+}
+
+/* Only another life makes a new moment; the reason of the same may become clearer. */
+void real_life_move(struct core_real *real, enum real_life to, enum life_reason reason, usec_t now)
+{
+	real->life_reason = reason;
+	if (to == real->life)
+		return;
+	assert(real_lives[real->life].next & TO(to));
+	real->life = to;
+	real->life_since = now;
 }
 
 void vip_move(struct core *core, struct vip *vip, enum vip_state to)

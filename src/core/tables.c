@@ -332,6 +332,7 @@ static void pool_init(struct pool *pool, const struct config_pool *config, usec_
 
 		pool->reals[i] = (struct core_real){ .config = &config->reals[i],
 						     .since = now,
+						     .life_since = now,
 						     .has_next_hop = is_local };
 		pool->facts[i].next_hop_known = is_local;
 		pool_judge_real(pool, i, now);

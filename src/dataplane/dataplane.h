@@ -103,6 +103,10 @@ enum dataplane_real_life { DATAPLANE_REAL_TAKES, DATAPLANE_REAL_LEAVING, DATAPLA
 int dataplane_set_real_life(struct dataplane *dp, const struct addr *addr,
 			    enum dataplane_real_life life, struct err *err);
 
+/* The life a real has, false when it is not programmed. */
+bool dataplane_real_life(const struct dataplane *dp, const struct addr *addr,
+			 enum dataplane_real_life *ret);
+
 struct dataplane_next_hop {
 	bool usable;
 	uint8_t mac[6]; /* destination of the frame */

@@ -144,6 +144,20 @@ int dataplane_set_real_life(struct dataplane *dp, const struct addr *addr,
 	return 0;
 }
 
+bool dataplane_real_life(const struct dataplane *dp, const struct addr *addr,
+			 enum dataplane_real_life *ret)
+{
+	uint16_t index = dataplane_real_index(dp, addr);
+	uint32_t flags = dp->tables->reals[index].flags;
+
+	if (!index)
+		return false;
+	*ret = flags & LB_REAL_DEAD    ? DATAPLANE_REAL_DEAD
+	       : flags & LB_REAL_TAKES ? DATAPLANE_REAL_TAKES
+				       : DATAPLANE_REAL_LEAVING;
+	return true;
+}
+
 int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err *err)
 {
 	uint16_t index = dataplane_real_index(dp, addr);

@@ -8,6 +8,7 @@
 
 #include "health/path.h"
 #include "health/prober.h"
+#include "src/base/auto.h"
 #include "src/base/log.h"
 #include "src/core/core.h"
 #include "src/dataplane/dataplane.h"
@@ -176,10 +177,34 @@ static void tell_real(struct paths *p, uint32_t pool, uint32_t real)
 	write_probe_target(p, pool, real);
 }
 
+static bool config_has_real(const struct config *config, const struct addr *addr)
+{
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t k = 0; k < config->pools[i].n_reals; k++)
+			if (addr_eq(&config->pools[i].reals[k].addr, addr))
+				return true;
+	return false;
+}
+
+/* Reals that left the config are still sent the packets of their flows. */
+static void write_reals_that_left(struct paths *p)
+{
+	AUTO(freep) struct addr *reals = NULL;
+	struct err err;
+	size_t n = 0;
+
+	if (dataplane_list_reals(p->options.dataplane, &reals, &n, &err) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!config_has_real(p->options.config, &reals[i]))
+			paths_real_programmed(p, &reals[i]);
+}
+
 static void tell_all_reals(struct paths *p)
 {
 	const struct config *config = p->options.config;
 
+	write_reals_that_left(p);
 	for (uint32_t i = 0; i < config->n_pools; i++)
 		for (uint32_t k = 0; k < config->pools[i].n_reals; k++) {
 			for (uint32_t u = 0; u < config->node.n_uplinks; u++)
@@ -208,6 +233,12 @@ void paths_real_programmed(struct paths *p, const struct addr *real)
 {
 	for (uint32_t u = 0; u < p->options.config->node.n_uplinks; u++)
 		write_next_hop(p, u, real);
+}
+
+void paths_real_deleted(struct paths *p, const struct addr *real)
+{
+	if (!config_has_real(p->options.config, real))
+		net_unwatch_real(p->net, real);
 }
 
 /* ---- uplinks ---- */
@@ -402,13 +433,16 @@ static int watch_reals(struct paths *p, const struct config *config, struct err 
 	return 0;
 }
 
-static bool config_has_real(const struct config *config, const struct addr *addr)
+/* Also those that left the config before this start, and may still have flows. */
+static int watch_programmed(struct paths *p, struct err *err)
 {
-	for (size_t i = 0; i < config->n_pools; i++)
-		for (size_t k = 0; k < config->pools[i].n_reals; k++)
-			if (addr_eq(&config->pools[i].reals[k].addr, addr))
-				return true;
-	return false;
+	AUTO(freep) struct addr *reals = NULL;
+	size_t n = 0;
+	int r = dataplane_list_reals(p->options.dataplane, &reals, &n, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = net_watch_real(p->net, &reals[i], err);
+	return r;
 }
 
 int paths_new(const struct paths_options *options, struct paths **ret, struct err *err)
@@ -435,6 +469,8 @@ int paths_new(const struct paths_options *options, struct paths **ret, struct er
 		r = net_watch_uplink(p->net, u, node->uplinks[u], err);
 	if (r == 0)
 		r = watch_reals(p, options->config, err);
+	if (r == 0)
+		r = watch_programmed(p, err);
 	if (r < 0) {
 		paths_free(p);
 		return r;
@@ -473,13 +509,20 @@ int paths_prepare(struct paths *p, const struct config *config, struct err *err)
 	return r < 0 ? r : watch_reals(p, config, err);
 }
 
+static void unwatch_unless_needed(struct paths *p, const struct config *config,
+				  const struct addr *real)
+{
+	if (!config_has_real(config, real) &&
+	    dataplane_real_index(p->options.dataplane, real) == DATAPLANE_NO_REAL)
+		net_unwatch_real(p->net, real);
+}
+
 static void unwatch_reals_beyond(struct paths *p, const struct config *old,
 				 const struct config *config)
 {
 	for (size_t i = 0; i < old->n_pools; i++)
 		for (size_t k = 0; k < old->pools[i].n_reals; k++)
-			if (!config_has_real(config, &old->pools[i].reals[k].addr))
-				net_unwatch_real(p->net, &old->pools[i].reals[k].addr);
+			unwatch_unless_needed(p, config, &old->pools[i].reals[k].addr);
 }
 
 void paths_reload(struct paths *p, const struct config *config)

@@ -48,6 +48,9 @@ void paths_reload(struct paths *paths, const struct config *config);
 /* Write the next hops of a real that just got its index. */
 void paths_real_programmed(struct paths *paths, const struct addr *real);
 
+/* One that left the config was deleted from the data plane: its way is of no interest any more. */
+void paths_real_deleted(struct paths *paths, const struct addr *real);
+
 /* Once a second: attachment still there? attach what is missing, mend the probe path. */
 void paths_check(struct paths *paths, usec_t now);
 

@@ -12,6 +12,7 @@
 #include "src/core/ring.h"
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
+#include "src/reconcile/lives.h"
 
 #define ROUNDS_MAX 8 /* of plan and ops within one pass: going up takes five */
 
@@ -53,7 +54,7 @@ struct reconcile {
 	bool announced_is_written, announced_failed;
 	uint32_t *orphans; /* rings that no pool uses any more */
 	size_t n_orphans, max_orphans;
-	bool reals_may_go; /* the config changed since reals were last collected */
+	struct lives *lives;
 	usec_t planned_at, read_back_at, retry_at;
 	bool is_settled;
 	struct reconcile_stats stats;
@@ -411,46 +412,35 @@ static void collect_rings(struct reconcile *r)
 	}
 }
 
-static bool real_is_configured(const struct config *config, const struct addr *addr)
+/* Which reals any ring names, for new flows or old ones; NULL when memory is short. */
+static bool *named_by_rings(const struct reconcile *r)
 {
-	for (size_t p = 0; p < config->n_pools; p++)
-		for (size_t i = 0; i < config->pools[p].n_reals; i++)
-			if (addr_eq(&config->pools[p].reals[i].addr, addr))
-				return true;
-	return false;
-}
+	bool *named = calloc(UINT16_MAX + 1, sizeof(*named));
 
-/* A ring that stands although nobody takes new flows may name reals the config has no more. */
-static bool rings_are_written(const struct reconcile *r)
-{
-	for (size_t i = 0; i < r->n_pools; i++)
-		if (r->pools_more[i].ring != DATAPLANE_NO_RING &&
-		    r->pools[i].ring_version != core_desired(r->options.core)->pools[i].version)
-			return false;
-	return r->n_orphans == 0;
-}
+	for (size_t i = 0; named && i < r->n_pools + r->n_orphans; i++) {
+		uint32_t ring = i < r->n_pools ? r->pools_more[i].ring : r->orphans[i - r->n_pools];
+		const uint32_t *slots = ring == DATAPLANE_NO_RING
+						? NULL
+						: dataplane_ring(r->options.dataplane, ring);
 
-/* Reals that left the config go once every ring that could name them is rewritten or gone. */
-static void collect_reals(struct reconcile *r)
-{
-	const struct config *config = core_config(r->options.core);
-	AUTO(freep) struct addr *reals = NULL;
-	struct err err;
-	size_t n = 0;
-
-	if (!r->reals_may_go || !rings_are_written(r) ||
-	    dataplane_list_reals(r->options.dataplane, &reals, &n, &err) < 0)
-		return;
-	r->reals_may_go = false;
-	for (size_t i = 0; i < n; i++) {
-		if (real_is_configured(config, &reals[i]))
-			continue;
-		if (dataplane_del_real(r->options.dataplane, &reals[i], &err) < 0)
-			log_warn("real_del", "real=%s error=%s", ADDR_STR(&reals[i]),
-				 LOG_QUOTE(err.text));
-		else
-			log_info("real_del", "real=%s", ADDR_STR(&reals[i]));
+		for (uint32_t s = 0; slots && s < RING_SLOTS; s++)
+			named[slots[s] & 0xffff] = named[slots[s] >> 16] = true;
 	}
+	return named;
+}
+
+/* Reals that left the config go once nothing leads to them any more. */
+static void collect_reals(struct reconcile *r, usec_t now)
+{
+	AUTO(freep) bool *named = NULL;
+	usec_t next;
+
+	if (lives_watch(r->lives, now, &next))
+		named = named_by_rings(r);
+	if (named)
+		lives_collect(r->lives, now, named);
+	if (next < r->retry_at)
+		r->retry_at = next;
 }
 
 /* ---- observed routes ---- */
@@ -588,6 +578,8 @@ static int reals_set(struct reconcile *r, uint32_t pool, struct err *err)
 					       config->n_reals, err);
 	if (ret < 0)
 		return ret;
+	lives_reals_changed(r->lives);
+	lives_carry_out(r->lives);
 	r->pools[pool].reals_programmed = true;
 	return 0;
 }
@@ -619,11 +611,58 @@ static int slots_build(struct reconcile *r, const struct config_pool *config, co
 	return 0;
 }
 
+/* The owners in the base ring, real indices; dead ones have no flows to keep. */
+static int base_build(struct reconcile *r, const struct core_pool *pool)
+{
+	const struct config_pool *config = pool->config;
+	AUTO(freep) struct ring_real *reals = calloc(config->n_reals + 1, sizeof(*reals));
+	AUTO(freep) uint16_t *index = calloc(config->n_reals + 1, sizeof(*index));
+	int ret = reals && index ? 0 : -ENOMEM;
+
+	for (size_t i = 0; ret == 0 && i < config->n_reals; i++) {
+		reals[i] = ring_real_of(&config->reals[i]);
+		if (pool->reals[i].life != REAL_DEAD)
+			index[i] =
+				dataplane_real_index(r->options.dataplane, &config->reals[i].addr);
+	}
+	if (ret == 0)
+		ret = ring_base(reals, config->n_reals, r->slots);
+	for (uint32_t s = 0; ret == 0 && s < RING_SLOTS; s++)
+		r->slots[s] = r->slots[s] == RING_NONE ? DATAPLANE_NO_REAL : index[r->slots[s]];
+	return ret;
+}
+
+static bool all_take(const struct core_pool *pool)
+{
+	for (size_t i = 0; i < pool->config->n_reals; i++)
+		if (!pool->reals[i].takes_new_flows && !pool->config->reals[i].is_backup)
+			return false;
+	return true;
+}
+
+/* Slots that are not their base owner's may carry flows that other nodes gave to that one. */
+static void ring_seed(struct reconcile *r, uint32_t pool)
+{
+	const struct core_pool *of = core_pool(r->options.core, pool);
+	struct err err = { "out of memory" };
+	int ret;
+
+	if (all_take(of))
+		return;
+	ret = base_build(r, of);
+	if (ret == 0)
+		ret = dataplane_ring_seed(r->options.dataplane, r->pools_more[pool].ring, r->slots,
+					  &err);
+	if (ret < 0)
+		log_warn("ring_seed", "pool=%s error=%s", of->config->name, LOG_QUOTE(err.text));
+}
+
 static int ring_set(struct reconcile *r, uint32_t pool, struct err *err)
 {
 	const struct desired_pool *desired = &core_desired(r->options.core)->pools[pool];
 	const struct config_pool *config = core_pool(r->options.core, pool)->config;
 	struct pool_more *more = &r->pools_more[pool];
+	bool is_new = more->ring == DATAPLANE_NO_RING;
 	uint32_t changed;
 	int ret;
 
@@ -632,7 +671,7 @@ static int ring_set(struct reconcile *r, uint32_t pool, struct err *err)
 		r->pools[pool].reals_programmed = false;
 		return ret;
 	}
-	if (more->ring == DATAPLANE_NO_RING) {
+	if (is_new) {
 		ret = dataplane_ring_new(r->options.dataplane, &more->ring, err);
 		if (ret < 0)
 			return ret;
@@ -643,6 +682,8 @@ static int ring_set(struct reconcile *r, uint32_t pool, struct err *err)
 					       config->n_reals, err);
 	if (ret < 0)
 		return ret;
+	if (is_new)
+		ring_seed(r, pool);
 	r->pools[pool].ring_version = desired->version;
 	for (size_t i = 0; i < r->n_services; i++)
 		if (r->services[i].pool == pool)
@@ -966,6 +1007,7 @@ static size_t round_run(struct reconcile *r, usec_t now, bool *ret_progress)
 			 "written\"",
 			 LOG_QUOTE(err.text));
 	}
+	lives_carry_out(r->lives);
 	n = core_plan(r->options.core, &observed, r->ops, r->max_ops);
 	for (size_t i = 0; i < n; i++)
 		if (op_carry_out(r, &r->ops[i], now))
@@ -1018,7 +1060,7 @@ usec_t reconcile_pass(struct reconcile *r, usec_t now)
 			(r->routes_are_read || router_life(r->options.router) != ROUTER_READY);
 	if (r->is_settled) {
 		collect_rings(r);
-		collect_reals(r);
+		collect_reals(r, now);
 	}
 	return r->retry_at;
 }
@@ -1089,6 +1131,10 @@ static void adopt_announced(struct reconcile *r)
 int reconcile_new(const struct reconcile_options *options, struct reconcile **ret, struct err *err)
 {
 	struct reconcile *r = calloc(1, sizeof(*r));
+	const struct lives_options lives = { .core = options->core,
+					     .dataplane = options->dataplane,
+					     .real_deleted = options->real_deleted,
+					     .arg = options->arg };
 	int code;
 
 	if (!r)
@@ -1096,6 +1142,8 @@ int reconcile_new(const struct reconcile_options *options, struct reconcile **re
 	r->options = *options;
 	r->n_pools = core_n_pools(options->core);
 	code = alloc_pools(r->n_pools, &r->pools, &r->pools_more);
+	if (code == 0)
+		code = lives_new(&lives, &r->lives, err);
 	if (code == 0)
 		code = read_services(r, err);
 	if (code < 0) {
@@ -1107,7 +1155,7 @@ int reconcile_new(const struct reconcile_options *options, struct reconcile **re
 	update_vips(r);
 	adopt_rings(r);
 	adopt_announced(r);
-	r->reals_may_go = true;
+	lives_config_changed(r->lives);
 	*ret = r;
 	return 0;
 }
@@ -1116,6 +1164,7 @@ void reconcile_free(struct reconcile *r)
 {
 	if (!r)
 		return;
+	lives_free(r->lives);
 	free(r->pools);
 	free(r->pools_more);
 	free(r->services);
@@ -1158,7 +1207,7 @@ int reconcile_reload(struct reconcile *r, struct err *err)
 	forget_unprogrammed(r);
 	update_records(r);
 	update_vips(r);
-	r->reals_may_go = true;
+	lives_config_changed(r->lives);
 	r->read_back_at = 0;
 	return 0;
 }

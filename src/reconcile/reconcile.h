@@ -38,6 +38,9 @@ struct reconcile_options {
 	const char *run_dir; /* for the `announced` file; borrowed */
 	/* a real got its index: write its next hops now; called inside the pass */
 	void (*real_programmed)(const struct addr *real, void *arg);
+	/* one that left the config is deleted: its next hops are of no use any more; NULL: nobody
+	 * cares */
+	void (*real_deleted)(const struct addr *real, void *arg);
 	void *arg;
 };
 

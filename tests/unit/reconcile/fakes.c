@@ -64,9 +64,46 @@ int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_lo
 	if (*ret_index == DATAPLANE_NO_REAL) {
 		note("real-set");
 		*ret_index = (uint16_t)fake.n_reals;
+		fake.lives[fake.n_reals] = DATAPLANE_REAL_TAKES;
 		fake.reals[fake.n_reals++] = *addr;
 	}
 	return 0;
+}
+
+int dataplane_set_real_life(struct dataplane *dp, const struct addr *addr,
+			    enum dataplane_real_life life, struct err *err)
+{
+	static const char *const words[] = {
+		[DATAPLANE_REAL_TAKES] = "real-takes",
+		[DATAPLANE_REAL_LEAVING] = "real-leaves",
+		[DATAPLANE_REAL_DEAD] = "real-dies",
+	};
+	uint16_t i = dataplane_real_index(dp, addr);
+
+	if (i == DATAPLANE_NO_REAL)
+		return err_set(err, -ENOENT, "no such real");
+	note(words[life]);
+	fake.lives[i] = life;
+	return 0;
+}
+
+bool dataplane_real_life(const struct dataplane *dp, const struct addr *addr,
+			 enum dataplane_real_life *ret)
+{
+	uint16_t i = dataplane_real_index(dp, addr);
+
+	if (i != DATAPLANE_NO_REAL)
+		*ret = fake.lives[i];
+	return i != DATAPLANE_NO_REAL;
+}
+
+bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
+			  struct dataplane_count *ret)
+{
+	uint16_t i = dataplane_real_index(dp, real);
+
+	*ret = (struct dataplane_count){ .packets = fake.packets[i] };
+	return i != DATAPLANE_NO_REAL;
 }
 
 int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err *err)
@@ -133,6 +170,17 @@ int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slo
 	note("ring-write");
 	if (ret_changed)
 		*ret_changed = changed;
+	return 0;
+}
+
+int dataplane_ring_seed(struct dataplane *dp, uint32_t ring, const uint16_t base[RING_SLOTS],
+			struct err *err)
+{
+	(void)dp;
+	(void)ring;
+	(void)err;
+	note("ring-seed");
+	memcpy(fake.seed, base, sizeof(fake.seed));
 	return 0;
 }
 

@@ -21,8 +21,11 @@ struct fake {
 
 	struct addr reals[FAKE_MAX]; /* index 0 unused */
 	size_t n_reals;
+	enum dataplane_real_life lives[FAKE_MAX];
+	uint64_t packets[FAKE_MAX]; /* to each real */
 	bool ring_used[FAKE_MAX];
 	uint32_t rings[FAKE_MAX][RING_SLOTS];
+	uint16_t seed[RING_SLOTS]; /* of the last ring seeded */
 	struct dataplane_service services[FAKE_MAX];
 	size_t n_services;
 	struct prefix vips[FAKE_MAX];

@@ -55,6 +55,16 @@ static void tell_verdict(uint32_t pool, uint32_t real, enum real_state state)
 			     .reason = state == REAL_UP ? PROBE_OK : PROBE_REFUSED } });
 }
 
+static void tell_sign(uint32_t pool, uint32_t real, enum real_sign sign)
+{
+	step((struct core_event){ .kind = CORE_EVENT_VERDICT,
+				  .verdict = { .pool = pool,
+					       .real = real,
+					       .state = REAL_DOWN,
+					       .sign = sign,
+					       .reason = PROBE_TIMEOUT } });
+}
+
 static void start_controller(const struct config *config)
 {
 	struct reconcile_options options = { .run_dir = "/nowhere" };
@@ -396,7 +406,132 @@ TEST(reconcile, real_stays_while_a_ring_names_it)
 	stop_controller();
 }
 
-RUN_TESTS(T(reconcile, goes_up_in_order), T(reconcile, ring_names_only_reals_that_take_flows),
+/* ---- what becomes of flows ---- */
+
+TEST(reconcile, a_death_is_written_before_the_ring_and_undone_by_any_answer)
+{
+	start_announced();
+	fake.journal[0] = '\0';
+	tell_sign(0, 1, REAL_SIGN_GONE);
+	run_for(USEC_PER_SEC);
+	assert_true(fake_did("real-dies", "ring-write"));
+	assert_int_equal(fake.lives[2], DATAPLANE_REAL_DEAD);
+	assert_int_equal(fake.lives[1], DATAPLANE_REAL_TAKES);
+	tell_sign(0, 1, REAL_SIGN_ANSWERS);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[2], DATAPLANE_REAL_LEAVING);
+	tell_verdict(0, 1, REAL_UP);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[2], DATAPLANE_REAL_TAKES);
+	stop_controller();
+}
+
+TEST(reconcile, a_restart_keeps_every_life_until_it_is_judged)
+{
+	start_announced();
+	tell_sign(0, 0, REAL_SIGN_ANSWERS);
+	tell_sign(0, 1, REAL_SIGN_GONE);
+	run_for(USEC_PER_SEC);
+	stop_controller();
+	fake.journal[0] = '\0';
+	start_controller(build_finish(&node.config));
+	run_for(5 * USEC_PER_SEC);
+	assert_int_equal(fake.lives[1], DATAPLANE_REAL_LEAVING);
+	assert_int_equal(fake.lives[2], DATAPLANE_REAL_DEAD);
+	assert_false(fake_did("real-takes", NULL) || fake_did("real-leaves", NULL) ||
+		     fake_did("real-dies", NULL));
+	judge_all(REAL_UP);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[2], DATAPLANE_REAL_TAKES);
+	stop_controller();
+}
+
+/* The same three addresses serve two pools; a third pool serves nobody and has no say. */
+TEST(reconcile, an_address_of_two_pools_has_one_life)
+{
+	fake_reset();
+	node.now = 1000 * USEC_PER_SEC;
+	build_one(&node.config);
+	build_service(&node.config, 0, 443, build_pool(&node.config, "tls", 3));
+	build_pool(&node.config, "idle", 3);
+	for (int r = 0; r < 3; r++)
+		node.config.reals[1][r].addr = node.config.reals[2][r].addr =
+			node.config.reals[0][r].addr;
+	start_controller(build_finish(&node.config));
+	for (uint32_t p = 0; p < 2; p++)
+		for (uint32_t r = 0; r < 3; r++)
+			tell_verdict(p, r, REAL_UP);
+	run_for(2 * USEC_PER_SEC);
+	assert_int_equal(fake.lives[1], DATAPLANE_REAL_TAKES);
+	tell_sign(0, 0, REAL_SIGN_GONE);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[1], DATAPLANE_REAL_LEAVING); /* the other pool hears it */
+	tell_sign(1, 0, REAL_SIGN_NONE);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[1], DATAPLANE_REAL_DEAD);
+	tell_sign(1, 0, REAL_SIGN_ANSWERS);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[1], DATAPLANE_REAL_LEAVING);
+	stop_controller();
+}
+
+TEST(reconcile, a_new_ring_is_seeded_with_owners_that_are_not_dead)
+{
+	bool seeded[4] = { false };
+
+	start_one();
+	tell_sign(0, 1, REAL_SIGN_GONE);
+	tell_sign(0, 2, REAL_SIGN_ANSWERS);
+	tell_verdict(0, 0, REAL_UP);
+	run_for(2 * USEC_PER_SEC);
+	assert_true(fake_did("ring-write", "ring-seed"));
+	assert_true(fake_did("ring-seed", "service-set"));
+	for (uint32_t s = 0; s < RING_SLOTS; s++) {
+		assert_int_equal(fake.rings[0][s], 1);
+		seeded[fake.seed[s]] = true;
+	}
+	assert_true(seeded[0] && seeded[1] && !seeded[2] && seeded[3]);
+	fake.journal[0] = '\0';
+	tell_verdict(0, 2, REAL_UP);
+	run_for(USEC_PER_SEC);
+	assert_true(fake_did("ring-write", NULL));
+	assert_false(fake_did("ring-seed", NULL));
+	stop_controller();
+}
+
+TEST(reconcile, a_real_that_left_keeps_its_flows_until_they_are_idle)
+{
+	start_announced();
+	node.config.config.node.idle_us = 60 * USEC_PER_SEC;
+	build_start(&node.other);
+	node.other.config.node.idle_us = 60 * USEC_PER_SEC;
+	build_service(&node.other, build_vip(&node.other, "203.0.113.10/32"), 80,
+		      build_pool(&node.other, "web", 2));
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	tell_ways();
+	assert_int_equal(fake.lives[3], DATAPLANE_REAL_LEAVING);
+	for (int i = 0; i < 4; i++) {
+		run_for(50 * USEC_PER_SEC);
+		fake.packets[3]++;
+	}
+	assert_false(fake_did("real-del", NULL));
+	fake.rings[0][77] = 1 | 3 << 16; /* a slot still moves from it */
+	run_for(120 * USEC_PER_SEC);
+	assert_false(fake_did("real-del", NULL));
+	fake.rings[0][77] = 1;
+	run_for(5 * USEC_PER_SEC);
+	assert_true(fake_did("real-del", NULL));
+	stop_controller();
+}
+
+RUN_TESTS(T(reconcile, goes_up_in_order),
+	  T(reconcile, a_death_is_written_before_the_ring_and_undone_by_any_answer),
+	  T(reconcile, a_restart_keeps_every_life_until_it_is_judged),
+	  T(reconcile, an_address_of_two_pools_has_one_life),
+	  T(reconcile, a_new_ring_is_seeded_with_owners_that_are_not_dead),
+	  T(reconcile, a_real_that_left_keeps_its_flows_until_they_are_idle),
+	  T(reconcile, ring_names_only_reals_that_take_flows),
 	  T(reconcile, withdraws_and_shortens_the_lease_when_all_reals_fail),
 	  T(reconcile, does_not_announce_what_the_guard_cannot_answer_for),
 	  T(reconcile, retries_failed_ops_with_growing_pauses),

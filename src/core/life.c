@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life.c - what becomes of the flows of a real: takes, leaving, dead.
+ *
+ * A real that fails its check, or that no new flow shall reach for another cause, is leaving. It is
+ * dead only when its address is gone: the prober heard nothing in any way, or the kernel finds no
+ * way to it for longer than a neighbour entry may take to come back.
+ *
+ * Nothing is called dead while no other real of the pool takes new flows. Its flows could go
+ * nowhere, and a node that hears nobody at all has more likely lost its own connection than all of
+ * its reals, in which case every flow goes on once that is back.
+ *
+ * Before a real is judged it has the life it had, or that the data plane had for it.
+ */
+#include "src/core/internal.h"
+
+struct conclusion {
+	enum real_life life;
+	enum life_reason reason;
+};
+
+static struct conclusion gone(bool has_taker, enum life_reason reason)
+{
+	if (!has_taker)
+		return (struct conclusion){ REAL_LEAVING, LIFE_NOBODY_ELSE };
+	return (struct conclusion){ REAL_DEAD, reason };
+}
+
+static struct conclusion without_way(struct core *core, const struct pool *pool, size_t i,
+				     bool has_taker)
+{
+	if (core_is_due(core, pool->facts[i].way_lost_since + NEXT_HOP_GRACE_US))
+		return gone(has_taker, LIFE_UNREACHABLE);
+	return (struct conclusion){ REAL_LEAVING, LIFE_NO_NEXT_HOP };
+}
+
+/* Down for a moment of silence says nothing of the address yet: a dead real stays dead. */
+static struct conclusion while_down(const struct core_real *real, bool has_taker)
+{
+	if (real->sign == REAL_SIGN_GONE && !real->config->is_local)
+		return gone(has_taker, LIFE_ADDRESS_GONE);
+	if (real->sign == REAL_SIGN_NONE && real->life == REAL_DEAD)
+		return (struct conclusion){ real->life, real->life_reason };
+	return (struct conclusion){ REAL_LEAVING, LIFE_CHECK_FAILS };
+}
+
+static struct conclusion conclude(struct core *core, const struct pool *pool, size_t i,
+				  bool has_taker)
+{
+	const struct core_real *real = &pool->reals[i];
+
+	if (pool->facts[i].way_lost_since)
+		return without_way(core, pool, i, has_taker);
+	if (real->state == REAL_DOWN)
+		return while_down(real, has_taker);
+	if (real->state == REAL_UNKNOWN || !real->has_next_hop)
+		return (struct conclusion){ real->life, real->life_reason };
+	if (real->config->weight == 0)
+		return (struct conclusion){ REAL_LEAVING, LIFE_NO_WEIGHT };
+	return (struct conclusion){ REAL_TAKES, LIFE_SERVING };
+}
+
+bool lives_update(struct core *core, struct pool *pool)
+{
+	bool has_taker = pool_has_taker(pool), changed = pool->is_heard_anew;
+
+	for (size_t i = 0; i < pool->view.config->n_reals; i++) {
+		struct core_real *real = &pool->reals[i];
+		struct conclusion c = conclude(core, pool, i, has_taker);
+
+		changed |= c.life != real->life;
+		real_life_move(real, c.life, c.reason, core->now);
+	}
+	pool->is_heard_anew = false;
+	return changed;
+}
+
+enum real_life real_life_join(unsigned lives, bool is_heard)
+{
+	if (lives & 1U << REAL_DEAD)
+		return is_heard ? REAL_LEAVING : REAL_DEAD;
+	if (lives & 1U << REAL_LEAVING)
+		return REAL_LEAVING;
+	return lives == 1U << REAL_TAKES ? REAL_TAKES : REAL_LIFE_UNKNOWN;
+}

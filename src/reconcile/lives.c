@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/reconcile/lives.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/auto.h"
+#include "src/base/log.h"
+#include "src/dataplane/dataplane.h"
+
+#define LOOK_US (1 * USEC_PER_SEC)
+
+/* A real that left the config. */
+struct leaver {
+	struct addr addr;
+	uint64_t packets;   /* to it, as last seen */
+	usec_t quiet_since; /* 0: not looked at yet */
+};
+
+/* What the pools say of one address. */
+struct joint {
+	uint8_t lives; /* 1 << life, or-ed */
+	bool is_heard;
+};
+
+struct lives {
+	struct lives_options options;
+	uint64_t version; /* of the core's lives that is carried out */
+	bool is_due;      /* whatever the version says */
+	struct joint joints[UINT16_MAX + 1];
+	struct leaver *leavers;
+	size_t n_leavers;
+	usec_t look_at;
+};
+
+static const enum dataplane_real_life in_dataplane[REAL_LIFE_MAX] = {
+	[REAL_TAKES] = DATAPLANE_REAL_TAKES,
+	[REAL_LEAVING] = DATAPLANE_REAL_LEAVING,
+	[REAL_DEAD] = DATAPLANE_REAL_DEAD,
+};
+
+static void set_life(struct lives *l, const struct addr *addr, enum real_life life)
+{
+	enum dataplane_real_life is, shall = in_dataplane[life];
+	struct err err;
+
+	if (!dataplane_real_life(l->options.dataplane, addr, &is) || is == shall)
+		return;
+	if (dataplane_set_real_life(l->options.dataplane, addr, shall, &err) < 0)
+		log_warn("real_life", "real=%s error=%s", ADDR_STR(addr), LOG_QUOTE(err.text));
+	else
+		log_info("real_life", "real=%s life=%s", ADDR_STR(addr), real_life_str(life));
+}
+
+/* ---- reals of the config ---- */
+
+/* Pools that no service uses have no checks running and give nobody flows: they have no say. */
+static bool pool_has_a_say(const struct lives *l, uint32_t pool)
+{
+	return core_desired(l->options.core)->pools[pool].is_needed;
+}
+
+static void join_pool(struct lives *l, uint32_t p)
+{
+	const struct core_pool *pool = core_pool(l->options.core, p);
+
+	for (size_t i = 0; i < pool->config->n_reals; i++) {
+		const struct core_real *real = &pool->reals[i];
+		struct joint *joint =
+			&l->joints[dataplane_real_index(l->options.dataplane, &real->config->addr)];
+
+		joint->lives |= (uint8_t)(1U << real->life);
+		joint->is_heard |= real->sign == REAL_SIGN_ANSWERS && real->has_next_hop;
+	}
+}
+
+static void write_pool(struct lives *l, uint32_t p)
+{
+	const struct core_pool *pool = core_pool(l->options.core, p);
+
+	for (size_t i = 0; i < pool->config->n_reals; i++) {
+		const struct addr *addr = &pool->reals[i].config->addr;
+		const struct joint *joint =
+			&l->joints[dataplane_real_index(l->options.dataplane, addr)];
+		enum real_life life = real_life_join(joint->lives, joint->is_heard);
+
+		if (life != REAL_LIFE_UNKNOWN)
+			set_life(l, addr, life);
+	}
+}
+
+void lives_carry_out(struct lives *l)
+{
+	uint64_t version = core_desired(l->options.core)->lives_version;
+	uint32_t n = (uint32_t)core_n_pools(l->options.core);
+
+	if (version == l->version && !l->is_due)
+		return;
+	memset(l->joints, 0, sizeof(l->joints));
+	for (uint32_t p = 0; p < n; p++)
+		if (pool_has_a_say(l, p))
+			join_pool(l, p);
+	for (uint32_t p = 0; p < n; p++)
+		if (pool_has_a_say(l, p))
+			write_pool(l, p);
+	l->version = version;
+	l->is_due = false;
+}
+
+void lives_reals_changed(struct lives *l)
+{
+	l->is_due = true;
+}
+
+/* ---- reals that left it ---- */
+
+static bool is_configured(const struct lives *l, const struct addr *addr)
+{
+	const struct config *config = core_config(l->options.core);
+
+	for (size_t p = 0; p < config->n_pools; p++)
+		for (size_t i = 0; i < config->pools[p].n_reals; i++)
+			if (addr_eq(&config->pools[p].reals[i].addr, addr))
+				return true;
+	return false;
+}
+
+static const struct leaver *leaver_find(const struct lives *l, const struct addr *addr)
+{
+	for (size_t i = 0; i < l->n_leavers; i++)
+		if (addr_eq(&l->leavers[i].addr, addr))
+			return &l->leavers[i];
+	return NULL;
+}
+
+void lives_config_changed(struct lives *l)
+{
+	AUTO(freep) struct addr *reals = NULL;
+	struct leaver *leavers;
+	struct err err;
+	size_t n = 0, n_leavers = 0;
+
+	l->is_due = true;
+	l->look_at = 0;
+	if (dataplane_list_reals(l->options.dataplane, &reals, &n, &err) < 0)
+		return;
+	leavers = calloc(n + 1, sizeof(*leavers));
+	if (!leavers)
+		return; /* they stay programmed until the next reload */
+	for (size_t i = 0; i < n; i++) {
+		const struct leaver *was = leaver_find(l, &reals[i]);
+
+		if (is_configured(l, &reals[i]))
+			continue;
+		leavers[n_leavers++] = was ? *was : (struct leaver){ .addr = reals[i] };
+		set_life(l, &reals[i], REAL_LEAVING);
+	}
+	free(l->leavers);
+	l->leavers = leavers;
+	l->n_leavers = n_leavers;
+}
+
+static void look_at(struct lives *l, struct leaver *leaver, usec_t now)
+{
+	struct dataplane_count count;
+
+	if (!dataplane_real_count(l->options.dataplane, &leaver->addr, &count))
+		return;
+	if (leaver->quiet_since == 0 || count.packets != leaver->packets)
+		leaver->quiet_since = now;
+	leaver->packets = count.packets;
+}
+
+static bool is_quiet(const struct lives *l, const struct leaver *leaver, usec_t now)
+{
+	return now >= usec_add(leaver->quiet_since, core_config(l->options.core)->node.idle_us);
+}
+
+bool lives_watch(struct lives *l, usec_t now, usec_t *ret_next)
+{
+	bool any = false;
+
+	*ret_next = l->n_leavers ? l->look_at : USEC_NEVER;
+	if (l->n_leavers == 0 || now < l->look_at)
+		return false;
+	for (size_t i = 0; i < l->n_leavers; i++) {
+		look_at(l, &l->leavers[i], now);
+		any |= is_quiet(l, &l->leavers[i], now);
+	}
+	*ret_next = l->look_at = now + LOOK_US;
+	return any;
+}
+
+static void delete_real(struct lives *l, const struct addr *addr)
+{
+	struct err err;
+
+	if (dataplane_del_real(l->options.dataplane, addr, &err) < 0)
+		log_warn("real_del", "real=%s error=%s", ADDR_STR(addr), LOG_QUOTE(err.text));
+	else
+		log_info("real_del", "real=%s", ADDR_STR(addr));
+	if (l->options.real_deleted)
+		l->options.real_deleted(addr, l->options.arg);
+}
+
+void lives_collect(struct lives *l, usec_t now, const bool *named)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_leavers; i++) {
+		const struct leaver *leaver = &l->leavers[i];
+
+		if (is_quiet(l, leaver, now) &&
+		    !named[dataplane_real_index(l->options.dataplane, &leaver->addr)])
+			delete_real(l, &leaver->addr);
+		else
+			l->leavers[n++] = *leaver;
+	}
+	l->n_leavers = n;
+}
+
+size_t lives_n_leavers(const struct lives *l)
+{
+	return l->n_leavers;
+}
+
+/* ---- life ---- */
+
+static void adopt_pool(const struct lives *l, uint32_t p)
+{
+	static const enum real_life in_core[] = {
+		[DATAPLANE_REAL_TAKES] = REAL_TAKES,
+		[DATAPLANE_REAL_LEAVING] = REAL_LEAVING,
+		[DATAPLANE_REAL_DEAD] = REAL_DEAD,
+	};
+	const struct config_pool *pool = core_pool(l->options.core, p)->config;
+
+	for (uint32_t i = 0; i < pool->n_reals; i++) {
+		enum dataplane_real_life life;
+
+		if (dataplane_real_life(l->options.dataplane, &pool->reals[i].addr, &life))
+			core_adopt_life(l->options.core, p, i, in_core[life]);
+	}
+}
+
+int lives_new(const struct lives_options *options, struct lives **ret, struct err *err)
+{
+	struct lives *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return err_set(err, -ENOMEM, "lives of reals: %m");
+	l->options = *options;
+	for (uint32_t p = 0; p < core_n_pools(options->core); p++)
+		adopt_pool(l, p);
+	*ret = l;
+	return 0;
+}
+
+void lives_free(struct lives *l)
+{
+	if (!l)
+		return;
+	free(l->leavers);
+	free(l);
+}
