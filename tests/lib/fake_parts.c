@@ -284,3 +284,52 @@ struct commands_context fake_context(struct site *site)
 		.is_settled = is_settled,
 	};
 }
+
+/* ---- capture: nothing ever comes ---- */
+
+struct dataplane_reasons dataplane_reasons_default(void)
+{
+	return (struct dataplane_reasons){ 0 };
+}
+
+bool dataplane_reasons_add(struct dataplane_reasons *reasons, const char *word)
+{
+	(void)reasons;
+	return strcmp(word, "no-real") == 0;
+}
+
+const char *dataplane_note_word(uint64_t notes, unsigned i)
+{
+	(void)notes;
+	(void)i;
+	return NULL;
+}
+
+int dataplane_capture_start(struct dataplane *dp, const struct dataplane_capture *capture,
+			    struct err *err)
+{
+	(void)dp;
+	(void)capture;
+	(void)err;
+	return 0;
+}
+
+void dataplane_capture_read(struct dataplane *dp,
+			    bool (*each)(const struct dataplane_captured *packet, void *arg),
+			    void *arg)
+{
+	(void)dp;
+	(void)each;
+	(void)arg;
+}
+
+uint64_t dataplane_capture_lost(const struct dataplane *dp)
+{
+	(void)dp;
+	return 0;
+}
+
+void dataplane_capture_stop(struct dataplane *dp)
+{
+	(void)dp;
+}
