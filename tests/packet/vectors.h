@@ -12,6 +12,7 @@
 
 #include "src/dataplane/dataplane.h"
 #include "src/dataplane/frame.h"
+#include "src/dataplane/internal.h"
 
 #define VECTOR_VIPS_MAX  64
 #define VECTOR_REALS_MAX 256
@@ -44,6 +45,7 @@ struct vector_balancer {
 	struct config_real route_reals[VECTOR_RULES_MAX];
 	size_t n_routes;
 	struct addr balance, egress; /* where tunnels are opened */
+	bool is_own;                 /* the suite says what it wants in Shoal's own words */
 };
 
 /* From the suite's constants and build switches. Returns 0 or -EIO with the sentence. */
@@ -51,6 +53,22 @@ int vector_balancer_init(struct vector_balancer *balancer, const json_t *suite, 
 void vector_balancer_fini(struct vector_balancer *balancer);
 /* Carry out one operation; -EIO for one that is unknown. */
 int vector_balancer_do(struct vector_balancer *balancer, const json_t *op, struct err *err);
+
+/* What operations have in common. The VIP named by op's "vip": [address, port, proto], or NULL. */
+struct vector_vip *vector_vip_of(struct vector_balancer *balancer, const json_t *op);
+int vector_program_real(struct vector_balancer *balancer, const struct addr *addr, uint16_t *index,
+			struct err *err);
+/* Build and store the ring of the VIP's reals. */
+int vector_write_ring(struct vector_balancer *balancer, const struct vector_vip *vip,
+		      struct err *err);
+
+/* vectors_own.c: suites with options of Shoal, tests/packet/own/README.md. */
+int vector_own_init(struct vector_balancer *balancer, const json_t *suite,
+		    struct private_switches *switches, struct err *err);
+/* Carry out an operation that upstream's suites do not have. */
+int vector_own_do(struct vector_balancer *balancer, const json_t *op, struct err *err);
+/* Whether the counters are what the suite expects after its last vector; says what is not. */
+bool vector_own_totals(struct vector_balancer *balancer, const json_t *suite);
 
 /* How a deliberate difference is judged instead. */
 enum vector_rule {

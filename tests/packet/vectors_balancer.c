@@ -96,6 +96,9 @@ int vector_balancer_init(struct vector_balancer *balancer, const json_t *suite, 
 	    addr_parse(string_at(constants, "encap_src_v6"), &node->encap_source6) < 0 ||
 	    parse_mac(string_at(constants, "default_mac"), balancer->gateway) < 0)
 		return err_set(err, -EIO, "bad constants");
+	r = vector_own_init(balancer, suite, &switches, err);
+	if (r < 0)
+		return r;
 	r = dataplane_open_private(&balancer->config, &switches, &balancer->dp, err);
 	if (!r)
 		r = uplink_set_private(balancer->dp, 0, "", LO_IFINDEX, uplink_mac, err);
@@ -157,6 +160,8 @@ static int set_vip(struct vector_balancer *balancer, struct vector_vip *vip, str
 {
 	int r;
 
+	if (balancer->is_own)
+		return dataplane_set_service(balancer->dp, &vip->service, err);
 	set_options(balancer, vip);
 	r = dataplane_set_service(balancer->dp, &vip->service, err);
 	/* What has no service passes, as upstream does. */
@@ -203,7 +208,7 @@ static int set_flags(struct vector_balancer *balancer, const json_t *op, struct 
 	return set_vip(balancer, vip, err);
 }
 
-static int program_real(struct vector_balancer *balancer, const struct addr *addr, uint16_t *index,
+int vector_program_real(struct vector_balancer *balancer, const struct addr *addr, uint16_t *index,
 			struct err *err)
 {
 	struct dataplane_next_hop next_hop = { .usable = true };
@@ -213,7 +218,7 @@ static int program_real(struct vector_balancer *balancer, const struct addr *add
 	return r ? r : dataplane_set_next_hop(balancer->dp, 0, addr, &next_hop, err);
 }
 
-static int write_ring(struct vector_balancer *balancer, const struct vector_vip *vip,
+int vector_write_ring(struct vector_balancer *balancer, const struct vector_vip *vip,
 		      struct err *err)
 {
 	AUTO(freep) struct ring_real *reals = calloc(VECTOR_REALS_MAX, sizeof(*reals));
@@ -223,7 +228,7 @@ static int write_ring(struct vector_balancer *balancer, const struct vector_vip 
 	if (!reals || !slots)
 		return err_set(err, -ENOMEM, "no memory");
 	for (size_t i = 0; i < vip->n_reals; i++) {
-		int r = program_real(balancer, &vip->reals[i], &index[i], err);
+		int r = vector_program_real(balancer, &vip->reals[i], &index[i], err);
 
 		if (r < 0)
 			return r;
@@ -239,7 +244,7 @@ static int write_ring(struct vector_balancer *balancer, const struct vector_vip 
 }
 
 /* The VIP named by op's "vip": [address, port, proto]. */
-static struct vector_vip *vip_of(struct vector_balancer *balancer, const json_t *op)
+struct vector_vip *vector_vip_of(struct vector_balancer *balancer, const json_t *op)
 {
 	const json_t *key = json_object_get(op, "vip");
 	const char *text = json_string_value(json_array_get(key, 0));
@@ -254,7 +259,7 @@ static struct vector_vip *vip_of(struct vector_balancer *balancer, const json_t 
 static int change_real(struct vector_balancer *balancer, const json_t *op, bool is_add,
 		       struct err *err)
 {
-	struct vector_vip *vip = vip_of(balancer, op);
+	struct vector_vip *vip = vector_vip_of(balancer, op);
 	struct addr addr;
 	size_t i = 0;
 
@@ -273,7 +278,7 @@ static int change_real(struct vector_balancer *balancer, const json_t *op, bool 
 		vip->reals[i] = vip->reals[vip->n_reals];
 		vip->weights[i] = vip->weights[vip->n_reals];
 	}
-	return write_ring(balancer, vip, err);
+	return vector_write_ring(balancer, vip, err);
 }
 
 /* ---- ids and rules ---- */
@@ -296,7 +301,7 @@ static int add_id(struct vector_balancer *balancer, const json_t *op, struct err
 		return err_set(err, -EIO, "more server ids than the runner holds");
 	r = op_address(op, "address", &real->addr, err);
 	if (!r)
-		r = program_real(balancer, &real->addr, &index, err);
+		r = vector_program_real(balancer, &real->addr, &index, err);
 	if (r < 0)
 		return r;
 	real->server_id = (uint32_t)json_integer_value(json_object_get(op, "id"));
@@ -318,7 +323,7 @@ static int add_source_rule(struct vector_balancer *balancer, const json_t *op, s
 		return err_set(err, -EIO, "bad prefix in add_src_rule");
 	r = op_address(op, "dst", &real->addr, err);
 	if (!r)
-		r = program_real(balancer, &real->addr, &index, err);
+		r = vector_program_real(balancer, &real->addr, &index, err);
 	route->real = (uint32_t)balancer->n_routes++;
 	for (size_t i = 0; i < balancer->n_vips && !r; i++)
 		r = set_vip(balancer, &balancer->vips[i], err);
@@ -407,5 +412,5 @@ int vector_balancer_do(struct vector_balancer *balancer, const json_t *op, struc
 		if (!strcmp(ops[i].name, name))
 			return ops[i].carry_out(balancer, op, err);
 	}
-	return err_set(err, -EIO, "operation '%s' is not known here", name);
+	return vector_own_do(balancer, op, err);
 }
