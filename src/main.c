@@ -763,6 +763,13 @@ static bool is_settled(void *daemon)
 	return reconcile_is_settled(d->reconcile);
 }
 
+static bool transition(void *daemon, uint32_t pool, struct dataplane_transition *ret)
+{
+	struct shoald *d = daemon;
+
+	return dataplane_ring_transition(d->dataplane, reconcile_ring(d->reconcile, pool), ret);
+}
+
 /* ---- signals ---- */
 
 static void on_stop(evutil_socket_t signal, short what, void *arg)
@@ -923,6 +930,7 @@ static void fill_context(struct shoald *d)
 		.reload = reload,
 		.drain = drain,
 		.is_settled = is_settled,
+		.transition = transition,
 	};
 }
 

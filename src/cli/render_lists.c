@@ -140,6 +140,21 @@ static void put_checks(struct table *table, const json_t *checks)
 	table_cell(table, STYLE_PLAIN, "%s", *text ? text : "none");
 }
 
+/* "steady", or how many slots are not, and since when. */
+static void put_slots(struct table *table, const json_t *slots)
+{
+	uint64_t moving = get_count(slots, "moving"), settling = get_count(slots, "settling");
+
+	if (moving + settling == 0)
+		table_cell(table, STYLE_PLAIN, "%s", get_has(slots, "total") ? "steady" : "-");
+	else if (moving == 0 || settling == 0)
+		table_cell(table, STYLE_WARN, "%s %s %s", UNITS_COUNT(moving + settling),
+			   moving ? "moving" : "settling", GET_AGE(slots));
+	else
+		table_cell(table, STYLE_WARN, "%s moving, %s settling %s", UNITS_COUNT(moving),
+			   UNITS_COUNT(settling), GET_AGE(slots));
+}
+
 static void put_pool_row(struct table *table, const json_t *pool)
 {
 	bool has_quorum = get_bool(pool, "has_quorum"), is_judged = get_bool(pool, "is_judged");
@@ -160,6 +175,7 @@ static void put_pool_row(struct table *table, const json_t *pool)
 		   (unsigned)get_count(pool, "down"));
 	table_cell(table, get_count(pool, "unknown") ? STYLE_WARN : STYLE_PLAIN, "%u",
 		   (unsigned)get_count(pool, "unknown"));
+	put_slots(table, json_object_get(pool, "slots"));
 	table_cell(table, STYLE_PLAIN, "%s", get_text(pool, "encap"));
 	put_checks(table, json_object_get(pool, "checks"));
 }
@@ -175,6 +191,7 @@ void render_pools(const struct screen *screen, const json_t *result)
 		{ .title = "UP", .is_right = true },
 		{ .title = "DOWN", .is_right = true },
 		{ .title = "UNKNOWN", .is_right = true },
+		{ .title = "SLOTS" },
 		{ .title = "ENCAP" },
 		{ .title = "CHECKS", .at_least = 6 },
 	};
@@ -205,6 +222,20 @@ static void put_evidence(struct table *table, const json_t *real)
 			   : "no usable next hop");
 }
 
+/* "takes", or since when it does not: "leaving 3m12s". */
+static void put_flows(struct table *table, const json_t *flows)
+{
+	const char *life = get_text(flows, "life");
+	bool is_dead = strcmp(life, "dead") == 0;
+
+	if (strcmp(life, "takes") == 0)
+		table_cell(table, STYLE_GOOD, "%s", life);
+	else if (is_dead || strcmp(life, "leaving") == 0)
+		table_cell(table, is_dead ? STYLE_BAD : STYLE_WARN, "%s %s", life, GET_AGE(flows));
+	else
+		table_cell(table, STYLE_WARN, "%s", *life ? life : "-");
+}
+
 static void put_real_row(struct table *table, const json_t *real)
 {
 	const char *state = get_text(real, "state");
@@ -215,8 +246,7 @@ static void put_real_row(struct table *table, const json_t *real)
 	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(real));
 	table_cell(table, STYLE_PLAIN, "%u%s", (unsigned)get_count(real, "weight"),
 		   get_bool(real, "is_backup") ? " backup" : "");
-	table_cell(table, get_bool(real, "takes_new_flows") ? STYLE_GOOD : STYLE_WARN, "%s",
-		   get_bool(real, "takes_new_flows") ? "yes" : "no");
+	put_flows(table, json_object_get(real, "flows"));
 	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(real, "packets")));
 	put_evidence(table, real);
 }
@@ -229,7 +259,7 @@ void render_reals(const struct screen *screen, const json_t *result)
 		{ .title = "STATE" },
 		{ .title = "SINCE", .is_right = true },
 		{ .title = "WEIGHT", .is_right = true },
-		{ .title = "NEW FLOWS" },
+		{ .title = "FLOWS" },
 		{ .title = "PACKETS", .is_right = true },
 		{ .title = "EVIDENCE", .at_least = 10 },
 	};

@@ -15,6 +15,7 @@
 #include "src/ctl/ctl.h"
 
 struct dataplane;
+struct dataplane_transition;
 struct net;
 struct prober;
 struct router;
@@ -44,6 +45,8 @@ struct commands_context {
 	int (*drain)(void *daemon, const struct core_drain *drain, struct err *err);
 	/* How far the last pass was: true when observed equals desired. */
 	bool (*is_settled)(void *daemon);
+	/* The slots of a pool's ring that are not steady; false when it has no ring. */
+	bool (*transition)(void *daemon, uint32_t pool, struct dataplane_transition *ret);
 };
 
 /* The table; ended by a NULL name. context of every handler is struct commands_context. */

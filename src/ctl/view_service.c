@@ -123,6 +123,20 @@ static json_t *check_names(const struct view *view, const struct config_pool *po
 	return checks;
 }
 
+/* How many slots of the pool's ring remember where they led before; null without a ring. */
+static json_t *slots_in_transition(const struct view *view, uint32_t pool)
+{
+	struct dataplane_transition t;
+	json_t *slots;
+
+	if (!view->daemon->transition(view->daemon->daemon, pool, &t))
+		return json_null();
+	slots = json_pack("{s:i, s:i, s:i}", "total", (int)RING_SLOTS, "moving", (int)t.moving,
+			  "settling", (int)t.settling);
+	view_set_since(slots, view, t.moving || t.settling ? t.changed_us : 0);
+	return slots;
+}
+
 json_t *view_pool(const struct view *view, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, index);
@@ -144,6 +158,7 @@ json_t *view_pool(const struct view *view, uint32_t index)
 	json_object_set_new(object, "encap", json_string(config_encap_str(config->encap)));
 	json_object_set_new(object, "checks", check_names(view, config));
 	view_set_since(object, view, pool->quorum_since);
+	json_object_set_new(object, "slots", slots_in_transition(view, index));
 	return object;
 }
 
@@ -193,6 +208,17 @@ static json_t *next_hops(const struct view *view, const struct config_real *real
 	return hops;
 }
 
+/* What becomes of its flows. */
+static json_t *view_life(const struct view *view, const struct core_real *real)
+{
+	json_t *flows = json_pack("{s:s, s:s, s:s}", "life", real_life_str(real->life), "reason",
+				  life_reason_str(real->life_reason), "sentence",
+				  life_reason_sentence(real->life_reason));
+
+	view_set_since(flows, view, real->life_since);
+	return flows;
+}
+
 json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
@@ -213,6 +239,7 @@ json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 	json_object_set_new(object, "is_local", json_boolean(config->is_local));
 	json_object_set_new(object, "has_next_hop", json_boolean(real->has_next_hop));
 	json_object_set_new(object, "takes_new_flows", json_boolean(real->takes_new_flows));
+	json_object_set_new(object, "flows", view_life(view, real));
 	json_object_set_new(object, "next_hops", next_hops(view, config));
 	json_object_set_new(object, "packets", json_integer((json_int_t)count.packets));
 	json_object_set_new(object, "bytes", json_integer((json_int_t)count.bytes));

@@ -90,6 +90,22 @@ static const char *no_way(const struct view *view, const struct config_real *rea
 	return "no usable next hop";
 }
 
+/* What becomes of its flows. */
+static json_t *flows_link(const struct view *view, const struct core_real *real)
+{
+	const struct link link = {
+		.kind = "flows",
+		.name = "",
+		.state = real_life_str(real->life),
+		.verdict = real->life == REAL_DEAD    ? VERDICT_BAD
+			   : real->life == REAL_TAKES ? VERDICT_OK
+						      : VERDICT_WARN,
+		.since = real->life_since,
+	};
+
+	return link_new(view, &link, "%s", life_reason_sentence(real->life_reason));
+}
+
 static json_t *real_link(const struct view *view, const struct core_pool *pool, uint32_t index)
 {
 	const struct core_real *real = &pool->reals[index];
@@ -105,16 +121,36 @@ static json_t *real_link(const struct view *view, const struct core_pool *pool, 
 	};
 	const char *sentence = probe_reason_sentence(real->reason);
 	char row[48] = "";
+	json_t *object;
 
 	if (real->in_a_row > 1 && real->state != REAL_UP)
 		snprintf(row, sizeof(row), ", %u in a row", real->in_a_row);
-	return link_new(view, &link, "%s%s%s%s%s%s%s", sentence, *real->evidence ? ": " : "",
-			real->evidence, row, config->is_backup ? "; backup" : "",
-			real->has_next_hop ? "" : "; no way to it: ",
-			real->has_next_hop ? "" : no_way(view, config));
+	object = link_new(view, &link, "%s%s%s%s%s%s%s", sentence, *real->evidence ? ": " : "",
+			  real->evidence, row, config->is_backup ? "; backup" : "",
+			  real->has_next_hop ? "" : "; no way to it: ",
+			  real->has_next_hop ? "" : no_way(view, config));
+	if (real->life == REAL_LEAVING || real->life == REAL_DEAD)
+		add_cause(object, flows_link(view, real));
+	return object;
 }
 
 /* ---- pools ---- */
+
+/* The ring remembers for a while where slots led before a change; NULL when none does. */
+static json_t *slots_link(const struct view *view, uint32_t pool)
+{
+	struct dataplane_transition t;
+	struct link link = { .kind = "slots", .name = "", .state = "settling" };
+
+	if (!view->daemon->transition(view->daemon->daemon, pool, &t) || t.moving + t.settling == 0)
+		return NULL;
+	if (t.moving)
+		link.state = "moving";
+	link.since = t.changed_us;
+	return link_new(view, &link,
+			"of %u, %u moving and %u settling: the flows they had keep their reals",
+			RING_SLOTS, t.moving, t.settling);
+}
 
 static json_t *pool_link(const struct view *view, uint32_t index)
 {
@@ -136,6 +172,7 @@ static json_t *pool_link(const struct view *view, uint32_t index)
 		config->quorum_return, pool->is_held ? "; held as it was until judged" : "");
 	size_t left_out = 0;
 
+	add_cause(object, slots_link(view, index));
 	for (uint32_t i = 0; i < config->n_reals; i++) {
 		bool is_well = pool->reals[i].state == REAL_UP && pool->reals[i].has_next_hop;
 

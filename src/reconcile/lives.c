@@ -50,7 +50,7 @@ static void set_life(struct lives *l, const struct addr *addr, enum real_life li
 	if (dataplane_set_real_life(l->options.dataplane, addr, shall, &err) < 0)
 		log_warn("real_life", "real=%s error=%s", ADDR_STR(addr), LOG_QUOTE(err.text));
 	else
-		log_info("real_life", "real=%s life=%s", ADDR_STR(addr), real_life_str(life));
+		log_notice("real_life", "real=%s life=%s", ADDR_STR(addr), real_life_str(life));
 }
 
 /* ---- reals of the config ---- */

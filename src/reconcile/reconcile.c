@@ -1080,6 +1080,11 @@ const struct reconcile_stats *reconcile_stats(const struct reconcile *r)
 	return &r->stats;
 }
 
+uint32_t reconcile_ring(const struct reconcile *r, uint32_t pool)
+{
+	return pool < r->n_pools ? r->pools_more[pool].ring : DATAPLANE_NO_RING;
+}
+
 /* ---- life ---- */
 
 static int alloc_pools(size_t n, struct observed_pool **ret_pools, struct pool_more **ret_more)

@@ -74,6 +74,9 @@ bool reconcile_is_settled(const struct reconcile *reconcile);
 /* When the plan that queued router commands was made; a plan gets stale (boottime). */
 usec_t reconcile_planned_at(const struct reconcile *reconcile);
 
+/* The ring of a pool of the config, DATAPLANE_NO_RING when it has none. */
+uint32_t reconcile_ring(const struct reconcile *reconcile, uint32_t pool);
+
 struct reconcile_stats {
 	uint64_t passes, ops, failures;
 	char last_failure[320]; /* "ring-set pool=web: ..." or empty */

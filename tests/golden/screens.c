@@ -57,12 +57,15 @@ enum { WWW, WWW6, MAIL_V4 };
 static void verdict(struct site *site, uint32_t pool, uint32_t real, enum probe_reason reason,
 		    const char *evidence)
 {
-	struct core_event event = { .kind = CORE_EVENT_VERDICT,
-				    .verdict = { .pool = pool,
-						 .real = real,
-						 .state = reason == PROBE_OK ? REAL_UP : REAL_DOWN,
-						 .reason = reason,
-						 .in_a_row = 4 } };
+	struct core_event event = {
+		.kind = CORE_EVENT_VERDICT,
+		.verdict = { .pool = pool,
+			     .real = real,
+			     .state = reason == PROBE_OK ? REAL_UP : REAL_DOWN,
+			     .reason = reason,
+			     .sign = reason == PROBE_TIMEOUT ? REAL_SIGN_GONE : REAL_SIGN_ANSWERS,
+			     .in_a_row = 4 }
+	};
 
 	snprintf(event.verdict.evidence, sizeof(event.verdict.evidence), "%s", evidence);
 	site_step(site, event);
@@ -88,6 +91,8 @@ static void real_down(struct site *site)
 {
 	serve(site);
 	verdict(site, WEB, 1, PROBE_HTTP_STATUS, "HTTP 503 in 1.2 ms");
+	parts.transitions[WEB] =
+		(struct dataplane_transition){ .moving = 16384, .changed_us = site->now };
 	site_pass(site, 192 * USEC_PER_SEC);
 	parts.dropped = 17;
 }
@@ -186,8 +191,12 @@ static const struct {
 	  serve,
 	  { "status", "vips", "vips www", "pools", "reals", "reals mail", "peers", "routes",
 	    "why www", "why web", "why web/web1", "why tor1", "why node" } },
-	{ "real-down", real_down, { "status", "reals web", "why web/web2", "why 203.0.113.10" } },
-	{ "quorum-lost", quorum_lost, { "status", "why mail-v4", "routes", "vips mail-v4" } },
+	{ "real-down",
+	  real_down,
+	  { "status", "pools web", "reals web", "why web/web2", "why 203.0.113.10" } },
+	{ "quorum-lost",
+	  quorum_lost,
+	  { "status", "why mail-v4", "reals mail", "routes", "vips mail-v4" } },
 	{ "draining", draining, { "status", "why www", "routes www", "vips www" } },
 	{ "drained", drained, { "status", "why www", "why node" } },
 	{ "no-bgpd", no_bgpd, { "status", "why www", "peers" } },

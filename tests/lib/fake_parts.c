@@ -270,6 +270,13 @@ static bool is_settled(void *daemon)
 	return true;
 }
 
+static bool transition(void *daemon, uint32_t pool, struct dataplane_transition *ret)
+{
+	(void)daemon;
+	*ret = parts.transitions[pool];
+	return true;
+}
+
 struct commands_context fake_context(struct site *site)
 {
 	return (struct commands_context){
@@ -282,6 +289,7 @@ struct commands_context fake_context(struct site *site)
 		.reload = reload,
 		.drain = drain,
 		.is_settled = is_settled,
+		.transition = transition,
 	};
 }
 

@@ -29,6 +29,7 @@ struct fake_parts {
 	const char *no_way; /* to the real at no_way_to */
 	struct addr no_way_to;
 	uint64_t sent, passed, dropped;
+	struct dataplane_transition transitions[PARTS_MAX]; /* of each pool's ring */
 
 	bool probe_is_connected;
 	usec_t last_verdict;

@@ -59,8 +59,10 @@ static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 						  .has_next_hop = was->has_next_hop };
 			for (size_t c = 0; c < to->n_checks; c++)
 				for (size_t o = 0; o < from->n_checks; o++)
-					if (to->checks[c] == from->checks[o])
+					if (to->checks[c] == from->checks[o]) {
 						is->check[c] = was->check[o];
+						is->sign[c] = was->sign[o];
+					}
 		}
 }
 

@@ -61,6 +61,8 @@ static void digest_pools(const struct core *core, uint64_t *h)
 				       (uint64_t)pool->reals[r].has_next_hop << 1 |
 				       pool->reals[r].takes_new_flows);
 			mix(h, pool->reals[r].since);
+			mix(h, (uint64_t)pool->reals[r].life << 8 | pool->reals[r].life_reason);
+			mix(h, pool->reals[r].life_since);
 		}
 	}
 }
@@ -91,6 +93,7 @@ uint64_t judge_digest(const struct core *core)
 		mix(&h, (uint64_t)core_desired(core)->services[i].pool << 1 |
 				core_desired(core)->services[i].wanted);
 	}
+	mix(&h, core_desired(core)->lives_version);
 	mix(&h, node->usable_uplinks);
 	mix(&h, (uint64_t)node->is_drained << 1 | node->is_fenced);
 	return h;
@@ -307,6 +310,58 @@ static void judge_pool(struct sim *sim, uint32_t i)
 	}
 }
 
+/* What was told of its checks says that the address is gone: one says so, none heard of it. */
+static bool told_gone(const struct facts *facts, const struct config_pool *pool, uint32_t i,
+		      uint32_t r)
+{
+	bool is_gone = false;
+
+	for (size_t c = 0; c < pool->n_checks; c++) {
+		if (facts->reals[i][r].check[c] == REAL_UP ||
+		    facts->reals[i][r].sign[c] == REAL_SIGN_ANSWERS)
+			return false;
+		is_gone |= facts->reals[i][r].sign[c] == REAL_SIGN_GONE;
+	}
+	return is_gone;
+}
+
+/*
+ * What becomes of flows: a usable real takes, one that is not never does, and only what is gone by
+ * what was told is called dead; nobody while no other takes.
+ */
+static void judge_lives(struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+	const struct core_pool *pool = core_pool(sim->core, i);
+	bool has_taker = false;
+
+	for (uint32_t r = 0; r < config->n_reals; r++)
+		has_taker |= pool->reals[r].takes_new_flows;
+	for (uint32_t r = 0; r < config->n_reals; r++) {
+		const struct real_told *told = &sim->facts.reals[i][r];
+		bool is_down = told_state(&sim->facts, config, i, r) == REAL_DOWN;
+		bool is_usable = told_usable(&sim->facts, config, i, r);
+		bool has_lost_way = told->next_hop_known && !told->has_next_hop;
+		bool is_gone = has_lost_way || (is_down && told_gone(&sim->facts, config, i, r));
+		enum real_life life = pool->reals[r].life;
+
+		if (is_usable != (life == REAL_TAKES) && (is_usable || is_down || has_lost_way))
+			sim_violation(sim, "real %u of pool %s: %s, usable %d", r, config->name,
+				      real_life_str(life), is_usable);
+		if (life == REAL_DEAD && !has_taker && (is_down || has_lost_way) &&
+		    pool->reals[r].sign != REAL_SIGN_NONE)
+			sim_violation(sim, "real %u of pool %s is dead, and nobody takes", r,
+				      config->name);
+		if (life == REAL_DEAD && !is_gone && (is_down || is_usable) &&
+		    pool->reals[r].sign != REAL_SIGN_NONE)
+			sim_violation(sim, "real %u of pool %s is dead, but its address is there",
+				      r, config->name);
+		if (is_down && is_gone && !has_lost_way && has_taker && life != REAL_DEAD)
+			sim_violation(sim, "real %u of pool %s is gone, but %s", r, config->name,
+				      real_life_str(life));
+	}
+}
+
 static bool is_taker(const struct core *core, uint32_t pool, const struct addr *addr)
 {
 	const struct core_pool *of = core_pool(core, pool);
@@ -466,6 +521,7 @@ void judge_step(struct sim *sim)
 		return;
 	for (uint32_t i = 0; i < core_n_pools(sim->core); i++) {
 		judge_pool(sim, i);
+		judge_lives(sim, i);
 		judge_ring(sim, i);
 	}
 	for (uint32_t i = 0; i < core_n_vips(sim->core); i++)

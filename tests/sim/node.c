@@ -60,9 +60,14 @@ void node_tell(struct sim *sim, struct core_event event)
 void node_tell_verdict(struct sim *sim, uint32_t pool, uint32_t real, uint32_t check,
 		       enum real_state state)
 {
+	enum real_sign sign = REAL_SIGN_ANSWERS;
+
 	if (!sim->core)
 		return;
+	if (state == REAL_DOWN)
+		sign = (enum real_sign)chance_below(&sim->chance, REAL_SIGN_MAX);
 	sim->facts.reals[pool][real].check[check] = state;
+	sim->facts.reals[pool][real].sign[check] = sign;
 	if (sim->facts.verdict_since == 0)
 		sim->facts.verdict_since = sim->now;
 	node_tell(sim, (struct core_event){
@@ -71,6 +76,7 @@ void node_tell_verdict(struct sim *sim, uint32_t pool, uint32_t real, uint32_t c
 					    .real = real,
 					    .check = check,
 					    .state = state,
+					    .sign = sign,
 					    .reason = state == REAL_UP ? PROBE_OK : PROBE_TIMEOUT,
 					    .in_a_row = 3 } });
 }
@@ -249,6 +255,14 @@ void node_reconcile(struct sim *sim)
 
 /* ---- life ---- */
 
+/* Reals may have any life in the maps that the controller comes back to. */
+static void adopt_lives(struct sim *sim, uint32_t pool)
+{
+	for (uint32_t r = 0; r < sim_config(sim)->pools[pool].n_reals; r++)
+		core_adopt_life(sim->core, pool, r,
+				(enum real_life)chance_below(&sim->chance, REAL_LIFE_MAX));
+}
+
 static void adopt(struct sim *sim, uint32_t pool)
 {
 	const struct config_pool *config = &sim_config(sim)->pools[pool];
@@ -274,8 +288,10 @@ void node_start(struct sim *sim)
 	sim->facts.node_drained = before.node_drained;
 	sim->facts.fenced = before.fenced;
 	sim->facts.held_since = sim->now;
-	for (uint32_t i = 0; i < config->n_pools; i++)
+	for (uint32_t i = 0; i < config->n_pools; i++) {
 		adopt(sim, i);
+		adopt_lives(sim, i);
+	}
 	/* Drains and the fence are read before anything else. */
 	if (before.node_drained)
 		node_tell(sim, (struct core_event){ .kind = CORE_EVENT_DRAIN,

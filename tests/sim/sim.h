@@ -31,6 +31,7 @@ bool chance_percent(struct chance *chance, unsigned percent);
 
 struct real_told {
 	enum real_state check[BUILD_CHECKS];
+	enum real_sign sign[BUILD_CHECKS];
 	bool next_hop_known, has_next_hop;
 };
 
