@@ -312,6 +312,84 @@ static void check_pools(struct load *load)
 			   REALS_MAX);
 }
 
+/* ---- what services share in the data plane ---- */
+
+#define SERVER_IDS_MAX 131072 /* each is there for its pool and for `any` */
+#define SOURCES_MAX    262144 /* of each kind */
+
+static bool any_id_leads_anywhere(const struct config *config)
+{
+	for (size_t v = 0; v < config->n_vips; v++)
+		for (size_t s = 0; s < config->vips[v].n_services; s++)
+			if (config->vips[v].services[s].server_ids == CONFIG_SERVER_IDS_ANY)
+				return true;
+	return false;
+}
+
+/* With `server-ids: any` an id means one address, whatever pool. */
+static void check_common_id(struct load *load, const struct config_real *real, struct index *ids,
+			    const struct config_real **first)
+{
+	size_t found;
+
+	if (!real->server_id || !is_given(load, &real->addr))
+		return;
+	found = index_add(ids, &real->server_id, sizeof(real->server_id), ids->n);
+	if (found == INDEX_NONE) {
+		first[ids->n - 1] = real;
+		return;
+	}
+	if (!addr_eq(&first[found]->addr, &real->addr))
+		load_error(load, load_node(load, &real->server_id),
+			   "server-id: %" PRIu32 " is that of %s (line %zu) as well, and a service "
+			   "has server-ids: any",
+			   real->server_id, ADDR_STR(&first[found]->addr),
+			   line_of(load, first[found]));
+}
+
+static void check_common_ids(struct load *load)
+{
+	const struct config *config = load->config;
+	struct index ids = { .arena = load->scratch };
+	const struct config_real **first;
+	size_t n = 0;
+
+	for (size_t p = 0; p < config->n_pools; p++)
+		for (size_t i = 0; i < config->pools[p].n_reals; i++)
+			n += config->pools[p].reals[i].server_id != 0;
+	if (n > SERVER_IDS_MAX)
+		load_error(load, load_node(load, &config->pools),
+			   "the reals have %zu server ids; at most %d are possible", n,
+			   SERVER_IDS_MAX);
+	if (!any_id_leads_anywhere(config))
+		return;
+	first = arena_array(load->scratch, n, sizeof(*first));
+	for (size_t p = 0; p < config->n_pools; p++)
+		for (size_t i = 0; i < config->pools[p].n_reals; i++)
+			check_common_id(load, &config->pools[p].reals[i], &ids, first);
+}
+
+static void check_source_room(struct load *load)
+{
+	const struct config *config = load->config;
+	size_t routes = 0, drops = 0;
+
+	for (size_t v = 0; v < config->n_vips; v++) {
+		for (size_t s = 0; s < config->vips[v].n_services; s++) {
+			routes += config->vips[v].services[s].n_source_routes;
+			drops += config->vips[v].services[s].n_drop_sources;
+		}
+	}
+	if (routes > SOURCES_MAX)
+		load_error(load, load_node(load, &config->vips),
+			   "the services have %zu source routes; at most %d are possible", routes,
+			   SOURCES_MAX);
+	if (drops > SOURCES_MAX)
+		load_error(load, load_node(load, &config->vips),
+			   "the services have %zu dropped sources; at most %d are possible", drops,
+			   SOURCES_MAX);
+}
+
 /* ---- use of pools and checks ---- */
 
 struct pool_use {
@@ -625,6 +703,8 @@ void check_config(struct load *load)
 	check_routing(load);
 	check_checks(load);
 	check_pools(load);
+	check_common_ids(load);
+	check_source_room(load);
 	check_vips(load);
 	check_uses(load);
 }

@@ -445,6 +445,7 @@ static struct service_line *read_line(struct load *load, const struct schema *sc
 	line->service.pool = UINT32_MAX;
 	read_rows(load, schema, node, node, line);
 	settle_server_ids(load, line);
+	check_service_line(load, line);
 	if (!load_node(load, &line->ports[0]) && !load_node(load, &line->ports[1]))
 		load_error(load, node, "a service needs tcp or udp: PORT, [PORTS] or any");
 	return line;

@@ -22,6 +22,9 @@ bool read_value(struct load *load, const struct schema_row *row, const struct no
 const struct node *read_next(const struct node *list, const struct node *cursor);
 size_t read_count(const struct node *list);
 
+/* Whether the settings of a line of services fit together; its pool's reals are read. */
+void check_service_line(struct load *load, const struct service_line *line);
+
 /*
  * "no pool 'wbe', did you mean 'web'?" at a node. name_at() gives the name of the i-th object.
  */

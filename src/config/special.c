@@ -269,6 +269,8 @@ const struct schema_special special_floor = {
 
 /* ---- source-routes: {PREFIX: REAL} ---- */
 
+#define SOURCE_ROUTES_MAX 4096 /* as many as drop-sources */
+
 static const char *real_name(const void *reals, size_t i)
 {
 	return ((const struct config_real *)reals)[i].name;
@@ -310,14 +312,22 @@ static void read_source_routes(struct load *load, const struct schema_row *row,
 		load_error(load, node_name(node), "%s: write %s", row->key, row->special->written);
 		return;
 	}
-	if (service->pool == UINT32_MAX || node->n_children > 4096)
+	if (node->n_children > SOURCE_ROUTES_MAX) {
+		load_error(load, node_name(node), "%s: %zu are too many; at most %d are possible",
+			   row->key, (size_t)node->n_children, SOURCE_ROUTES_MAX);
+		return;
+	}
+	if (service->pool == UINT32_MAX)
 		return;
 	pool = &load->config->pools[service->pool];
 	routes = arena_array(load->arena, node->n_children, sizeof(*routes));
-	for (const struct node *child = node->first; child; child = child->next)
-		if (read_source(load, child->key, &routes[n].source) &&
-		    find_real(load, pool, child, &routes[n].real))
-			n++;
+	for (const struct node *child = node->first; child; child = child->next) {
+		if (!read_source(load, child->key, &routes[n].source) ||
+		    !find_real(load, pool, child, &routes[n].real))
+			continue;
+		load_mark(load, &routes[n].source, child->key, true);
+		n++;
+	}
 	service->source_routes = routes;
 	service->n_source_routes = n;
 }

@@ -216,6 +216,23 @@ static const struct mistake mistakes[] = {
 	  "server-ids: nothing without quic, tcp-server-id or stable-udp", false },
 	{ "service", "      - {udp: 443, pool: web, quic: true, server-ids: ^none}",
 	  "server-ids: a service that uses ids needs pool or any", false },
+	{ "service", "      - {udp: 443, pool: web, quic: true, stable-udp: ^true}",
+	  "stable-udp and quic read the same bytes; a service has one of them", false },
+	{ "service", "      - {tcp: 443, pool: ^web, tcp-server-id: true}",
+	  "no real of pool 'web' has a server-id; every id is unknown", true },
+	{ "service", "      - {tcp: 443, udp: 443, pool: web, rate: ^100k}",
+	  "rate: new flows show in TCP and QUIC only; write quic: true, or take the udp ports",
+	  false },
+	{ "service",
+	  "      - {tcp: 443, pool: web, drop-sources: [192.0.2.0/24], "
+	  "source-routes: {^192.0.2.128/25: web1}}",
+	  "source-routes: 192.0.2.128/25 lies in 192.0.2.0/24 of drop-sources (line 25)", false },
+	{ "service",
+	  "      - {tcp: 443, pool: web, source-routes: {'2001:db8::/32': web1, "
+	  "^'2001:0db8::/32': web2}}",
+	  "source-routes: '2001:db8::/32' is there twice", false },
+	{ "service", "      - {tcp: 443, pool: web, drop-sources: [^0.0.0.0/0]}",
+	  "drop-sources: 0.0.0.0/0 is every client", true },
 	{ "service", "      - {tcp: 443, pool: web, source-routes: {10.0.0.0/8: ^web3}}",
 	  "there is no real 'web3', did you mean 'web1'?", false },
 	{ "service", "      - {tcp: 443, pool: web, source-routes: {^10.0.0.1/8: web1}}",
@@ -423,9 +440,58 @@ TEST(config, wants_a_port_for_checks_of_any_port_services)
 	config_report_fini(&report);
 }
 
+/* The file is refused with this sentence, or taken when there is none. */
+static void expect_text(const char *text, const char *sentence)
+{
+	struct config_report report;
+	int r = parse_whole(text, strlen(text), CONFIG_NEED_SERVICES, &report);
+
+	assert_int_equal(r, sentence ? -EINVAL : 0);
+	if (sentence && !strstr(report.text, sentence))
+		fail_msg("not \"%s\" but %s", sentence, report.text);
+	assert_int_equal(report.errors, sentence != NULL);
+	config_report_fini(&report);
+}
+
+TEST(config, refuses_ids_too_wide_for_stable_udp)
+{
+	static const char form[] =
+		"pools: {p: {check: none, reals: {r: {address: 10.0.0.1, server-id: %s}}}}\n"
+		"vips: {v: {address: 203.0.113.1, services: [{udp: 1, pool: p, %s: true}]}}\n";
+	char text[512];
+
+	snprintf(text, sizeof(text), form, "16777215", "stable-udp");
+	expect_text(text, NULL);
+	snprintf(text, sizeof(text), form, "16777216", "quic");
+	expect_text(text, NULL);
+	snprintf(text, sizeof(text), form, "16777216", "stable-udp");
+	expect_text(text, "f:2:75: error: stable-udp: server-id 16777216 of real 'r' is more than "
+			  "the 16777215 that fit into its 24 bits");
+}
+
+TEST(config, refuses_one_id_for_two_addresses_where_ids_lead_anywhere)
+{
+	static const char form[] =
+		"pools: {p: {check: none, reals: {r: {address: 10.0.0.1, server-id: 7}}},\n"
+		"  q: {check: none, reals: {s: {address: %s, server-id: 7}}}}\n"
+		"vips: {v: {address: 203.0.113.1, services: [{udp: 1, pool: p, quic: true,\n"
+		"    server-ids: %s}, {udp: 2, pool: q}]}}\n";
+	char text[512];
+
+	snprintf(text, sizeof(text), form, "10.0.0.2", "pool");
+	expect_text(text, NULL);
+	snprintf(text, sizeof(text), form, "10.0.0.1", "any");
+	expect_text(text, NULL);
+	snprintf(text, sizeof(text), form, "10.0.0.2", "any");
+	expect_text(text, "f:2:62: error: server-id: 7 is that of 10.0.0.1 (line 1) as well, and a "
+			  "service has server-ids: any");
+}
+
 RUN_TESTS(T(config, takes_the_file_the_mistakes_are_put_into),
 	  T(config, finds_every_mistake_at_its_place),
 	  T(config, refuses_a_file_without_what_is_needed), T(config, refuses_more_than_a_mebibyte),
 	  T(config, says_when_a_file_cannot_be_read),
 	  T(config, takes_other_kinds_of_checks_where_no_node_is_needed),
-	  T(config, wants_a_port_for_checks_of_any_port_services))
+	  T(config, wants_a_port_for_checks_of_any_port_services),
+	  T(config, refuses_ids_too_wide_for_stable_udp),
+	  T(config, refuses_one_id_for_two_addresses_where_ids_lead_anywhere))

@@ -160,7 +160,7 @@ TEST(config, resolves_names_in_any_order_and_sorts_route_attributes)
 		"  one: {reals: {a: 10.0.0.1}}\n"
 		"  two: {check: [y, x], reals: {a: 10.0.0.1, b: {weight: 7, address: 10.0.0.2}}}\n"
 		"checks: {x: {type: tcp, port: 1}, y: {type: tcp, port: 2}}\n";
-	struct config *config = load(text, CONFIG_NEED_SERVICES, 3);
+	struct config *config = load(text, CONFIG_NEED_SERVICES, 2);
 	const struct config_vip *vip = &config->vips[0];
 	const struct config_service *service = &vip->services[0];
 	char buf[CONFIG_SERVICE_TEXT_MAX];

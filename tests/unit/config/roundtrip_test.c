@@ -238,7 +238,7 @@ static bool is_wanted(const struct schema_row *row, unsigned check_type)
 	if (row->form == ROW_OBJECTS || row->form == ROW_LINES ||
 	    strcmp(row->key, "address") == 0 || strcmp(row->key, "type") == 0 ||
 	    strcmp(row->key, "tcp") == 0 || strcmp(row->key, "udp") == 0 ||
-	    strcmp(row->key, "pool") == 0)
+	    strcmp(row->key, "pool") == 0 || strcmp(row->key, "rate") == 0)
 		return false;
 	if (row->variants && !(row->variants & (1U << check_type)))
 		return false;
@@ -298,7 +298,11 @@ static void generate_vips(FILE *out)
 		fprintf(out, "  v%u: {address: %s, ", v, addresses[v]);
 		fputs("services: [", out);
 		for (unsigned s = 0; s < 2; s++) {
-			fprintf(out, "{%s, pool: p%u", s ? "tcp: [80, 443]" : "udp: [any, 53]",
+			/* Plain UDP has no rate. */
+			fprintf(out, "{%s, pool: p%u",
+				!s         ? "udp: [any, 53]"
+				: below(2) ? "tcp: [80, 443], rate: 30k"
+					   : "tcp: [80, 443]",
 				below(2));
 			generate_keys(out, schema_of(vip, "services"), 0, ", ");
 			fputs(s ? "}]" : "}, ", out);
