@@ -45,16 +45,29 @@ struct probe {
 	struct frame_spec spec;
 	const struct lb_service *service;
 	uint32_t slot;
-	uint16_t real; /* that the ring names */
+	uint16_t real;   /* that a source route or the ring names */
+	bool is_dropped; /* the drop list has the client */
 };
 
-/* A client from the documentation ranges (RFC 5737, RFC 3849). */
-static struct addr client(const struct addr *vip, unsigned flow)
+/*
+ * A client from ranges that nobody has (RFC 5737, RFC 3849; then those for measurements, RFC 2544,
+ * RFC 5180): the first that the service's drop list does not have.
+ */
+static struct addr client(const struct dataplane *dp, const struct lb_service *service,
+			  const struct addr *vip, unsigned flow)
 {
+	static const char *const clients[2][3] = {
+		{ "2001:db8::c11e:1", "2001:2::c11e:1", "3fff::c11e:1" },
+		{ "192.0.2.1", "198.51.100.1", "198.18.0.1" },
+	};
 	struct addr addr;
 
-	addr_parse(addr_is_ipv4(vip) ? "192.0.2.1" : "2001:db8::c11e:1", &addr);
-	addr.bytes[15] = (uint8_t)(addr.bytes[15] + flow);
+	for (size_t i = 0; i < 3; i++) {
+		addr_parse(clients[addr_is_ipv4(vip)][i], &addr);
+		addr.bytes[15] = (uint8_t)(addr.bytes[15] + flow);
+		if (!sources_drop(dp, service->counter, &addr))
+			break;
+	}
 	return addr;
 }
 
@@ -71,7 +84,19 @@ static uint16_t port_of(const struct dataplane *dp, const struct lb_service *ser
 	return 0;
 }
 
-/* What the ring says about the probe's flow. */
+/* The real that a source route gives new flows of the client; 0: the ring decides. */
+static uint16_t routed(const struct dataplane *dp, const struct probe *probe)
+{
+	uint16_t real = sources_route(dp, probe->service->counter, &probe->spec.src);
+	uint32_t flags = DP_LOAD(dp->tables->reals[real].flags);
+
+	if ((flags & (LB_REAL_USED | LB_REAL_TAKES | LB_REAL_DEAD)) !=
+	    (LB_REAL_USED | LB_REAL_TAKES))
+		return 0;
+	return real;
+}
+
+/* What the ring and the rules say about the probe's flow. */
 static void expect(const struct dataplane *dp, struct probe *probe)
 {
 	const struct frame_spec *spec = &probe->spec;
@@ -84,8 +109,11 @@ static void expect(const struct dataplane *dp, struct probe *probe)
 	words_from_addr(packet.src, &spec->src);
 	probe->slot = ring_choose(probe->service, &packet, &entropy, dp->skel->rodata->lb_hash_seed,
 				  dp->skel->rodata->lb_hash_seed_v6);
-	probe->real =
-		(uint16_t)LB_SLOT_CUR(DP_LOAD(dp->rings[probe->service->ring].slots[probe->slot]));
+	probe->real = routed(dp, probe);
+	if (!probe->real)
+		probe->real = (uint16_t)LB_SLOT_CUR(
+			DP_LOAD(dp->rings[probe->service->ring].slots[probe->slot]));
+	probe->is_dropped = sources_drop(dp, probe->service->counter, &spec->src);
 }
 
 /* The outer destination of a frame, and the MAC it goes to. Returns false when it is not IP. */
@@ -133,6 +161,10 @@ static int judge(const struct dataplane *dp, const struct probe *probe, int verd
 	const struct lb_real *real = &dp->tables->reals[probe->real];
 	struct addr want = real_addr(real), got;
 
+	/* Every client we could be is on the drop list: then that is what must hold. */
+	if (probe->is_dropped && verdict == XDP_DROP &&
+	    !strcmp(cause, dataplane_cause_str(LB_DROP_SOURCE)))
+		return 0;
 	if (!probe->real)
 		return err_set(err, -EIO, "slot %u of the ring names no real", probe->slot);
 	if (real->flags & LB_REAL_LOCAL && verdict == XDP_PASS)
@@ -194,7 +226,7 @@ int dataplane_self_test(struct dataplane *dp, const struct dataplane_service *se
 	probe.spec.src_mac[0] = 0x02;
 	probe.spec.dport = port_of(dp, probe.service);
 	for (unsigned flow = 0; flow < FLOWS && !r; flow++) {
-		probe.spec.src = client(&service->vip.addr, flow);
+		probe.spec.src = client(dp, probe.service, &service->vip.addr, flow);
 		probe.spec.sport = (uint16_t)(FIRST_PORT + 37 * flow);
 		r = run_probe(dp, &probe, err);
 	}
