@@ -38,11 +38,10 @@ _shoal() {
 		esac
 	done
 	case $before in
-	--socket | --config | --in | --out | --write | -w) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+	--socket | --config | --in | --out) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
 	--run-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
-	--vip) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column vips)" -- "$word") && return ;;
-	--down | --real) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
-	--timeout | --reason | --service | --count | --for | --size | --sample | --snaplen) return ;;
+	--down) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
+	--timeout | --reason) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_options "$command")" -- "$word")

@@ -16,11 +16,6 @@
 	X(reals, false, "[POOL|POOL/REAL...]", "the reals, their state and last evidence")         \
 	X(peers, false, "[PEER...]", "bgpd and the BGP sessions")                                  \
 	X(routes, false, "[VIP...]", "each route as intended and as found in bgpd and peers")      \
-	X(capture, true,                                                                           \
-	  "[--write FILE] [--service SERVICE] [--vip VIP] [--real POOL/REAL] "                     \
-	  "[--reason WORD]... [--count N] [--for T] [--size BYTES] [--sample 1/N] "                \
-	  "[--snaplen BYTES]",                                                                     \
-	  "packets before and after, with what was decided, from the running node")                \
 	X(drain, true, "[VIP...] [--wait] [--force] [--timeout T] [--reason TEXT]",                \
 	  "move traffic away from the node, or from VIPs, then withdraw")                          \
 	X(undrain, true, "[VIP...]", "end the drain of the node, or of VIPs")                      \

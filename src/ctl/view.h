@@ -72,18 +72,6 @@ uint32_t find_vip(const struct core *core, const char *text);
 uint32_t find_pool(const struct core *core, const char *text);
 /* "POOL/REAL", or the name or address of a real that only one pool has. False: none, or several. */
 bool find_real(const struct core *core, const char *text, uint32_t *ret_pool, uint32_t *ret_real);
-/* A service of the config by "ADDRESS:PORT/PROTO" or "VIP:PORT/PROTO"; NULL. */
-const struct core_service *find_service(const struct core *core, const char *text,
-					const struct core_vip **ret_vip);
-/* The service of a VIP with this protocol and port; NULL. */
-const struct core_service *vip_service(const struct core_vip *vip, uint8_t proto, uint16_t port);
-/* "203.0.113.10:443/tcp", also of a VIP that the config has no more. */
-const char *service_print(const struct prefix *vip, uint8_t proto, uint16_t port,
-			  char buf[CONFIG_SERVICE_TEXT_MAX]);
-/* The config of the real with this address: of the pool, else (CORE_NONE or not in it) of the first
- * pool that has it; *ret_pool its pool. NULL. */
-const struct config_real *find_real_addr(const struct core *core, uint32_t pool,
-					 const struct addr *addr, uint32_t *ret_pool);
 const struct router_peer *find_peer(const struct router *router, const char *text);
 /* "no VIP 'wwww', did you mean 'www'?"; returns NULL for the callers' return. */
 json_t *find_nothing(const struct view *view, const char *kind, const char *text, struct err *err);

@@ -16,22 +16,31 @@ static const char *proto_str(uint8_t proto)
 	return proto == IPPROTO_TCP ? "tcp" : "udp";
 }
 
+/* "203.0.113.10:443/tcp" also for a service whose VIP the config has no more. */
+static json_t *service_text(const struct core_vip *vip, const struct core_service *service)
+{
+	const struct config_vip as_vip = { .prefix = vip->prefix };
+	const struct config_service as_service = { .proto = service->proto, .port = service->port };
+	char text[CONFIG_SERVICE_TEXT_MAX];
+
+	return json_string(config_service_print(&as_vip, &as_service, text));
+}
+
 static json_t *view_service(const struct view *view, const struct core_vip *vip,
 			    const struct core_service *service)
 {
 	const struct core_pool *pool =
 		service->pool == CORE_NONE ? NULL : core_pool(view->daemon->core, service->pool);
 	struct dataplane_count count = { 0 };
-	char text[CONFIG_SERVICE_TEXT_MAX];
 
-	service_print(&vip->prefix, service->proto, service->port, text);
 	dataplane_service_count(view->daemon->dataplane, &vip->prefix, service->proto,
 				service->port, &count);
-	return json_pack("{s:s, s:s, s:i, s:s?, s:b, s:b, s:I, s:I}", "service", text, "proto",
-			 proto_str(service->proto), "port", (int)service->port, "pool",
-			 pool ? pool->config->name : NULL, "is_programmed", service->is_programmed,
-			 "is_self_tested", service->is_self_tested, "packets",
-			 (json_int_t)count.packets, "bytes", (json_int_t)count.bytes);
+	return json_pack("{s:o, s:s, s:i, s:s?, s:b, s:b, s:I, s:I}", "service",
+			 service_text(vip, service), "proto", proto_str(service->proto), "port",
+			 (int)service->port, "pool", pool ? pool->config->name : NULL,
+			 "is_programmed", service->is_programmed, "is_self_tested",
+			 service->is_self_tested, "packets", (json_int_t)count.packets, "bytes",
+			 (json_int_t)count.bytes);
 }
 
 static json_t *vip_pool(const struct core_pool *pool)

@@ -94,7 +94,7 @@ TEST(args, says_what_is_wrong)
 {
 	assert_refused(a_w, "option 'w' could be wait, why");
 	assert_refused(a_nope, "unknown option 'wiat', did you mean 'wait'?");
-	assert_refused(a_v, "unknown option 'v'");
+	assert_refused(a_v, "unknown option '-v'");
 	assert_refused(a_timeout, "option '--timeout' needs a value: --timeout T");
 	assert_refused(a_json_value, "option '--json' takes no value");
 }
