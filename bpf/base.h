@@ -48,6 +48,13 @@
 #define LB_FORGET(x) ((void)(x))
 #endif
 
+/* Before a loop: keep it one. */
+#ifdef __bpf__
+#define LB_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define LB_ROLLED
+#endif
+
 /* Words in packets stand where they stand; the kernels we run on load them unaligned. */
 #ifdef __bpf__
 #define LB_LOAD(type, p)     (*(const type *)(p))

@@ -430,6 +430,7 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	choice.cur = LB_SLOT_CUR(word);
 	choice.alt = LB_SLOT_ALT(word);
 	if (lb_unlikely(service->flags & LB_SERVICE_SPECIAL)) {
+		choice.is_probe = uplink->is_self_test;
 		cause = special_choose(ctx, line, service, packet, &choice);
 		if (cause)
 			return cause;
@@ -441,8 +442,10 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 		if (lb_likely(choice.cur == choice.alt && !choice.asks_flows &&
 			      !(service->flags & LB_SERVICE_TRACK_ALL)))
 			choice.real = choice.cur;
-		else
+		else {
+			choice.is_probe = uplink->is_self_test;
 			flow_choose(line, ring, service, packet, &choice);
+		}
 	}
 	TRACE(trace, slot, choice.slot);
 	TRACE(trace, real, choice.real);
@@ -562,6 +565,14 @@ int shoal_lb(struct xdp_md *ctx)
 	if (lb_is_traced)
 		lb_trace.cause = (__u32)cause;
 	return stats_end(line, (__u32)cause);
+}
+
+/* What age an entry of the flow table made now has; asked by user space. */
+SEC("syscall")
+int shoal_age(void *ctx)
+{
+	(void)ctx;
+	return (int)flow_now();
 }
 
 char lb_license[] SEC("license") = "Dual BSD/GPL";

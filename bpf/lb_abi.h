@@ -230,12 +230,14 @@ _Static_assert(sizeof(struct lb_real) == 32, "lb_real has no holes");
 #define LB_MAC_MASK           0xffffffffffffULL
 
 /*
- * A slot of a ring: cur in the low, alt in the high 16 bits, see bpf/flow.h.
- * steady: alt == cur. moving: alt is the real that unremembered flows use. settling: alt == 0.
+ * A slot of a ring: cur in the low, alt in the high 16 bits, see bpf/flow_rule.h.
+ * steady: alt == cur. moving: alt is the real that unremembered flows use. settling: alt == 0, and
+ * where cur is 0 as well LB_SLOT_NOBODY. The rule is told in bpf/flow_rule.h.
  */
 #define LB_SLOT(cur, alt) ((__u32)(cur) | (__u32)(alt) << 16)
 #define LB_SLOT_CUR(word) ((word)&0xffff)
 #define LB_SLOT_ALT(word) ((word) >> 16)
+#define LB_SLOT_NOBODY    0xffffU /* never a real */
 
 #define LB_RING_MARKS 65544 /* slots, padded to 8 bytes */
 struct lb_ring {
@@ -302,7 +304,7 @@ struct lb_tables {
 	__u32 abi_version; /* first, so that every version finds it */
 	__u32 has_prefixes;
 	__u32 switches_len;
-	__u32 pad;
+	__u32 flow_idle;                /* an older entry of flows is none; in units of ages */
 	__u8 switches[LB_SWITCHES_MAX]; /* read-only data of the program in force */
 	__u64 flow_key[4];              /* random; made with the flow table */
 	__u64 rates[LB_SERVICES];       /* new flows of a window, see bpf/special.h; by counter */
@@ -361,6 +363,12 @@ struct lb_trace {
 	__u32 slot;
 	__u32 real;
 	__u32 why; /* enum lb_why: what chose the real */
+};
+
+/* A clock that stands still, for private programs: the age of what is used now. */
+struct lb_clock {
+	__u32 is_set;
+	__u32 age;
 };
 
 /* A captured packet in the ring buffer: this, then `before`, then `after`, see bpf/capture.h. */

@@ -18,10 +18,14 @@ const volatile __u32 lb_self_test_line = 0;    /* behind the lines of the CPUs *
 const volatile bool lb_answers_too_big = true; /* else such packets are dropped */
 const volatile bool lb_is_traced = false;      /* private programs only */
 
-const volatile __u32 lb_flow_mask = 0; /* lines of the flow table less one */
+const volatile __u32 lb_flow_mask = 0;     /* lines of the flow table less one */
+const volatile __u32 lb_flow_shift = 10;   /* a unit of ages is 2^this jiffies */
+const volatile __u32 lb_flow_udp_ages = 7; /* so long datagrams go where they went before */
+const volatile __u32 lb_flow_limit = 0;    /* new entries of a CPU in a unit of ages */
 
 struct lb_tables lb;
 struct lb_trace lb_trace SEC(".data.trace") = { 0 };
+struct lb_clock lb_clock SEC(".data.trace") = { 0 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -52,4 +52,5 @@ struct choice {
 	__u32 real;           /* 0: not chosen yet */
 	__u32 why;            /* enum lb_why */
 	__u32 asks_flows;     /* the flow table may know better than a steady slot */
+	__u32 is_probe;       /* a self-test: goes where the slot says, and writes nothing */
 };

@@ -88,7 +88,11 @@ const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint
  */
 int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_local,
 		       uint16_t *ret_index, struct err *err);
-/* Free the index; the caller made sure that no ring names it. -ENOENT when there is none. */
+/*
+ * Free the index; the caller made sure that no ring names it. What still remembers it (slots in
+ * transition, flows) takes it for dead. Set again within about 2 x idle, the address gets the same
+ * index. -ENOENT when there is none.
+ */
 int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err *err);
 /* The index of a programmed real, or DATAPLANE_NO_REAL. */
 uint16_t dataplane_real_index(const struct dataplane *dp, const struct addr *addr);
@@ -121,7 +125,9 @@ int dataplane_set_next_hop(struct dataplane *dp, uint32_t uplink, const struct a
 int dataplane_ring_new(struct dataplane *dp, uint32_t *ret_ring, struct err *err);
 int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err);
 /*
- * dataplane_ring_write - make the ring name these reals; only changed slots are stored.
+ * dataplane_ring_write - make the ring name these reals; only changed slots are stored. A changed
+ * slot is moving or settling from then on, by the rule of bpf/flow_rule.h, so that its flows stay;
+ * the first write of a new ring is steady.
  * @slots: real indices, DATAPLANE_NO_REAL drops. *ret_changed (may be NULL) gets how many changed.
  */
 int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS],
@@ -207,6 +213,88 @@ int dataplane_del_vip(struct dataplane *dp, const struct prefix *vip, struct err
 int dataplane_list_services(const struct dataplane *dp, struct dataplane_service **ret, size_t *n,
 			    struct err *err);
 int dataplane_list_reals(const struct dataplane *dp, struct addr **ret, size_t *n, struct err *err);
+
+/* ---- flows ---- */
+
+/* A flow to a VIP; protocols other than TCP and UDP are none. Ports in host order. */
+struct dataplane_flow {
+	struct addr src, dst;
+	uint8_t proto;
+	uint16_t sport, dport;
+};
+
+/* What the flow table holds. Counting reads the whole table: about 2 ms a million entries. */
+struct dataplane_flows {
+	uint64_t capacity;   /* entries */
+	uint64_t configured; /* entries by the config; a table in use keeps its size */
+	uint64_t used, probation, protected;
+	uint64_t stale; /* of used: older than idle, or with a real that is dead or gone */
+	struct dataplane_flows_of {
+		struct addr real;
+		uint64_t flows, stale;
+		bool is_programmed;
+	} * reals; /* those with flows, most first; malloc'ed */
+	size_t n_reals;
+};
+
+/* Fill *ret; free it by dataplane_flows_fini(). Returns 0 or -ENOMEM. */
+int dataplane_flows(const struct dataplane *dp, struct dataplane_flows *ret, struct err *err);
+void dataplane_flows_fini(struct dataplane_flows *flows);
+
+/* The entry of a flow. */
+struct dataplane_flow_entry {
+	struct addr real;
+	bool is_programmed; /* the real has a record */
+	bool is_protected;  /* sent a second packet */
+	bool is_stale;
+	usec_t age_us; /* since it was last used, to about 4 s */
+};
+
+/*
+ * Find, or forget, the entry of one flow. Returns 0; -ENOENT when its destination is no service, or
+ * the flow is not remembered.
+ */
+int dataplane_flow_find(const struct dataplane *dp, const struct dataplane_flow *flow,
+			struct dataplane_flow_entry *ret, struct err *err);
+int dataplane_flow_purge(struct dataplane *dp, const struct dataplane_flow *flow, struct err *err);
+
+/*
+ * dataplane_flows_purge - forget the flows of one real (of an address that is programmed or was
+ * until a short while ago), those that are stale, or all. Forgotten flows go where their slot says.
+ * @real: only with DATAPLANE_PURGE_REAL; -ENOENT when no index is known for it.
+ * *ret gets how many entries there were.
+ */
+enum dataplane_purge { DATAPLANE_PURGE_STALE, DATAPLANE_PURGE_REAL, DATAPLANE_PURGE_ALL };
+int dataplane_flows_purge(struct dataplane *dp, enum dataplane_purge what, const struct addr *real,
+			  uint64_t *ret, struct err *err);
+
+enum dataplane_slot_state { DATAPLANE_STEADY, DATAPLANE_MOVING, DATAPLANE_SETTLING };
+
+/* Where a packet of a flow would go now, and why; by the program's own code, writing nothing. */
+struct dataplane_explanation {
+	bool has_vip, has_service; /* without, nothing below them is filled in */
+	struct prefix vip;
+	uint16_t service_port; /* host order, 0: any */
+	uint32_t ring, slot;
+	enum dataplane_slot_state state;
+	bool has_cur, has_alt; /* alt: of a moving slot */
+	struct addr cur, alt;
+	bool asks_table; /* the flow table is asked for this packet */
+	bool has_entry;
+	struct dataplane_flow_entry entry; /* found in the table, whether it counts or not */
+	bool has_real;                     /* else the packet is dropped: no-real */
+	struct addr real;
+	bool is_programmed; /* the real has a record; else dropped: real-gone */
+	const char *why;    /* "slot", "moving", "flow-table", as a capture has it */
+};
+
+/*
+ * dataplane_explain - @is_syn: the packet is a TCP SYN. Of server ids, source routes and drop lists
+ * nothing is known here: a packet that carries an id may go elsewhere.
+ * Returns 0, also when there is no VIP or service; -EINVAL for another protocol.
+ */
+int dataplane_explain(const struct dataplane *dp, const struct dataplane_flow *flow, bool is_syn,
+		      struct dataplane_explanation *ret, struct err *err);
 
 /* ---- proof and counters ---- */
 

@@ -40,6 +40,20 @@ struct server_ids {
 	size_t n;
 };
 
+/* What of a ring is not steady; rebuilt from its slots. */
+struct ring_transit {
+	uint32_t moving, settling;
+	usec_t due_us; /* when time alone changes a slot; USEC_NEVER: nothing is in transition */
+};
+
+/* The walk over rings in transition and flow table that clears what is old, see flow.c. */
+struct sweep {
+	uint32_t ring, line; /* where it goes on */
+	usec_t began_us;     /* the walk that is under way; 0: none */
+	usec_t done_us;      /* when the last whole walk began; 0: none yet in this process */
+	usec_t next_us;      /* when it goes on */
+};
+
 struct dataplane {
 	char dir[128]; /* bpffs directory; "" for a private one */
 	int dir_fd;    /* holds the lock on it */
@@ -51,6 +65,7 @@ struct dataplane {
 	struct lb_counters *lines; /* one per CPU, then the self-test's */
 	struct lb_flow_line *flows;
 	uint32_t n_rings, n_cpus, n_flow_lines;
+	uint32_t n_flow_lines_wanted; /* by the config; a pinned table keeps its size */
 	bool is_adopted;
 
 	struct dataplane_uplink uplinks[DATAPLANE_UPLINKS_MAX];
@@ -59,12 +74,17 @@ struct dataplane {
 	bool has_source[2];
 	struct addr source[2]; /* encap-source, IPv4 and IPv6 */
 	usec_t idle_us;
+	usec_t age_us;      /* a unit of ages, see clock.c */
+	usec_t age_zero_us; /* about when ages began */
+	usec_t clock_us;    /* the settable clock of private programs; 0: the real one */
 
 	uint16_t real_bucket[LB_REALS]; /* hash of address -> first index, 0: none */
 	uint16_t real_next[LB_REALS];
 	uint32_t next_real, next_vip, next_service, next_counter; /* where to look first */
 	struct capture *capture; /* the reader, from the first capture on */
 	bool *ring_used;
+	struct ring_transit *transits; /* of each ring */
+	struct sweep sweep;
 	bool counter_used[LB_SERVICES];
 	struct source_lists sources[LB_SERVICES]; /* by counter */
 	size_t n_source_routes, n_source_drops;   /* of all services */
@@ -99,10 +119,32 @@ void cells_del(__u64 *cells, unsigned cells_log2, uint64_t key);
 #define DP_STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 #define DP_LOAD(place)         __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
 
+/* clock.c: the clock of the flow table and ours. */
+
+/* Tell the program, before it is loaded, how ages are counted and how many entries are too many. */
+void clock_init(struct dataplane *dp);
+/* After it is loaded: find out what age it is. */
+int clock_start(struct dataplane *dp, struct err *err);
+/* Publish after how long entries are old. */
+void clock_set_idle(struct dataplane *dp);
+/* The age of what is used now, as the program sees it. */
+uint32_t clock_age(const struct dataplane *dp);
+/* Now; in a private program with a clock of its own that one's. */
+usec_t clock_now(const struct dataplane *dp);
+/* Give a private program a clock of its own, which stands at this moment until set again. */
+void clock_set(struct dataplane *dp, usec_t now);
+
+/* flow.c */
+
+/* Do the next step of the sweep if it is due; returns when the next one is. */
+usec_t flows_sweep(struct dataplane *dp, usec_t now);
+
 /* real.c */
 void reals_rebuild(struct dataplane *dp);
 void reals_uplink_changed(struct dataplane *dp, uint32_t uplink);
 struct addr real_addr(const struct lb_real *real);
+/* The index of an address, in use or resting; 0: none. */
+uint16_t real_find(const struct dataplane *dp, const struct addr *addr);
 void words_from_addr(uint32_t words[4], const struct addr *addr);
 
 /* The prefix of a VIP's record, service.c. */
@@ -110,6 +152,10 @@ struct prefix vip_prefix(const struct lb_vip *vip);
 
 /* ring.c, service.c */
 void rings_rebuild(struct dataplane *dp);
+/* Idle has changed. */
+void rings_reschedule(struct dataplane *dp);
+/* Let slots settle that still name a real without record beside their cur. */
+void ring_leave_gone_reals(struct dataplane *dp, uint32_t ring);
 void services_rebuild(struct dataplane *dp);
 /* The record of a service, or NULL. */
 const struct lb_service *service_find(const struct dataplane *dp, const struct prefix *vip,

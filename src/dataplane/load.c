@@ -275,6 +275,13 @@ static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 	return maps[i];
 }
 
+static void set_flow_lines(struct dataplane *dp, uint32_t lines)
+{
+	dp->n_flow_lines = lines;
+	dp->skel->rodata->lb_flow_mask = lines - 1;
+}
+
+/* The flow table keeps the size it was made with. */
 static int adopt_flow_lines(struct dataplane *dp, struct err *err)
 {
 	struct bpf_map_info info;
@@ -282,8 +289,8 @@ static int adopt_flow_lines(struct dataplane *dp, struct err *err)
 
 	if (r < 0)
 		return err_set(err, r, "pinned map '%s/flows': %m", dp->dir);
-	dp->n_flow_lines = info.max_entries;
-	dp->skel->rodata->lb_flow_mask = info.max_entries - 1;
+	set_flow_lines(dp, info.max_entries);
+	clock_init(dp);
 	return 0;
 }
 
@@ -303,7 +310,6 @@ static int reuse_maps(struct dataplane *dp, uint32_t rings_needed, struct err *e
 	}
 	if (r < 0)
 		return r;
-	/* The flow table keeps the size it was made with. */
 	r = adopt_flow_lines(dp, err);
 	if (r < 0)
 		return r;
@@ -388,13 +394,6 @@ static uint32_t flow_lines_wanted(const struct config *config)
 	return lines;
 }
 
-static void set_flow_lines(struct dataplane *dp, uint32_t lines)
-{
-	dp->n_flow_lines = lines;
-	dp->skel->rodata->lb_flow_mask = lines - 1;
-	bpf_map__set_max_entries(dp->skel->maps.flows, lines);
-}
-
 /* Nobody can aim at a line of the flow table without this key; it lives as long as the table. */
 static int make_flow_key(struct dataplane *dp, struct err *err)
 {
@@ -447,7 +446,10 @@ static int open_skeleton(struct dataplane *dp, const struct config *config, stru
 	dp->skel->rodata->lb_is_traced = dp->dir[0] == '\0';
 	bpf_map__set_max_entries(dp->skel->maps.counters, dp->n_cpus + 1);
 	bpf_map__set_max_entries(dp->skel->maps.rings, rings_wanted(config, dp->dir[0] == '\0'));
-	set_flow_lines(dp, flow_lines_wanted(config));
+	dp->n_flow_lines_wanted = flow_lines_wanted(config);
+	set_flow_lines(dp, dp->n_flow_lines_wanted);
+	bpf_map__set_max_entries(dp->skel->maps.flows, dp->n_flow_lines);
+	clock_init(dp);
 	return 0;
 }
 
@@ -606,8 +608,12 @@ static int rebuild(struct dataplane *dp, struct err *err)
 	int r;
 
 	dp->ring_used = calloc(dp->n_rings, sizeof(*dp->ring_used));
-	if (!dp->ring_used)
+	dp->transits = calloc(dp->n_rings, sizeof(*dp->transits));
+	if (!dp->ring_used || !dp->transits)
 		return err_set(err, -ENOMEM, "no memory for the data plane's lists");
+	r = clock_start(dp, err);
+	if (r < 0)
+		return r;
 	reals_rebuild(dp);
 	services_rebuild(dp);
 	rings_rebuild(dp);
@@ -708,6 +714,8 @@ int dataplane_open_private(const struct config *config, const struct private_swi
 int dataplane_reconfigure(struct dataplane *dp, const struct config *config, struct err *err)
 {
 	configure(dp, config);
+	clock_set_idle(dp);
+	rings_reschedule(dp);
 	for (uint32_t i = 0; i < DATAPLANE_UPLINKS_MAX; i++) {
 		int r = dp->uplinks[i].ifindex ? uplink_publish(dp, i, err) : 0;
 
@@ -738,6 +746,7 @@ void dataplane_close(struct dataplane *dp)
 	sources_fini(dp);
 	ids_fini(dp);
 	free(dp->ring_used);
+	free(dp->transits);
 	free(dp);
 }
 

@@ -3,8 +3,10 @@
  * real.c - reals and their next hops.
  *
  * A real's record is complete before its flags are stored, and its address never changes while
- * the index is in use. A deleted index rests for twice the idle time, the longest that anything
- * may still remember it; as long as there are fresh indices those are taken first.
+ * the index is in use. A deleted index rests for twice the idle time, and until a whole sweep that
+ * began after its deletion has cleared slots and flows that named it; as long as there are fresh
+ * indices those are taken first. An address that comes back meanwhile gets its resting index, so
+ * flows that are still remembered find their real again.
  */
 #include "src/dataplane/internal.h"
 
@@ -51,13 +53,20 @@ static void bucket_del(struct dataplane *dp, const struct addr *addr, uint16_t i
 	*link = dp->real_next[index];
 }
 
-uint16_t dataplane_real_index(const struct dataplane *dp, const struct addr *addr)
+uint16_t real_find(const struct dataplane *dp, const struct addr *addr)
 {
 	uint16_t index = dp->real_bucket[addr_bucket(addr)];
 
 	while (index && memcmp(dp->tables->reals[index].addr, addr->bytes, 16) != 0)
 		index = dp->real_next[index];
 	return index;
+}
+
+uint16_t dataplane_real_index(const struct dataplane *dp, const struct addr *addr)
+{
+	uint16_t index = real_find(dp, addr);
+
+	return dp->tables->reals[index].flags & LB_REAL_USED ? index : DATAPLANE_NO_REAL;
 }
 
 void reals_rebuild(struct dataplane *dp)
@@ -67,16 +76,23 @@ void reals_rebuild(struct dataplane *dp)
 		const struct lb_real *real = &dp->tables->reals[i];
 		struct addr addr = real_addr(real);
 
-		if (real->flags & LB_REAL_USED)
+		if (real->flags & LB_REAL_USED || real->freed_us)
 			bucket_add(dp, &addr, (uint16_t)i);
 	}
+}
+
+static bool has_rested(const struct dataplane *dp, const struct lb_real *real, usec_t now)
+{
+	return real->freed_us && !(real->flags & LB_REAL_USED) &&
+	       real->freed_us < dp->sweep.done_us &&
+	       usec_add(real->freed_us, 2 * dp->idle_us) <= now;
 }
 
 /* An index never used, else the one that rested longest and long enough; 0 when there is none. */
 static uint16_t free_index(struct dataplane *dp)
 {
 	const struct lb_real *reals = dp->tables->reals;
-	usec_t now = usec_now(), oldest = USEC_NEVER;
+	usec_t now = clock_now(dp), oldest = USEC_NEVER;
 	uint16_t found = 0;
 
 	for (; dp->next_real <= LB_REALS_MAX; dp->next_real++) {
@@ -84,12 +100,10 @@ static uint16_t free_index(struct dataplane *dp)
 			return (uint16_t)dp->next_real;
 	}
 	for (uint16_t i = 1; i <= LB_REALS_MAX; i++) {
-		if (reals[i].flags & LB_REAL_USED || reals[i].freed_us >= oldest)
+		if (!has_rested(dp, &reals[i], now) || reals[i].freed_us >= oldest)
 			continue;
-		if (usec_add(reals[i].freed_us, 2 * dp->idle_us) <= now) {
-			oldest = reals[i].freed_us;
-			found = i;
-		}
+		oldest = reals[i].freed_us;
+		found = i;
 	}
 	return found;
 }
@@ -102,6 +116,27 @@ static uint32_t flags_of(const struct addr *addr, bool is_local)
 	       (addr_is_ipv4(addr) ? 0 : LB_REAL_IPV6);
 }
 
+/* An index for a new address: its own of before if that still rests. */
+static uint16_t take_index(struct dataplane *dp, const struct addr *addr)
+{
+	uint16_t index = real_find(dp, addr);
+	struct lb_real *real;
+	struct addr old;
+
+	if (index)
+		return index;
+	index = free_index(dp);
+	real = &dp->tables->reals[index];
+	if (!index)
+		return 0;
+	old = real_addr(real);
+	if (real->freed_us)
+		bucket_del(dp, &old, index);
+	memcpy(real->addr, addr->bytes, sizeof(real->addr));
+	bucket_add(dp, addr, index);
+	return index;
+}
+
 int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_local,
 		       uint16_t *ret_index, struct err *err)
 {
@@ -109,20 +144,18 @@ int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_lo
 	struct lb_real *real;
 
 	if (!index) {
-		index = free_index(dp);
+		index = take_index(dp, addr);
 		if (!index)
 			return err_set(err, -ENOSPC, "real %s: all %d reals are taken",
 				       ADDR_STR(addr), LB_REALS_MAX);
 		real = &dp->tables->reals[index];
-		memcpy(real->addr, addr->bytes, sizeof(real->addr));
-		real->freed_us = 0;
 		real->flags = LB_REAL_TAKES;
 		for (uint32_t i = 0; i <= dp->n_cpus; i++)
 			dp->lines[i].reals[index] = (struct lb_count){ 0 };
-		bucket_add(dp, addr, index);
 	}
 	real = &dp->tables->reals[index];
 	DP_STORE(real->flags, flags_of(addr, is_local) | (real->flags & LB_REAL_LIFE));
+	real->freed_us = 0;
 	*ret_index = index;
 	return 0;
 }
@@ -167,11 +200,10 @@ int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err
 	if (sources_name(dp, index) || ids_name(dp, index))
 		return err_set(err, -EBUSY, "real %s is still named by a source route or server id",
 			       ADDR_STR(addr));
+	dp->tables->reals[index].freed_us = clock_now(dp);
 	DP_STORE(dp->tables->reals[index].flags, 0);
 	for (int i = 0; i < LB_UPLINKS; i++)
 		DP_STORE(dp->tables->next_hops[index][i], 0);
-	dp->tables->reals[index].freed_us = usec_now();
-	bucket_del(dp, addr, index);
 	return 0;
 }
 

@@ -2,13 +2,77 @@
 /*
  * ring.c - rings in the mapped memory, which is their only copy: a write compares slot by slot
  * and stores the words that differ, each whole.
+ *
+ * What becomes of the flows of a changed slot is the rule of bpf/flow_rule.h. Here is its part in
+ * time: when the pool's slots stop moving, and which settling ones are steady. What the program
+ * needs to know of a change (its age) is stored before the slots. in_transition is set before the
+ * first slot of a change and counted again after the last, so a ring in transition is found again
+ * whatever happens in between.
+ *
+ * Evidence: while slots settle, the program marks those with a packet that went elsewhere than to
+ * cur. All marks of a ring are judged and cleared together, an idle time apart; a slot that begins
+ * to settle in between begins with a mark.
  */
 #include "src/dataplane/internal.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "bpf/flow_rule.h"
+
 _Static_assert(RING_SLOTS == LB_RING_SLOTS, "rings have the size that the program knows");
+_Static_assert(LB_SLOT_NOBODY > LB_REALS_MAX, "nobody is no real");
+
+#define RINGS_A_TICK 16
+
+/* Entries may look young for so much longer than idle, see clock.c and flow_is_young(). */
+static usec_t watch_us(const struct dataplane *dp)
+{
+	return dp->idle_us + 3 * dp->age_us;
+}
+
+static void transit_schedule(struct dataplane *dp, uint32_t ring)
+{
+	const struct lb_ring *r = &dp->rings[ring];
+	struct ring_transit *transit = &dp->transits[ring];
+	usec_t settles = usec_add(r->changed_us, dp->idle_us);
+	usec_t judged = usec_add(r->watched_us, watch_us(dp));
+
+	transit->due_us = USEC_NEVER;
+	if (transit->moving)
+		transit->due_us = settles;
+	if (transit->settling && judged < transit->due_us)
+		transit->due_us = judged;
+}
+
+/* Publish the sum, after the slots have changed. */
+static void transit_publish(struct dataplane *dp, uint32_t ring)
+{
+	const struct ring_transit *transit = &dp->transits[ring];
+
+	DP_STORE(dp->rings[ring].in_transition, transit->moving + transit->settling);
+	transit_schedule(dp, ring);
+}
+
+static void transit_count(struct ring_transit *transit, uint32_t word, uint32_t by)
+{
+	if (flow_slot_is_steady(word))
+		return;
+	if (flow_slot_is_moving(word))
+		transit->moving += by;
+	else
+		transit->settling += by;
+}
+
+/* Give a slot another word; the only way a slot changes. */
+static void slot_store(struct dataplane *dp, uint32_t ring, uint32_t slot, uint32_t word)
+{
+	struct lb_ring *r = &dp->rings[ring];
+
+	transit_count(&dp->transits[ring], r->slots[slot], UINT32_MAX);
+	transit_count(&dp->transits[ring], word, 1);
+	DP_STORE(r->slots[slot], word);
+}
 
 /* A ring that no service names after a restart was never finished: it is free. */
 void rings_rebuild(struct dataplane *dp)
@@ -19,6 +83,14 @@ void rings_rebuild(struct dataplane *dp)
 		if (service->flags & LB_SERVICE_USED && service->ring < dp->n_rings)
 			dp->ring_used[service->ring] = true;
 	}
+	for (uint32_t i = 0; i < dp->n_rings; i++) {
+		dp->transits[i].due_us = USEC_NEVER;
+		if (!dp->ring_used[i] || !dp->rings[i].in_transition)
+			continue;
+		for (uint32_t s = 0; s < RING_SLOTS; s++)
+			transit_count(&dp->transits[i], dp->rings[i].slots[s], 1);
+		transit_publish(dp, i);
+	}
 }
 
 int dataplane_ring_new(struct dataplane *dp, uint32_t *ret_ring, struct err *err)
@@ -28,6 +100,7 @@ int dataplane_ring_new(struct dataplane *dp, uint32_t *ret_ring, struct err *err
 			continue;
 		dp->ring_used[i] = true;
 		memset(&dp->rings[i], 0, sizeof(dp->rings[i]));
+		dp->transits[i] = (struct ring_transit){ .due_us = USEC_NEVER };
 		*ret_ring = i;
 		return 0;
 	}
@@ -57,33 +130,111 @@ int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err)
 	}
 	ids_forget(dp, ring);
 	dp->ring_used[ring] = false;
+	dp->transits[ring] = (struct ring_transit){ .due_us = USEC_NEVER };
 	return 0;
+}
+
+/* ---- changes ---- */
+
+/* How many slots would change; a loop without branches, as it runs over whole rings. */
+static uint32_t count_changes(const uint32_t *words, const uint16_t slots[RING_SLOTS])
+{
+	uint32_t changed = 0;
+
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		changed += LB_SLOT_CUR(words[i]) != slots[i];
+	return changed;
+}
+
+/* Every real named anew must have a record. */
+static int check_changes(const struct dataplane *dp, const uint32_t *words,
+			 const uint16_t slots[RING_SLOTS], struct err *err)
+{
+	for (uint32_t i = 0; i < RING_SLOTS; i++) {
+		if (LB_SLOT_CUR(words[i]) != slots[i] && slots[i] &&
+		    !(dp->tables->reals[slots[i]].flags & LB_REAL_USED))
+			return err_set(err, -EINVAL,
+				       "slot %u would name real %u, which has no record", i,
+				       slots[i]);
+	}
+	return 0;
+}
+
+/* Stamp a change that is about to be made. */
+static void stamp_change(struct dataplane *dp, uint32_t ring)
+{
+	struct lb_ring *r = &dp->rings[ring];
+
+	DP_STORE(r->changed_age, clock_age(dp));
+	DP_STORE(r->changed_us, clock_now(dp));
+	DP_STORE(r->in_transition, RING_SLOTS);
+}
+
+/* The first write of a ring: nobody can have used it. */
+static void write_fresh(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS])
+{
+	struct lb_ring *r = &dp->rings[ring];
+
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		DP_STORE(r->slots[i], LB_SLOT(slots[i], slots[i]));
+	DP_STORE(r->changed_age, clock_age(dp));
+	DP_STORE(r->changed_us, clock_now(dp));
+}
+
+/* Marks are collected from now on, or have been since earlier: what a new slot begins with. */
+static uint8_t watch(struct dataplane *dp, uint32_t ring)
+{
+	struct lb_ring *r = &dp->rings[ring];
+
+	if (dp->transits[ring].settling)
+		return 1;
+	memset(r->marks, 0, sizeof(r->marks));
+	DP_STORE(r->watched_us, clock_now(dp));
+	return 0;
+}
+
+static bool real_lives(const struct dataplane *dp, uint32_t real)
+{
+	return flow_real_lives(DP_LOAD(dp->tables->reals[real].flags));
+}
+
+static void write_changes(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS])
+{
+	struct lb_ring *r = &dp->rings[ring];
+	uint8_t mark;
+
+	stamp_change(dp, ring);
+	mark = watch(dp, ring);
+	for (uint32_t i = 0; i < RING_SLOTS; i++) {
+		uint32_t word = r->slots[i];
+
+		if (LB_SLOT_CUR(word) == slots[i])
+			continue;
+		word = flow_slot_change(word, slots[i],
+					real_lives(dp, flow_slot_unremembered(word)));
+		if (mark && flow_slot_is_settling(word))
+			DP_STORE(r->marks[i], mark);
+		slot_store(dp, ring, i, word);
+	}
+	transit_publish(dp, ring);
 }
 
 int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS],
 			 uint32_t *ret_changed, struct err *err)
 {
 	uint32_t changed = 0;
-	uint32_t *words;
 	int r = ring_check(dp, ring, err);
 
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < RING_SLOTS; i++) {
-		if (slots[i] && !(dp->tables->reals[slots[i]].flags & LB_REAL_USED))
-			return err_set(err, -EINVAL,
-				       "slot %u would name real %u, which has no record", i,
-				       slots[i]);
-	}
-	words = dp->rings[ring].slots;
-	for (uint32_t i = 0; i < RING_SLOTS; i++) {
-		uint32_t word = LB_SLOT(slots[i], slots[i]);
-
-		if (words[i] == word)
-			continue;
-		DP_STORE(words[i], word);
-		changed++;
-	}
+	changed = count_changes(dp->rings[ring].slots, slots);
+	r = changed ? check_changes(dp, dp->rings[ring].slots, slots, err) : 0;
+	if (r < 0)
+		return r;
+	if (!dp->rings[ring].changed_us)
+		write_fresh(dp, ring, slots);
+	else if (changed)
+		write_changes(dp, ring, slots);
 	if (ret_changed)
 		*ret_changed = changed;
 	return 0;
@@ -94,11 +245,33 @@ const uint32_t *dataplane_ring(const struct dataplane *dp, uint32_t ring)
 	return ring < dp->n_rings && dp->ring_used[ring] ? dp->rings[ring].slots : NULL;
 }
 
+/* A real that keeps its flows and takes no new ones. */
+static bool real_is_leaving(const struct dataplane *dp, uint32_t real)
+{
+	uint32_t flags = DP_LOAD(dp->tables->reals[real].flags);
+
+	return flow_real_lives(flags) && !(flags & LB_REAL_TAKES);
+}
+
 int dataplane_ring_seed(struct dataplane *dp, uint32_t ring, const uint16_t base[RING_SLOTS],
 			struct err *err)
 {
-	(void)base;
-	return ring_check(dp, ring, err);
+	int r = ring_check(dp, ring, err);
+	const uint32_t *words;
+
+	if (r < 0)
+		return r;
+	words = dp->rings[ring].slots;
+	stamp_change(dp, ring);
+	for (uint32_t i = 0; i < RING_SLOTS; i++) {
+		uint32_t cur = LB_SLOT_CUR(words[i]);
+
+		if (base[i] && base[i] != cur && flow_slot_is_steady(words[i]) &&
+		    real_is_leaving(dp, base[i]))
+			slot_store(dp, ring, i, LB_SLOT(cur, base[i]));
+	}
+	transit_publish(dp, ring);
+	return 0;
 }
 
 bool dataplane_ring_transition(const struct dataplane *dp, uint32_t ring,
@@ -106,13 +279,87 @@ bool dataplane_ring_transition(const struct dataplane *dp, uint32_t ring,
 {
 	if (ring >= dp->n_rings || !dp->ring_used[ring])
 		return false;
-	*ret = (struct dataplane_transition){ 0 };
+	*ret = (struct dataplane_transition){ .moving = dp->transits[ring].moving,
+					      .settling = dp->transits[ring].settling,
+					      .changed_us = dp->rings[ring].changed_us };
 	return true;
+}
+
+/* ---- time ---- */
+
+void ring_leave_gone_reals(struct dataplane *dp, uint32_t ring)
+{
+	struct lb_ring *r = &dp->rings[ring];
+	bool found = false;
+	uint8_t mark;
+
+	if (!dp->transits[ring].moving)
+		return;
+	mark = dp->transits[ring].settling ? 1 : 0;
+	for (uint32_t i = 0; i < RING_SLOTS; i++) {
+		uint32_t word = r->slots[i];
+
+		if (!flow_slot_is_moving(word) ||
+		    DP_LOAD(dp->tables->reals[LB_SLOT_ALT(word)].flags) & LB_REAL_USED)
+			continue;
+		if (!found && !mark)
+			watch(dp, ring);
+		found = true;
+		DP_STORE(r->marks[i], mark);
+		slot_store(dp, ring, i, flow_slot_settling(LB_SLOT_CUR(word)));
+	}
+	if (found)
+		transit_publish(dp, ring);
+}
+
+/* One slot, when its ring is due. */
+static void slot_advance(struct dataplane *dp, uint32_t ring, uint32_t i, bool settles, bool judges)
+{
+	struct lb_ring *r = &dp->rings[ring];
+	uint32_t word = r->slots[i], cur = LB_SLOT_CUR(word);
+	bool is_marked = DP_LOAD(r->marks[i]);
+
+	if (is_marked)
+		DP_STORE(r->marks[i], 0);
+	if (settles && flow_slot_is_moving(word))
+		slot_store(dp, ring, i, flow_slot_settling(cur));
+	else if (judges && !is_marked && flow_slot_is_settling(word))
+		slot_store(dp, ring, i, LB_SLOT(cur, cur));
+}
+
+static void ring_advance(struct dataplane *dp, uint32_t ring, usec_t now)
+{
+	const struct ring_transit *transit = &dp->transits[ring];
+	struct lb_ring *r = &dp->rings[ring];
+	bool settles = transit->moving && usec_add(r->changed_us, dp->idle_us) <= now;
+	bool judges = transit->settling && usec_add(r->watched_us, watch_us(dp)) <= now;
+
+	if (!settles && !judges) {
+		transit_schedule(dp, ring);
+		return;
+	}
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slot_advance(dp, ring, i, settles, judges);
+	DP_STORE(r->watched_us, now);
+	transit_publish(dp, ring);
+}
+
+void rings_reschedule(struct dataplane *dp)
+{
+	for (uint32_t i = 0; i < dp->n_rings; i++)
+		transit_schedule(dp, i);
 }
 
 usec_t dataplane_tick(struct dataplane *dp, usec_t now)
 {
-	(void)dp;
-	(void)now;
-	return USEC_NEVER;
+	usec_t next = flows_sweep(dp, now);
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < dp->n_rings; i++) {
+		if (dp->transits[i].due_us <= now && done++ < RINGS_A_TICK)
+			ring_advance(dp, i, now);
+		if (dp->transits[i].due_us < next)
+			next = dp->transits[i].due_us;
+	}
+	return next;
 }

@@ -53,10 +53,17 @@ void fixture_init(struct fixture *f, size_t n_pools)
 void fixture_init_switched(struct fixture *f, size_t n_pools,
 			   const struct private_switches *switches)
 {
+	fixture_init_flows(f, n_pools, switches, 0);
+}
+
+void fixture_init_flows(struct fixture *f, size_t n_pools, const struct private_switches *switches,
+			uint64_t flow_table)
+{
 	struct err err = { "" };
 
 	memset(f, 0, sizeof(*f));
 	f->config.n_pools = n_pools;
+	f->config.node.flow_table = flow_table;
 	f->config.node.mtu_bytes = 1600;
 	f->config.node.client_mtu_bytes = 1500;
 	f->config.node.idle_us = 900 * USEC_PER_SEC;
@@ -66,6 +73,19 @@ void fixture_init_switched(struct fixture *f, size_t n_pools,
 	f->config.node.encap_source6 = fixture_addr("fc00:2307::1337");
 	must(dataplane_open_private(&f->config, switches, &f->dp, &err), &err);
 	must(uplink_set_private(f->dp, 0, "", LO_IFINDEX, fixture_mac, &err), &err);
+}
+
+void fixture_wait(struct fixture *f, usec_t us)
+{
+	usec_t end = clock_now(f->dp) + us, next = 0;
+
+	for (;;) {
+		next = dataplane_tick(f->dp, clock_now(f->dp));
+		if (next > end)
+			break;
+		clock_set(f->dp, next);
+	}
+	clock_set(f->dp, end);
 }
 
 void fixture_fini(struct fixture *f)

@@ -34,7 +34,16 @@ void fixture_init(struct fixture *f, size_t n_pools);
 /* The same with switches of the program, struct private_switches. */
 void fixture_init_switched(struct fixture *f, size_t n_pools,
 			   const struct private_switches *switches);
+/* The same with a flow table of so many entries. */
+void fixture_init_flows(struct fixture *f, size_t n_pools, const struct private_switches *switches,
+			uint64_t flow_table);
 void fixture_fini(struct fixture *f);
+
+/*
+ * Let time pass on the clock of the data plane, which from then on stands still in between: every
+ * tick that falls due is done at its moment.
+ */
+void fixture_wait(struct fixture *f, usec_t us);
 
 /* A new ring whose every slot names this real; the real and its next hop are made as needed. */
 uint32_t fixture_ring(struct fixture *f, const char *real);

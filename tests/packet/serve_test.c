@@ -595,7 +595,12 @@ TEST(real, index_is_used_again_when_it_rested_and_no_fresh_one_is_left)
 			f.dp->tables->reals[i].flags = LB_REAL_USED;
 	}
 	assert_int_equal(dataplane_set_real(f.dp, &other, false, &second, &err), -ENOSPC);
-	f.dp->tables->reals[first].freed_us -= 2 * f.dp->idle_us;
+	fixture_wait(&f, 2 * f.dp->idle_us - USEC_PER_SEC);
+	assert_int_equal(dataplane_set_real(f.dp, &other, false, &second, &err), -ENOSPC);
+	fixture_wait(&f, 2 * USEC_PER_SEC);
+	f.dp->sweep.done_us = f.dp->tables->reals[first].freed_us - 1;
+	assert_int_equal(dataplane_set_real(f.dp, &other, false, &second, &err), -ENOSPC);
+	fixture_wait(&f, 2 * f.dp->idle_us);
 	assert_int_equal(dataplane_set_real(f.dp, &other, false, &second, &err), 0);
 	assert_int_equal(second, first);
 	assert_int_equal(f.dp->tables->reals[first].freed_us, 0);
