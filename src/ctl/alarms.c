@@ -47,6 +47,18 @@ static void raise_alarm(struct alarms *alarms, enum level level, const char *thi
 
 /* ---- node ---- */
 
+/* Somebody may have turned on what was off when the program was attached. */
+static void check_offload(struct alarms *alarms, uint32_t i)
+{
+	const struct commands_context *daemon = alarms->view->daemon;
+	struct err err;
+
+	if (dataplane_is_attached(daemon->dataplane, i) &&
+	    dataplane_check_offload(daemon->dataplane, i, &err) < 0)
+		raise_alarm(alarms, LEVEL_WARNING, core_config(daemon->core)->node.uplinks[i],
+			    "shoal why node", "%s", err.text);
+}
+
 static void check_uplink(struct alarms *alarms, uint32_t i)
 {
 	const struct commands_context *daemon = alarms->view->daemon;
@@ -68,6 +80,7 @@ static void check_uplink(struct alarms *alarms, uint32_t i)
 		raise_alarm(alarms, LEVEL_WARNING, name, "shoal why node",
 			    "XDP runs in generic mode on %s: %s", name,
 			    uplink->generic_why[0] ? uplink->generic_why : "native was refused");
+	check_offload(alarms, i);
 }
 
 static void check_prober(struct alarms *alarms)

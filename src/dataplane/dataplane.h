@@ -70,13 +70,21 @@ struct dataplane_uplink {
  * Calling it again for the same interface refreshes MAC, MTU and the uplink's own addresses (the
  * default outer sources of GUE). Not the loopback.
  * Returns 0; -ENODEV no such interface; -EBUSY another XDP program is there (named by id);
- * -EOPNOTSUPP the driver refuses native XDP and mode demands it.
+ * -EOPNOTSUPP the driver refuses native XDP and mode demands it, or dataplane_check_offload()
+ * objects.
  */
 int dataplane_attach(struct dataplane *dp, uint32_t uplink, const char *ifname, uint32_t ifindex,
 		     const uint8_t mac[6], enum config_xdp_mode mode, struct err *err);
 
 /* Whether our program really is what runs on the uplink now (asked from the kernel). */
 bool dataplane_is_attached(struct dataplane *dp, uint32_t uplink);
+
+/*
+ * dataplane_check_offload - whether the NIC still leaves frames as the program must see them: VLAN
+ * tags in native mode, no merged packets in generic mode. A new attachment is refused for that; on
+ * one that stands it is an alarm. Returns 0, or -EOPNOTSUPP with the command that mends it.
+ */
+int dataplane_check_offload(const struct dataplane *dp, uint32_t uplink, struct err *err);
 
 const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint32_t uplink);
 

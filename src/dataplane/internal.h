@@ -210,6 +210,10 @@ int uplinks_update_program(struct dataplane *dp, int prog_fd, struct err *err);
 /* count.c: the word of a cause, enum lb_cause. */
 const char *dataplane_cause_str(uint32_t cause);
 
+/* offload.c: 0, or -EOPNOTSUPP with the remedy when the NIC does what a program in this mode must
+ * see undone; -EROFS when the NIC cannot leave it. What cannot be asked is taken as well. */
+int offload_check(const char *ifname, bool is_native, struct err *err);
+
 /* capture.c: end it and let go of the ring buffer. */
 void capture_close(struct dataplane *dp);
 

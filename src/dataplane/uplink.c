@@ -303,14 +303,19 @@ static int link_create(struct dataplane *dp, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int link_attach(struct dataplane *dp, struct dataplane_uplink *up, enum config_xdp_mode mode,
+/* Try native mode: the link, or a negative errno; -EROFS where generic mode is what is left. */
+static int link_native(struct dataplane *dp, struct dataplane_uplink *up, enum config_xdp_mode mode,
 		       struct err *err)
 {
-	int fd = -EOPNOTSUPP;
+	/* Before anything is attached: a NIC may lose carrier over each attempt. */
+	int fd = offload_check(up->name, true, err);
 
-	up->generic_why[0] = '\0';
-	if (mode != CONFIG_XDP_GENERIC)
-		fd = link_create(dp, up->ifindex, XDP_FLAGS_DRV_MODE);
+	if (fd == -EROFS && mode == CONFIG_XDP_AUTO)
+		snprintf(up->generic_why, sizeof(up->generic_why),
+			 "the NIC takes VLAN tags off before native XDP sees the frame");
+	if (fd < 0)
+		return fd;
+	fd = link_create(dp, up->ifindex, XDP_FLAGS_DRV_MODE);
 	if (fd >= 0)
 		return fd;
 	if (fd == -EBUSY || fd == -EPERM || fd == -ENODEV)
@@ -320,9 +325,24 @@ static int link_attach(struct dataplane *dp, struct dataplane_uplink *up, enum c
 			       "uplink '%s': the driver refuses native XDP (%s); set "
 			       "`xdp-mode: auto` or `generic`",
 			       up->name, strerror(-fd));
-	if (mode == CONFIG_XDP_AUTO)
-		snprintf(up->generic_why, sizeof(up->generic_why),
-			 "the driver refuses native XDP: %s", strerror(-fd));
+	snprintf(up->generic_why, sizeof(up->generic_why), "the driver refuses native XDP: %s",
+		 strerror(-fd));
+	return -EROFS;
+}
+
+static int link_attach(struct dataplane *dp, struct dataplane_uplink *up, enum config_xdp_mode mode,
+		       struct err *err)
+{
+	int fd = -EROFS;
+
+	up->generic_why[0] = '\0';
+	if (mode != CONFIG_XDP_GENERIC)
+		fd = link_native(dp, up, mode, err);
+	if (fd != -EROFS || mode == CONFIG_XDP_NATIVE)
+		return fd;
+	fd = offload_check(up->name, false, err);
+	if (fd < 0)
+		return fd;
 	fd = link_create(dp, up->ifindex, XDP_FLAGS_SKB_MODE);
 	if (fd < 0)
 		return err_set(err, fd, "uplink '%s': cannot attach the XDP program: %m", up->name);

@@ -22,6 +22,7 @@ struct uplink {
 	bool is_seen;      /* net said something about it */
 	bool was_attached; /* as last told to the core */
 	bool may_attach;   /* false for one second after the program went missing */
+	bool has_offload;  /* the NIC does what it must not: told */
 };
 
 struct paths {
@@ -333,6 +334,20 @@ static void uplink_changed(const struct net_uplink *link, void *arg)
 	tell_sources(p);
 }
 
+/* Tell once when somebody turns on what was off when the program was attached. */
+static void check_offload(struct paths *p, uint32_t index)
+{
+	struct uplink *uplink = &p->uplinks[index];
+	struct err err = { "" };
+	bool has_offload = dataplane_check_offload(p->options.dataplane, index, &err) < 0;
+
+	if (has_offload && !uplink->has_offload)
+		log_warn("offload", "uplink=%u error=%s", index, LOG_QUOTE(err.text));
+	else if (!has_offload && uplink->has_offload)
+		log_notice("offload", "uplink=%u error=none", index);
+	uplink->has_offload = has_offload;
+}
+
 static void check_uplink(struct paths *p, uint32_t index)
 {
 	const struct net_uplink *link = net_uplink(p->net, index);
@@ -341,6 +356,7 @@ static void check_uplink(struct paths *p, uint32_t index)
 	if (!link || !link->present)
 		return;
 	if (!needs_attach(p, link)) {
+		check_offload(p, index);
 		if (!uplink->was_attached)
 			tell_uplink(p, link);
 		return;

@@ -211,7 +211,7 @@ lab_link() { # MACHINE NET4 NET6 MTU
 # What an XDP program behind this link needs of it; see the top of the file.
 lab_ready_for_xdp() { # MACHINE
 	on tor ethtool -K "$1" tx off >/dev/null
-	on "$1" ethtool -K eth0 tx off >/dev/null
+	on "$1" ethtool -K eth0 tx off rxvlan off rx-vlan-stag-hw-parse off >/dev/null
 	ip -n "$(ns tor)" link set dev "$1" xdpdrv object "$(lab_object xdp_pass)" section xdp
 }
 

@@ -162,6 +162,14 @@ bool dataplane_is_attached(struct dataplane *dp, uint32_t uplink)
 	return parts.is_attached[uplink];
 }
 
+int dataplane_check_offload(const struct dataplane *dp, uint32_t uplink, struct err *err)
+{
+	(void)dp;
+	(void)uplink;
+	(void)err;
+	return 0;
+}
+
 const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint32_t uplink)
 {
 	(void)dp;

@@ -21,6 +21,14 @@ static char bpffs[64];
 static char dir[96];
 static struct config config;
 
+/* A NIC as a node's must be. */
+static int make_uplink(void)
+{
+	return system("ip link add up0 address 02:00:00:00:00:01 type veth peer name peer0 && "
+		      "ip link set up0 up && ip link set peer0 up && "
+		      "ethtool -K up0 rxvlan off rx-vlan-stag-hw-parse off gro off >/dev/null");
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -35,8 +43,7 @@ static int set_up(void **state)
 	if (!mkdtemp(bpffs) || mount("bpf", bpffs, "bpf", 0, NULL) < 0)
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/shoal", bpffs);
-	return system("ip link set lo up && ip link add up0 address 02:00:00:00:00:01 type veth "
-		      "peer name peer0 && ip link set up0 up && ip link set peer0 up");
+	return system("ip link set lo up") || make_uplink();
 }
 
 static int tear_down(void **state)
@@ -242,9 +249,7 @@ TEST(dataplane, attaches_anew_when_the_interface_was_made_anew)
 	struct dataplane *dp = open_here();
 
 	attach_ok(dp);
-	assert_int_equal(system("ip link del up0 && ip link add up0 address 02:00:00:00:00:01 "
-				"type veth peer name peer0 && ip link set up0 up"),
-			 0);
+	assert_int_equal(system("ip link del up0") || make_uplink(), 0);
 	assert_false(dataplane_is_attached(dp, 0));
 	attach_ok(dp);
 	assert_true(dataplane_is_attached(dp, 0));
@@ -262,6 +267,73 @@ TEST(dataplane, takes_generic_mode_when_asked_for)
 			 0);
 	assert_false(dataplane_uplink(dp, 0)->is_native);
 	assert_true(dataplane_is_attached(dp, 0));
+	dataplane_close(dp);
+	remove_all();
+}
+
+static void set_offload(const char *words)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "ethtool -K up0 %s >/dev/null", words);
+	assert_int_equal(system(command), 0);
+}
+
+static bool has_xdp(void)
+{
+	return system("ip link show up0 | grep -q xdp") == 0;
+}
+
+TEST(dataplane, refuses_native_mode_while_the_nic_takes_tags_off)
+{
+	static const char *const on[] = { "rxvlan on", "rx-vlan-stag-hw-parse on" };
+	static const char *const off[] = { "rxvlan off", "rx-vlan-stag-hw-parse off" };
+	struct dataplane *dp = open_here();
+	struct err err = { "" };
+
+	for (int i = 0; i < 2; i++) {
+		char remedy[96];
+
+		set_offload(on[i]);
+		assert_int_equal(attach(dp, &err), -EOPNOTSUPP);
+		snprintf(remedy, sizeof(remedy), "ethtool -K up0 %s", off[i]);
+		assert_string_equal(strstr(err.text, "ethtool"), remedy);
+		assert_false(has_xdp());
+		assert_int_equal(system(remedy), 0);
+	}
+	attach_ok(dp);
+	assert_int_equal(dataplane_check_offload(dp, 0, &err), 0);
+
+	/* What stands goes on, but somebody shall know. */
+	set_offload("rxvlan on");
+	attach_ok(dp);
+	assert_true(dataplane_is_attached(dp, 0));
+	assert_int_equal(dataplane_check_offload(dp, 0, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "ethtool -K up0 rxvlan off"));
+	set_offload("rxvlan off");
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(dataplane, refuses_generic_mode_while_packets_are_merged)
+{
+	struct dataplane *dp = open_here();
+	struct err err = { "" };
+	uint32_t ifindex = if_nametoindex("up0");
+
+	set_offload("gro on rxvlan on");
+	assert_int_equal(
+		dataplane_attach(dp, 0, "up0", ifindex, fixture_mac, CONFIG_XDP_GENERIC, &err),
+		-EOPNOTSUPP);
+	assert_string_equal(strstr(err.text, "ethtool"), "ethtool -K up0 gro off");
+	assert_false(has_xdp());
+	set_offload("gro off");
+	assert_int_equal(
+		dataplane_attach(dp, 0, "up0", ifindex, fixture_mac, CONFIG_XDP_GENERIC, &err), 0);
+	assert_int_equal(dataplane_check_offload(dp, 0, &err), 0);
+	set_offload("gro on");
+	assert_int_equal(dataplane_check_offload(dp, 0, &err), -EOPNOTSUPP);
+	set_offload("gro off rxvlan off");
 	dataplane_close(dp);
 	remove_all();
 }
@@ -415,6 +487,8 @@ int main(int argc, char **argv)
 		T(dataplane, leaves_a_foreign_xdp_program_in_place),
 		T(dataplane, attaches_anew_when_the_interface_was_made_anew),
 		T(dataplane, takes_generic_mode_when_asked_for),
+		T(dataplane, refuses_native_mode_while_the_nic_takes_tags_off),
+		T(dataplane, refuses_generic_mode_while_packets_are_merged),
 		T(dataplane, works_as_a_user_with_three_capabilities),
 		T(dataplane, names_an_interface_that_is_not_there),
 		T(self_test, finds_a_slot_without_real_and_a_real_without_next_hop),
