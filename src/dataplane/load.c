@@ -33,44 +33,82 @@
 
 #define RINGS_SPARE 16 /* on top of a quarter more than the config has pools */
 
-/* What libbpf said last; the end of it explains a refused program. */
-static char libbpf_said[2048];
+/* The end of what libbpf said; of a refused program that is the verifier's verdict. */
+static char libbpf_said[4096];
 
+static void libbpf_keep(const char *text, size_t len)
+{
+	size_t room = sizeof(libbpf_said) - 1, used = strlen(libbpf_said);
+
+	if (len > room) {
+		text += len - room;
+		len = room;
+	}
+	if (used + len > room) {
+		size_t drop = used + len - room;
+
+		memmove(libbpf_said, libbpf_said + drop, used - drop);
+		used -= drop;
+	}
+	memcpy(libbpf_said + used, text, len);
+	libbpf_said[used + len] = '\0';
+}
+
+/* The verifier's whole log comes as one message, which may be megabytes. */
 __attribute__((format(printf, 2, 0))) static int libbpf_listen(enum libbpf_print_level level,
 							       const char *fmt, va_list args)
 {
-	size_t used = strlen(libbpf_said);
-	char line[1024];
-	size_t len;
+	AUTO(freep) char *text = NULL;
+	int len;
 
 	if (level == LIBBPF_DEBUG)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, args);
-	len = strlen(line);
-	if (used + len >= sizeof(libbpf_said)) {
-		size_t drop = used + len + 1 - sizeof(libbpf_said);
-
-		drop = drop > used ? used : drop;
-		memmove(libbpf_said, libbpf_said + drop, used - drop + 1);
-		used -= drop;
-	}
-	memcpy(libbpf_said + used, line, len + 1);
+	len = vasprintf(&text, fmt, args);
+	if (len < 0)
+		text = NULL;
+	else
+		libbpf_keep(text, (size_t)len);
 	return 0;
 }
 
-/* The last lines of what libbpf said, for a sentence. */
-static const char *libbpf_last_lines(void)
+/* What the verifier says of itself rather than of the program. */
+static bool is_chatter(const char *line)
 {
-	size_t len = strlen(libbpf_said);
-	size_t lines = 0;
+	static const char *const starts[] = { "processed ", "verification time ", "stack depth ",
+					      "mark_precise" };
 
-	while (len && libbpf_said[len - 1] == '\n')
-		libbpf_said[--len] = '\0';
-	while (len && lines < 6) {
-		if (libbpf_said[--len] == '\n')
-			lines++;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		if (!strncmp(line, starts[i], strlen(starts[i])))
+			return true;
 	}
-	return libbpf_said + (lines == 6 ? len + 1 : 0);
+	return false;
+}
+
+#define VERDICT_LINES 4
+
+/*
+ * The last lines of the verifier's log, or else of what libbpf said, joined for a sentence. Cuts
+ * libbpf_said to pieces.
+ */
+static void libbpf_last_lines(char *buf, size_t size)
+{
+	char *end = strstr(libbpf_said, "-- END PROG LOAD LOG --");
+	char *lines[VERDICT_LINES], *line, *rest = libbpf_said;
+	size_t n = 0, used = 0;
+
+	if (end)
+		*end = '\0';
+	while ((line = strsep(&rest, "\n"))) {
+		if (!*line || is_chatter(line))
+			continue;
+		if (n == VERDICT_LINES)
+			memmove(lines, lines + 1, (VERDICT_LINES - 1) * sizeof(lines[0]));
+		lines[n < VERDICT_LINES ? n++ : n - 1] = line;
+	}
+	buf[0] = '\0';
+	for (size_t i = 0; i < n && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%.160s", i ? " | " : "",
+					 lines[i]);
 }
 
 static int check_kernel(struct err *err)
@@ -88,14 +126,17 @@ static int check_kernel(struct err *err)
 
 static int load_failed(int code, struct err *err)
 {
+	char verdict[VERDICT_LINES * 168];
+
 	if (code == -EPERM)
 		return err_set(err, -EPERM,
 			       "the kernel refuses to load the XDP program or its maps: give the "
 			       "process CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 	if (code == -ENOMEM)
 		return err_set(err, code, "no memory for the maps of the data plane");
-	return err_set(err, code, "the kernel refuses the XDP program: %m; it says: %s",
-		       libbpf_last_lines());
+	libbpf_last_lines(verdict, sizeof(verdict));
+	return err_set(err, code, "the kernel refuses the XDP program: %s; it says: %s",
+		       strerror(-code), verdict);
 }
 
 static uint32_t rings_wanted(const struct config *config, bool is_private)

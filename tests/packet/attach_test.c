@@ -3,6 +3,8 @@
  * attach_test.c - pinning, adoption, attaching and the self-test on a real interface: a veth pair
  * in a network namespace of its own and a bpffs mounted for the test.
  */
+#include <bpf/libbpf.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <net/if.h>
@@ -16,6 +18,28 @@
 
 #include "tests/lib/test.h"
 #include "tests/packet/fixture.h"
+
+/* While set, the program that is loaded next reads where it must not. */
+static bool is_spoiled;
+
+/* In place of libbpf's, which it calls. */
+int bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton)
+{
+	int (*load)(struct bpf_object_skeleton *) = NULL;
+	void *symbol = dlsym(RTLD_NEXT, "bpf_object__load_skeleton");
+
+	if (is_spoiled) {
+		struct bpf_program *program = *skeleton->progs[0].prog;
+		struct bpf_insn *insns = (struct bpf_insn *)(uintptr_t)bpf_program__insns(program);
+
+		/* r0 = *(u64 *)(r10 - 1024), before the last exit: the verifier's log is long. */
+		insns[bpf_program__insn_cnt(program) - 2] = (struct bpf_insn){
+			.code = BPF_LDX | BPF_MEM | BPF_DW, .src_reg = BPF_REG_10, .off = -1024
+		};
+	}
+	memcpy(&load, &symbol, sizeof(load));
+	return load(skeleton);
+}
 
 static char bpffs[64];
 static char dir[96];
@@ -51,6 +75,11 @@ static int tear_down(void **state)
 	(void)state;
 	umount(bpffs);
 	return rmdir(bpffs);
+}
+
+static bool has_xdp(void)
+{
+	return system("ip link show up0 | grep -q xdp") == 0;
 }
 
 static struct dataplane *open_here(void)
@@ -170,6 +199,40 @@ TEST(dataplane, exchanges_a_program_that_differs_under_the_link)
 	remove_all();
 }
 
+/* A node whose new program is refused goes on with the old one. */
+TEST(dataplane, keeps_the_program_in_force_when_the_kernel_refuses_the_next)
+{
+	struct dataplane *dp = open_here(), *next = NULL;
+	struct dataplane_service service = program(dp);
+	uint32_t id = dp->prog_id;
+	struct err err = { "" };
+
+	attach_ok(dp);
+	dataplane_close(dp);
+	is_spoiled = true;
+	assert_int_equal(dataplane_open(dir, &config, &next, &err), -EACCES);
+	is_spoiled = false;
+	assert_non_null(strstr(err.text, "the kernel refuses the XDP program: Permission denied"));
+	assert_non_null(strstr(err.text, "invalid read from stack R10 off=-1024 size=8"));
+	assert_null(strstr(err.text, "processed "));
+	assert_true(has_xdp());
+
+	dp = open_here();
+	assert_int_equal(dp->prog_id, id);
+	attach_ok(dp);
+	if (dataplane_self_test(dp, &service, &err) < 0)
+		fail_msg("%s", err.text);
+	dataplane_close(dp);
+
+	/* And one that never ran leaves nothing behind. */
+	remove_all();
+	is_spoiled = true;
+	assert_int_equal(dataplane_open(dir, &config, &next, &err), -EACCES);
+	is_spoiled = false;
+	assert_non_null(strstr(err.text, "invalid read from stack"));
+	remove_all();
+}
+
 TEST(dataplane, makes_room_for_more_pools_when_adopted)
 {
 	struct dataplane *dp = open_here();
@@ -277,11 +340,6 @@ static void set_offload(const char *words)
 
 	snprintf(command, sizeof(command), "ethtool -K up0 %s >/dev/null", words);
 	assert_int_equal(system(command), 0);
-}
-
-static bool has_xdp(void)
-{
-	return system("ip link show up0 | grep -q xdp") == 0;
 }
 
 TEST(dataplane, refuses_native_mode_while_the_nic_takes_tags_off)
@@ -486,6 +544,7 @@ int main(int argc, char **argv)
 		T(dataplane, refuses_a_directory_off_bpffs),
 		T(dataplane, leaves_a_foreign_xdp_program_in_place),
 		T(dataplane, attaches_anew_when_the_interface_was_made_anew),
+		T(dataplane, keeps_the_program_in_force_when_the_kernel_refuses_the_next),
 		T(dataplane, takes_generic_mode_when_asked_for),
 		T(dataplane, refuses_native_mode_while_the_nic_takes_tags_off),
 		T(dataplane, refuses_generic_mode_while_packets_are_merged),
