@@ -158,13 +158,19 @@ static void put_slots(struct table *table, const json_t *slots)
 static void put_pool_row(struct table *table, const json_t *pool)
 {
 	bool has_quorum = get_bool(pool, "has_quorum"), is_judged = get_bool(pool, "is_judged");
+	const char *override = get_text(json_object_get(pool, "override"), "name");
 	const json_t *quorum = json_object_get(pool, "quorum");
 
 	table_cell(table, STYLE_BOLD, "%s", get_text(pool, "name"));
-	table_cell(table, has_quorum ? STYLE_GOOD : STYLE_BAD, "%s",
+	table_cell(table,
+		   *override    ? STYLE_WARN
+		   : has_quorum ? STYLE_GOOD
+				: STYLE_BAD,
+		   "%s%s%s",
 		   has_quorum  ? "quorum"
 		   : is_judged ? "no quorum"
-			       : "not judged");
+			       : "not judged",
+		   *override ? ", override " : "", override);
 	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(pool));
 	table_cell(table, STYLE_PLAIN, "%s%u/%u", get_bool(pool, "is_on_backups") ? "backups " : "",
 		   (unsigned)get_count(pool, "usable"), (unsigned)get_count(pool, "total"));
@@ -222,13 +228,20 @@ static void put_evidence(struct table *table, const json_t *real)
 			   : "no usable next hop");
 }
 
-/* "takes", or since when it does not: "leaving 3m12s". */
-static void put_flows(struct table *table, const json_t *flows)
+/* "takes", "takes 35%" in slow start, "kept" by an override, or since when it does not: "leaving
+ * 3m12s". */
+static void put_flows(struct table *table, const json_t *real)
 {
+	const json_t *flows = json_object_get(real, "flows");
+	const json_t *share = json_object_get(real, "share_percent");
 	const char *life = get_text(flows, "life");
 	bool is_dead = strcmp(life, "dead") == 0;
 
-	if (strcmp(life, "takes") == 0)
+	if (get_bool(real, "is_kept"))
+		table_cell(table, STYLE_WARN, "kept");
+	else if (strcmp(life, "takes") == 0 && share && json_integer_value(share) < 100)
+		table_cell(table, STYLE_WARN, "takes %u%%", (unsigned)json_integer_value(share));
+	else if (strcmp(life, "takes") == 0)
 		table_cell(table, STYLE_GOOD, "%s", life);
 	else if (is_dead || strcmp(life, "leaving") == 0)
 		table_cell(table, is_dead ? STYLE_BAD : STYLE_WARN, "%s %s", life, GET_AGE(flows));
@@ -246,7 +259,7 @@ static void put_real_row(struct table *table, const json_t *real)
 	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(real));
 	table_cell(table, STYLE_PLAIN, "%u%s", (unsigned)get_count(real, "weight"),
 		   get_bool(real, "is_backup") ? " backup" : "");
-	put_flows(table, json_object_get(real, "flows"));
+	put_flows(table, real);
 	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(real, "packets")));
 	put_evidence(table, real);
 }

@@ -616,23 +616,22 @@ static const struct schema_row pool_rows[] = {
 	  .value = { .type = VALUE_DURATION, .min = SEC, .max = HOUR },
 	  AT(config_pool, slow_start_us),
 	  .unset = "none",
-	  .flags = ROW_NOT_CARRIED_OUT,
-	  .meaning = "A real that returns gets its share back over this time." },
+	  .meaning =
+		  "A real that was down, or is new, gets its share in 17 steps over this time." },
 	{ .key = "depool-floor",
 	  .form = ROW_SPECIAL,
 	  .special = &special_floor,
 	  AT(config_pool, depool_floor_percent),
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "So many reals keep their new flows though they fail; forwarding only, never "
 		     "quorum." },
 	{ .key = "all-down",
 	  .value = WORDS(all_down_words),
 	  AT(config_pool, all_down),
 	  .fallback = "withdraw",
-	  .flags = ROW_NOT_CARRIED_OUT,
-	  .meaning =
-		  "Without a usable real: withdraw the VIPs, forward to all reals (open), or leave "
-		  "everything as it is (hold)." },
+	  .meaning = "When every check fails: withdraw the VIPs, forward to all reals (open), or "
+		     "leave "
+		     "the ring as it is (hold). Open and hold keep an announcement, they never "
+		     "make one." },
 	{ .key = "reals",
 	  .form = ROW_OBJECTS,
 	  .schema = &schema_real,

@@ -39,6 +39,7 @@
 #include "src/base/usec.h"
 #include "src/config/config.h"
 #include "src/core/reason.h"
+#include "src/core/ring.h"
 
 #define CORE_EVIDENCE_MAX 128
 #define CORE_OWNER_MAX    64
@@ -178,6 +179,26 @@ struct core_event {
 
 /* ---- views, for status, why and logs; valid until the next step ---- */
 
+/*
+ * Why a pool goes on against its checks. X(enumerator, word, sentence). Each is counted and named
+ * wherever the pool is shown.
+ */
+#define POOL_OVERRIDES(X)                                                                          \
+	X(NONE, "none", "by its checks")                                                           \
+	X(FLOOR, "depool-floor", "failed reals keep getting new flows: the depool floor")          \
+	X(OPEN, "all-down-open", "every check fails: all reals get new flows")                     \
+	X(HOLD, "all-down-hold", "every check fails: the last ring stays as it was")
+
+enum pool_override {
+#define X(name, word, sentence) POOL_OVERRIDE_##name,
+	POOL_OVERRIDES(X)
+#undef X
+		POOL_OVERRIDE_MAX,
+};
+
+const char *pool_override_str(enum pool_override override);
+const char *pool_override_sentence(enum pool_override override);
+
 struct core_real {
 	const struct config_real *config;
 	enum real_state state;
@@ -186,8 +207,10 @@ struct core_real {
 	char evidence[CORE_EVIDENCE_MAX];
 	uint32_t in_a_row;
 	bool has_next_hop;
-	bool takes_new_flows; /* its slots are its own; for an unknown one: held */
-	enum real_sign sign;  /* of all its checks */
+	bool takes_new_flows;  /* its slots are its own; for an unknown one: held */
+	bool is_kept;          /* takes them only by the pool's override */
+	uint8_t share_percent; /* of its slots, below 100 in slow start */
+	enum real_sign sign;   /* of all its checks */
 	enum real_life life;
 	enum life_reason life_reason;
 	usec_t life_since;
@@ -202,6 +225,10 @@ struct core_pool {
 	bool is_judged;                /* no real is unknown, or quorum was reached anyhow */
 	bool is_held;                  /* unknown reals keep what they had, see above */
 	usec_t quorum_since;
+	enum pool_override override;
+	usec_t override_since;
+	uint64_t n_overrides; /* how often one came into force */
+	uint32_t n_kept;      /* reals that take new flows by it */
 };
 
 struct core_service {
@@ -242,9 +269,11 @@ struct core_node {
 /* ---- desired and observed ---- */
 
 struct desired_pool {
-	const bool *takes_new_flows; /* per real of the config; the overlay's input */
-	bool is_needed;              /* a programmed or desired service names it */
-	uint64_t version;            /* rises with each change of the above or of the config */
+	const bool *takes_new_flows;  /* per real of the config */
+	const struct ring_real *ring; /* the same as the overlay's input, `serves` included */
+	struct ring_policy policy;
+	bool is_needed;   /* a programmed or desired service names it */
+	uint64_t version; /* rises with each change of the above or of the config */
 };
 
 struct desired_service {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "src/core/core.h"
+#include "src/core/ring.h"
 
 #define NEXT_HOP_GRACE_US    (1 * USEC_PER_SEC)   /* a lost next hop or uplink may come back */
 #define REPAIR_GRACE_US      (2 * USEC_PER_SEC)   /* an announced VIP that is not programmed */
@@ -36,6 +37,8 @@ struct check_result {
 struct real_facts {
 	bool next_hop_known;
 	bool was_taking;       /* new flows, before this start or reload */
+	bool starts_slowly;    /* was down, or is new in the config */
+	usec_t started_at;     /* its slow start; 0: none */
 	usec_t way_lost_since; /* the next hop is gone, 0: it is not */
 };
 
@@ -45,7 +48,8 @@ struct pool {
 	struct real_facts *facts;
 	struct check_result *checks; /* n_checks a real */
 	bool *takes;
-	usec_t held_from; /* a hold counts from here: the start or the last reload */
+	struct ring_real *ring; /* the overlay's input; same index as reals */
+	usec_t held_from;       /* a hold counts from here: the start or the last reload */
 	usec_t held_until;
 	usec_t short_since;  /* too few next hops for quorum, 0: no */
 	bool lacks_next_hop; /* why there is no quorum */
@@ -110,6 +114,8 @@ struct tables {
 	struct real_facts *real_facts;
 	struct check_result *checks;
 	bool *takes;
+	bool *scratch; /* for as many reals as the largest pool has */
+	struct ring_real *ring_reals;
 	struct uplink *uplinks;
 	uint32_t *vips_by_prefix; /* of the config */
 	struct records records, spare;
@@ -178,6 +184,15 @@ bool pool_is_in_force(const struct core *core, uint32_t pool, const struct obser
 /* life.c: conclude what becomes of each real's flows; true when that, or what
  * the join over pools rests on, changed. */
 bool lives_update(struct core *core, struct pool *pool);
+
+/* serve.c */
+
+/* Take over who takes new flows by health; true when a ring has to be written. */
+bool pool_serve(struct core *core, struct pool *pool, const bool *takes);
+/* All reals are down and the policy for that keeps the quorum there was. */
+bool pool_keeps_quorum(const struct pool *pool);
+/* Its ring is of use: a real takes new flows, or the last ring is held. */
+bool pool_forwards(const struct pool *pool);
 
 /* vip.c */
 void vip_adopt(struct core *core, struct vip *vip);

@@ -51,6 +51,8 @@ static struct conclusion conclude(struct core *core, const struct pool *pool, si
 
 	if (pool->facts[i].way_lost_since)
 		return without_way(core, pool, i, has_taker);
+	if (real->is_kept)
+		return (struct conclusion){ REAL_TAKES, LIFE_KEPT };
 	if (real->state == REAL_DOWN)
 		return while_down(real, has_taker);
 	if (real->state == REAL_UNKNOWN || !real->has_next_hop)

@@ -135,7 +135,7 @@ static uint64_t floor_rank(const struct ring_real *real)
 
 static bool may_be_kept(const struct ring_real *real)
 {
-	return is_normal(real) && !real->takes_new_flows && !real->is_unreachable;
+	return is_normal(real) && !real->takes_new_flows && !real->never_kept;
 }
 
 /* Let failed reals of at least this rank serve; returns how many there are. */

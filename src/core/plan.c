@@ -215,7 +215,7 @@ static void plan_self_tests(struct plan *plan)
 		const struct observed_service *observed;
 
 		if (!desired->wanted || !pool_in_force(plan, desired->pool) ||
-		    !pool_has_taker(&plan->core->tables.pools[desired->pool]))
+		    !pool_forwards(&plan->core->tables.pools[desired->pool]))
 			continue;
 		observed = service_find(plan, i);
 		if (observed && observed->programmed && observed->pool == desired->pool &&

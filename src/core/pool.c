@@ -234,6 +234,10 @@ static bool quorum_holds(struct core *core, struct pool *pool, const struct tall
 	}
 	if (pool->view.has_quorum && pool->view.is_held && t->possible >= need)
 		return true;
+	if (pool_keeps_quorum(pool)) {
+		pool->short_since = 0;
+		return true;
+	}
 	pool->lacks_next_hop = serving(&t->healthy) >= need;
 	if (!pool->view.has_quorum || !pool->lacks_next_hop) {
 		pool->short_since = 0;
@@ -261,18 +265,14 @@ static bool any_takes(const struct pool *pool)
 	return false;
 }
 
-/* Who takes new flows; true when that changed. */
-static bool takers_update(struct pool *pool)
+/* Who takes new flows; true when that or a share changed. */
+static bool takers_update(struct core *core, struct pool *pool)
 {
-	bool all_unknown = !any_takes(pool), changed = false;
+	bool all_unknown = !any_takes(pool), *takes = core->tables.scratch;
 
-	for (size_t i = 0; i < pool->view.config->n_reals; i++) {
-		bool takes = real_takes(pool, i, all_unknown);
-
-		changed |= takes != pool->takes[i];
-		pool->takes[i] = pool->reals[i].takes_new_flows = takes;
-	}
-	return changed;
+	for (size_t i = 0; i < pool->view.config->n_reals; i++)
+		takes[i] = real_takes(pool, i, all_unknown);
+	return pool_serve(core, pool, takes);
 }
 
 bool pool_has_taker(const struct pool *pool)
@@ -300,7 +300,7 @@ void pool_update(struct core *core, struct pool *pool)
 			       (pool->view.is_judged && !pool->view.is_held);
 	if (pool->view.has_quorum != had_quorum)
 		pool->view.quorum_since = core->now;
-	if (takers_update(pool))
+	if (takers_update(core, pool))
 		core->tables.desired_pools[pool - core->tables.pools].version = ++core->version;
 	if (lives_update(core, pool))
 		core->lives_version++;

@@ -64,6 +64,7 @@ enum vip_reason {
 #define LIFE_REASONS(X)                                                                            \
 	X(NOT_JUDGED, "not-judged", "not judged yet; it stays what it was in the data plane")      \
 	X(SERVING, "serving", "it gets new flows")                                                 \
+	X(KEPT, "kept", "its check fails; it gets new flows by an override of its pool")           \
 	X(CHECK_FAILS, "check-fails", "its check fails; its flows stay")                           \
 	X(NO_WEIGHT, "no-weight", "its weight is 0; its flows stay")                               \
 	X(NO_NEXT_HOP, "no-next-hop", "there is no way to it; its flows stay")                     \

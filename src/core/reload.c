@@ -93,6 +93,8 @@ static void real_carry(const struct tables *from, const struct pool *old, size_t
 	pool->facts[i] = old->facts[old_real];
 	pool->facts[i].was_taking = real->takes_new_flows;
 	pool->takes[i] = real->takes_new_flows;
+	pool->ring[i].takes_new_flows = old->ring[old_real].takes_new_flows;
+	pool->ring[i].withheld = old->ring[old_real].withheld;
 	if (config->is_local) {
 		real->has_next_hop = pool->facts[i].next_hop_known = true;
 		pool->facts[i].way_lost_since = 0;
@@ -103,7 +105,7 @@ static void real_carry(const struct tables *from, const struct pool *old, size_t
 
 static bool is_same_ring(const struct config_pool *a, const struct config_pool *b)
 {
-	bool same = a->n_reals == b->n_reals;
+	bool same = a->n_reals == b->n_reals && a->ring == b->ring;
 
 	for (size_t i = 0; same && i < a->n_reals; i++)
 		same = addr_eq(&a->reals[i].addr, &b->reals[i].addr) &&
@@ -127,6 +129,11 @@ static void pool_carry(struct core *core, uint32_t old_index, struct tables *to,
 	pool->held_until = old->held_until;
 	pool->short_since = old->short_since;
 	pool->observed = old->observed;
+	pool->view.override = old->view.override;
+	pool->view.override_since = old->view.override_since;
+	pool->view.n_overrides = old->view.n_overrides;
+	for (size_t i = 0; i < config->n_reals; i++)
+		pool->facts[i].starts_slowly = true; /* but for those it had */
 	for (size_t i = 0; i < config->n_reals; i++)
 		for (size_t j = 0; j < old->view.config->n_reals; j++)
 			if (addr_eq(&config->reals[i].addr, &old->view.config->reals[j].addr))

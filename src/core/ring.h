@@ -27,7 +27,7 @@ struct ring_real {
 	uint32_t weight;      /* 0: never owns a slot */
 	bool is_backup;       /* owns no slot of the base ring */
 	bool takes_new_flows; /* as judged */
-	bool is_unreachable;  /* the floor does not keep it */
+	bool never_kept;      /* the floor does not: unjudged, or its address is gone */
 	bool serves;          /* the answer of ring_serving() */
 	uint16_t withheld; /* slow start: so many of RING_PARTS parts of its slots go elsewhere */
 };

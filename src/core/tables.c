@@ -247,7 +247,7 @@ void records_build(const struct tables *tables, struct records *to,
 /* ---- tables ---- */
 
 struct sizes {
-	size_t reals, checks, vips, services;
+	size_t reals, largest, checks, vips, services;
 };
 
 static struct sizes sizes_of(const struct config *config, size_t leaving_vips,
@@ -260,6 +260,8 @@ static struct sizes sizes_of(const struct config *config, size_t leaving_vips,
 
 	for (size_t i = 0; i < config->n_pools; i++) {
 		sizes.reals += config->pools[i].n_reals;
+		if (config->pools[i].n_reals > sizes.largest)
+			sizes.largest = config->pools[i].n_reals;
 		sizes.checks += config->pools[i].n_reals * config->pools[i].n_checks;
 	}
 	for (size_t i = 0; i < config->n_vips; i++)
@@ -283,6 +285,8 @@ static int tables_alloc(struct tables *t, const struct sizes *sizes)
 	t->real_facts = table(sizes->reals, sizeof(*t->real_facts));
 	t->checks = table(sizes->checks, sizeof(*t->checks));
 	t->takes = table(sizes->reals, sizeof(*t->takes));
+	t->scratch = table(sizes->largest, sizeof(*t->scratch));
+	t->ring_reals = table(sizes->reals, sizeof(*t->ring_reals));
 	t->uplinks = table(t->config->node.n_uplinks, sizeof(*t->uplinks));
 	t->vips_by_prefix = table(t->config->n_vips, sizeof(*t->vips_by_prefix));
 	t->desired_pools = table(n_pools, sizeof(*t->desired_pools));
@@ -291,8 +295,9 @@ static int tables_alloc(struct tables *t, const struct sizes *sizes)
 	r = records_init(&t->records, sizes->vips, sizes->services);
 	if (r == 0)
 		r = records_init(&t->spare, sizes->vips, sizes->services);
-	if (!t->pools || !t->reals || !t->real_facts || !t->checks || !t->takes || !t->uplinks ||
-	    !t->vips_by_prefix || !t->desired_pools || !t->desired_services || !t->desired_vips)
+	if (!t->pools || !t->reals || !t->real_facts || !t->checks || !t->takes || !t->scratch ||
+	    !t->ring_reals || !t->uplinks || !t->vips_by_prefix || !t->desired_pools ||
+	    !t->desired_services || !t->desired_vips)
 		return -ENOMEM;
 	return r;
 }
@@ -335,6 +340,8 @@ static void pool_init(struct pool *pool, const struct config_pool *config, usec_
 						     .life_since = now,
 						     .has_next_hop = is_local };
 		pool->facts[i].next_hop_known = is_local;
+		pool->ring[i] = ring_real_of(&config->reals[i]);
+		pool->ring[i].takes_new_flows = false;
 		pool_judge_real(pool, i, now);
 	}
 }
@@ -350,11 +357,13 @@ static void pools_init(struct tables *t, usec_t now)
 		pool->reals = &t->reals[real];
 		pool->facts = &t->real_facts[real];
 		pool->takes = &t->takes[real];
+		pool->ring = &t->ring_reals[real];
 		pool->checks = &t->checks[check];
 		real += config->n_reals;
 		check += config->n_reals * config->n_checks;
 		pool_init(pool, config, now);
 		t->desired_pools[i].takes_new_flows = pool->takes;
+		t->desired_pools[i].ring = pool->ring;
 	}
 }
 
@@ -382,6 +391,8 @@ void tables_fini(struct tables *t)
 	free(t->real_facts);
 	free(t->checks);
 	free(t->takes);
+	free(t->scratch);
+	free(t->ring_reals);
 	free(t->uplinks);
 	free(t->vips_by_prefix);
 	free(t->desired_pools);

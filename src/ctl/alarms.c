@@ -233,6 +233,22 @@ static void check_vips(struct alarms *alarms)
 	}
 }
 
+static void check_override(struct alarms *alarms, const struct core_pool *pool)
+{
+	const struct config_pool *config = pool->config;
+	char command[96], kept[48] = "";
+
+	if (pool->override == POOL_OVERRIDE_NONE)
+		return;
+	if (pool->override == POOL_OVERRIDE_FLOOR)
+		snprintf(kept, sizeof(kept), " (%u of %zu)", pool->n_kept, config->n_reals);
+	snprintf(command, sizeof(command), "shoal why %.64s", config->name);
+	raise_alarm(alarms, pool->override == POOL_OVERRIDE_FLOOR ? LEVEL_WARNING : LEVEL_CRITICAL,
+		    config->name, command, "pool %s, override %s: %s%s", config->name,
+		    pool_override_str(pool->override), pool_override_sentence(pool->override),
+		    kept);
+}
+
 static void check_pool(struct alarms *alarms, const struct core_pool *pool)
 {
 	const struct config_real *first = NULL;
@@ -245,6 +261,7 @@ static void check_pool(struct alarms *alarms, const struct core_pool *pool)
 		if (down++ == 0)
 			first = &pool->config->reals[i];
 	}
+	check_override(alarms, pool);
 	if (!first)
 		return;
 	snprintf(command, sizeof(command), down == 1 ? "shoal why %s/%s" : "shoal reals %s",

@@ -146,6 +146,19 @@ static json_t *slots_in_transition(const struct view *view, uint32_t pool)
 	return slots;
 }
 
+/* null, or the rule by which the pool goes on against its checks. */
+static json_t *view_override(const struct view *view, const struct core_pool *pool)
+{
+	json_t *object;
+
+	if (pool->override == POOL_OVERRIDE_NONE)
+		return json_null();
+	object = json_pack("{s:s, s:s, s:i}", "name", pool_override_str(pool->override), "sentence",
+			   pool_override_sentence(pool->override), "kept", (int)pool->n_kept);
+	view_set_since(object, view, pool->override_since);
+	return object;
+}
+
 json_t *view_pool(const struct view *view, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, index);
@@ -166,6 +179,8 @@ json_t *view_pool(const struct view *view, uint32_t index)
 	json_object_set_new(object, "unknown", json_integer(states[REAL_UNKNOWN]));
 	json_object_set_new(object, "encap", json_string(config_encap_str(config->encap)));
 	json_object_set_new(object, "checks", check_names(view, config));
+	json_object_set_new(object, "override", view_override(view, pool));
+	json_object_set_new(object, "overrides", json_integer((json_int_t)pool->n_overrides));
 	view_set_since(object, view, pool->quorum_since);
 	json_object_set_new(object, "slots", slots_in_transition(view, index));
 	return object;
@@ -249,6 +264,8 @@ json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 	json_object_set_new(object, "has_next_hop", json_boolean(real->has_next_hop));
 	json_object_set_new(object, "takes_new_flows", json_boolean(real->takes_new_flows));
 	json_object_set_new(object, "flows", view_life(view, real));
+	json_object_set_new(object, "is_kept", json_boolean(real->is_kept));
+	json_object_set_new(object, "share_percent", json_integer(real->share_percent));
 	json_object_set_new(object, "next_hops", next_hops(view, config));
 	json_object_set_new(object, "packets", json_integer((json_int_t)count.packets));
 	json_object_set_new(object, "bytes", json_integer((json_int_t)count.bytes));

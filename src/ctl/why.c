@@ -106,6 +106,18 @@ static json_t *flows_link(const struct view *view, const struct core_real *real)
 	return link_new(view, &link, "%s", life_reason_sentence(real->life_reason));
 }
 
+/* What the pool does with a real besides what its checks say. */
+static void print_serving(const struct core_pool *pool, const struct core_real *real, char *buf,
+			  size_t size)
+{
+	buf[0] = '\0';
+	if (real->is_kept)
+		snprintf(buf, size, "; gets new flows all the same: %s",
+			 pool_override_str(pool->override));
+	else if (real->takes_new_flows && real->share_percent < 100)
+		snprintf(buf, size, "; slow start: %u%% of its share", real->share_percent);
+}
+
 static json_t *real_link(const struct view *view, const struct core_pool *pool, uint32_t index)
 {
 	const struct core_real *real = &pool->reals[index];
@@ -120,15 +132,16 @@ static json_t *real_link(const struct view *view, const struct core_pool *pool, 
 		.since = real->since,
 	};
 	const char *sentence = probe_reason_sentence(real->reason);
-	char row[48] = "";
+	char row[48] = "", serving[80];
 	json_t *object;
 
+	print_serving(pool, real, serving, sizeof(serving));
 	if (real->in_a_row > 1 && real->state != REAL_UP)
 		snprintf(row, sizeof(row), ", %u in a row", real->in_a_row);
-	object = link_new(view, &link, "%s%s%s%s%s%s%s", sentence, *real->evidence ? ": " : "",
+	object = link_new(view, &link, "%s%s%s%s%s%s%s%s", sentence, *real->evidence ? ": " : "",
 			  real->evidence, row, config->is_backup ? "; backup" : "",
 			  real->has_next_hop ? "" : "; no way to it: ",
-			  real->has_next_hop ? "" : no_way(view, config));
+			  real->has_next_hop ? "" : no_way(view, config), serving);
 	if (real->life == REAL_LEAVING || real->life == REAL_DEAD)
 		add_cause(object, flows_link(view, real));
 	return object;
@@ -162,19 +175,26 @@ static json_t *pool_link(const struct view *view, uint32_t index)
 		.state = pool->has_quorum  ? "quorum"
 			 : pool->is_judged ? "no quorum"
 					   : "not judged",
-		.verdict = pool->has_quorum ? VERDICT_OK : VERDICT_BAD,
+		.verdict = !pool->has_quorum ? VERDICT_BAD
+			   : pool->override  ? VERDICT_WARN
+					     : VERDICT_OK,
 		.since = pool->quorum_since,
 	};
+	bool is_overridden = pool->override != POOL_OVERRIDE_NONE;
 	json_t *object = link_new(
-		view, &link, "%u of %zu usable%s, needs %u to stay, %u to return%s",
+		view, &link, "%u of %zu usable%s, needs %u to stay, %u to return%s%s%s%s%s",
 		pool_usable(pool), pool_total(pool),
 		pool->usable == 0 && pool->usable_backups ? " (backups)" : "", config->quorum_stay,
-		config->quorum_return, pool->is_held ? "; held as it was until judged" : "");
+		config->quorum_return, pool->is_held ? "; held as it was until judged" : "",
+		is_overridden ? "; override " : "",
+		is_overridden ? pool_override_str(pool->override) : "", is_overridden ? ": " : "",
+		is_overridden ? pool_override_sentence(pool->override) : "");
 	size_t left_out = 0;
 
 	add_cause(object, slots_link(view, index));
 	for (uint32_t i = 0; i < config->n_reals; i++) {
-		bool is_well = pool->reals[i].state == REAL_UP && pool->reals[i].has_next_hop;
+		bool is_well = pool->reals[i].state == REAL_UP && pool->reals[i].has_next_hop &&
+			       pool->reals[i].share_percent == 100;
 
 		if (is_well && config->n_reals > REALS_NAMED_MAX)
 			left_out++;
@@ -551,7 +571,11 @@ static json_t *why_pool(const struct view *view, uint32_t index)
 	char command[96];
 
 	snprintf(command, sizeof(command), "shoal reals %.64s", pool->config->name);
-	if (pool->has_quorum && need == 1)
+	if (pool->override == POOL_OVERRIDE_OPEN || pool->override == POOL_OVERRIDE_HOLD)
+		add_next(next, command,
+			 "goes back to its checks when one real is up; set "
+			 "all-down: withdraw to withdraw instead");
+	else if (pool->has_quorum && need == 1)
 		add_next(next, command, "quorum is lost when no real is usable");
 	else if (pool->has_quorum)
 		add_next(next, command, "quorum is lost when fewer than %u reals are usable", need);

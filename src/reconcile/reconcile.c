@@ -23,6 +23,7 @@ struct backoff {
 
 struct pool_more {
 	uint32_t ring;
+	enum pool_override override; /* as last logged */
 	struct backoff backoff;
 };
 
@@ -584,26 +585,24 @@ static int reals_set(struct reconcile *r, uint32_t pool, struct err *err)
 	return 0;
 }
 
-/* The slots of a pool as real indices, from config and who takes new flows. */
-static int slots_build(struct reconcile *r, const struct config_pool *config, const bool *takes,
-		       struct err *err)
+/* The slots of a pool as real indices, from config and who serves. */
+static int slots_build(struct reconcile *r, const struct config_pool *config,
+		       const struct desired_pool *desired, struct err *err)
 {
 	AUTO(freep) struct ring_real *reals = calloc(config->n_reals + 1, sizeof(*reals));
 	AUTO(freep) uint16_t *index = calloc(config->n_reals + 1, sizeof(*index));
-	struct ring_policy policy = ring_policy_of(config);
 	int ret;
 
 	if (!reals || !index)
 		return err_set(err, -ENOMEM, "ring: %m");
 	for (size_t i = 0; i < config->n_reals; i++) {
-		reals[i] = ring_real_of(&config->reals[i]);
-		reals[i].takes_new_flows = takes[i];
+		reals[i] = desired->ring[i];
 		index[i] = dataplane_real_index(r->options.dataplane, &config->reals[i].addr);
 		if (index[i] == DATAPLANE_NO_REAL)
 			return err_set(err, -ENOENT, "real %s is not programmed",
 				       ADDR_STR(&config->reals[i].addr));
 	}
-	ret = ring_build(reals, config->n_reals, &policy, r->slots, NULL);
+	ret = ring_build(reals, config->n_reals, &desired->policy, r->slots, NULL);
 	if (ret < 0)
 		return err_set(err, ret, "ring: %m");
 	for (uint32_t s = 0; s < RING_SLOTS; s++)
@@ -666,7 +665,7 @@ static int ring_set(struct reconcile *r, uint32_t pool, struct err *err)
 	uint32_t changed;
 	int ret;
 
-	ret = slots_build(r, config, desired->takes_new_flows, err);
+	ret = slots_build(r, config, desired, err);
 	if (ret < 0) {
 		r->pools[pool].reals_programmed = false;
 		return ret;
@@ -918,6 +917,7 @@ static bool op_carry_out(struct reconcile *r, const struct op *op, usec_t now)
 
 /* ---- periodic proof ---- */
 
+/* Its ring names somebody: reals that take new flows, or those of the ring that is held. */
 static bool pool_takes_flows(const struct reconcile *r, uint32_t pool)
 {
 	const struct desired_pool *desired = &core_desired(r->options.core)->pools[pool];
@@ -926,7 +926,7 @@ static bool pool_takes_flows(const struct reconcile *r, uint32_t pool)
 	for (size_t i = 0; i < n; i++)
 		if (desired->takes_new_flows[i])
 			return true;
-	return false;
+	return core_pool(r->options.core, pool)->override == POOL_OVERRIDE_HOLD;
 }
 
 /* Test again what passed some time ago; an empty ring has nothing to prove. */
@@ -950,6 +950,25 @@ static void retest_services(struct reconcile *r, usec_t now)
 		      (observed->self_test_failures ? USEC_PER_SEC : RECONCILE_SELF_TEST_US);
 		if (due < r->retry_at)
 			r->retry_at = due;
+	}
+}
+
+static void log_overrides(struct reconcile *r)
+{
+	for (uint32_t i = 0; i < r->n_pools; i++) {
+		const struct core_pool *pool = core_pool(r->options.core, i);
+		enum pool_override *logged = &r->pools_more[i].override;
+
+		if (pool->override == *logged)
+			continue;
+		if (pool->override == POOL_OVERRIDE_NONE)
+			log_notice("override", "pool=%s name=none was=%s", pool->config->name,
+				   pool_override_str(*logged));
+		else
+			log_warn("override", "pool=%s name=%s kept=%u hint=%s", pool->config->name,
+				 pool_override_str(pool->override), pool->n_kept,
+				 LOG_QUOTE(pool_override_sentence(pool->override)));
+		*logged = pool->override;
 	}
 }
 
@@ -1054,6 +1073,7 @@ usec_t reconcile_pass(struct reconcile *r, usec_t now)
 	}
 	for (unsigned i = 0; i < ROUNDS_MAX && progress; i++)
 		left = round_run(r, now, &progress);
+	log_overrides(r);
 	retest_services(r, now);
 	ask_read_back(r, now);
 	r->is_settled = left == 0 && !router_is_busy(r->options.router) &&

@@ -213,9 +213,10 @@ TEST(config, warns_only_of_settings_that_differ_from_what_is_carried_out)
 
 	config_free(load(text, CONFIG_NEED_SERVICES, 0));
 	config_free(load("web: {listen: none}\n"
-			 "pools: {p: {all-down: open, depool-floor: 1, reals: {a: 10.0.0.1}}}\n"
+			 "pools: {p: {all-down: open, depool-floor: 1,\n"
+			 "  reals: {a: {address: 10.0.0.1, server-id: 7}}}}\n"
 			 "vips: {v: {address: 203.0.113.1, services: [{tcp: 80, pool: p}]}}\n",
-			 CONFIG_NEED_SERVICES, 3));
+			 CONFIG_NEED_SERVICES, 1));
 }
 
 TEST(config, is_the_same_in_block_flow_and_json)

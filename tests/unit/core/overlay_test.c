@@ -98,7 +98,7 @@ static void reference_floor(const struct ring_real *reals, size_t n, size_t miss
 
 	for (size_t i = 0; i < n; i++)
 		if (!reals[i].is_backup && reals[i].weight && !reals[i].takes_new_flows &&
-		    !reals[i].is_unreachable)
+		    !reals[i].never_kept)
 			failed[n_failed++] = (struct ranked){
 				hash_fmix(ring_addr_hash(&reals[i].addr) ^ 0xd1b54a32d192ed03ULL), i
 			};
@@ -228,7 +228,7 @@ static void reals_random(struct ring_real *reals, size_t n, bool any_withheld)
 	for (size_t i = 0; i < n; i++) {
 		reals[i].is_backup = chance(6) == 0;
 		reals[i].takes_new_flows = chance(3) > 0;
-		reals[i].is_unreachable = !reals[i].takes_new_flows && chance(3) == 0;
+		reals[i].never_kept = !reals[i].takes_new_flows && chance(3) == 0;
 		reals[i].withheld = any_withheld && chance(3) == 0 ? (uint16_t)chance(1025) : 0;
 		if (chance(15) == 0)
 			reals[i].weight = 0;
@@ -452,14 +452,14 @@ TEST(floor, rounds_up_and_keeps_no_unreachable_real)
 	policy.floor_percent = 100;
 	assert_int_equal(ring_serving(reals, 3, &policy), RING_FLOOR);
 	assert_int_equal(serving(reals, 3), 3);
-	reals[0].is_unreachable = true;
+	reals[0].never_kept = true;
 	assert_int_equal(ring_serving(reals, 3, &policy), RING_FLOOR);
 	assert_false(reals[0].serves);
-	reals[1].is_unreachable = true;
+	reals[1].never_kept = true;
 	assert_int_equal(ring_serving(reals, 3, &policy), RING_HEALTHY);
 	assert_int_equal(serving(reals, 3), 1);
 	policy = (struct ring_policy){ .floor_count = 99 };
-	reals[0].is_unreachable = reals[1].is_unreachable = false;
+	reals[0].never_kept = reals[1].never_kept = false;
 	ring_serving(reals, 3, &policy);
 	assert_int_equal(serving(reals, 3), 3);
 }
