@@ -41,7 +41,8 @@ struct target {
 	struct judge judge;
 	bool has_real;
 	struct addr real;
-	struct vital *vital; /* signs of life being looked for */
+	struct vital *vital;   /* signs of life being looked for */
+	bool is_to_look_again; /* another silence came meanwhile */
 	usec_t latency_us, reported_at;
 	usec_t row_started; /* of the equal results that the judgement counts */
 	char evidence[CORE_EVIDENCE_MAX];
@@ -252,12 +253,17 @@ static bool has_descriptors(const struct targets *table, uint32_t more)
 	       table->options.max_running;
 }
 
+static void look_for_life(struct target *target);
+
 static void on_vital_done(void *arg, bool is_told, enum judge_heard heard)
 {
 	struct target *target = arg;
+	bool again = target->is_to_look_again && heard != JUDGE_HEARD_ANSWER;
 
 	target->vital = NULL;
 	target->table->n_vitals--;
+	if (again)
+		look_for_life(target);
 	if (is_told && judge_hear(&target->judge, target->fall, heard))
 		report(target);
 }
@@ -271,6 +277,7 @@ static void look_for_life(struct target *target)
 					       .done = on_vital_done,
 					       .arg = target };
 
+	target->is_to_look_again = target->vital != NULL;
 	if (!target->has_real || target->vital || !has_descriptors(table, VITAL_DESCRIPTORS))
 		return;
 	target->vital = vital_start(table->base, &options);

@@ -16,8 +16,9 @@
 struct vital {
 	struct vital_options options;
 	struct dial dial;
-	struct event echo; /* its timeout is the end of all */
-	int echo_fd;       /* -1: none could be sent */
+	struct event echo;
+	struct event end; /* at the timeout, or as soon as there is nothing to wait for */
+	int echo_fd;      /* -1: none could be sent */
 	usec_t started;
 	bool has_answered, is_unreachable;
 	bool dial_is_over, echo_is_over;
@@ -29,9 +30,11 @@ void vital_stop(struct vital *vital)
 	if (!vital)
 		return;
 	dial_stop(&vital->dial);
-	event_del(&vital->echo);
-	if (vital->echo_fd >= 0)
+	if (vital->echo_fd >= 0) {
+		event_del(&vital->echo);
 		close(vital->echo_fd);
+	}
+	event_del(&vital->end);
 	free(vital);
 }
 
@@ -60,9 +63,17 @@ static void finish(struct vital *vital)
 	options.done(options.arg, is_told, heard);
 }
 
-static bool is_over(const struct vital *vital)
+static void on_end(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
+		   void *arg)
 {
-	return vital->has_answered || (vital->dial_is_over && vital->echo_is_over);
+	finish(arg);
+}
+
+/* Never at once: it may be vital_start() that noticed. */
+static void finish_if_over(struct vital *vital)
+{
+	if (vital->has_answered || (vital->dial_is_over && vital->echo_is_over))
+		event_active(&vital->end, EV_TIMEOUT, 0);
 }
 
 static bool says_unreachable(int error)
@@ -89,7 +100,6 @@ static void note_dial(struct vital *vital, const struct dial_result *result)
 	}
 }
 
-/* It may come before vital_start() returns: the loop draws the conclusion. */
 static void on_dialled(void *arg, const struct dial_result *result)
 {
 	struct vital *vital = arg;
@@ -97,8 +107,7 @@ static void on_dialled(void *arg, const struct dial_result *result)
 	if (result->fd >= 0)
 		close(result->fd);
 	note_dial(vital, result);
-	if (is_over(vital))
-		event_active(&vital->echo, EV_READ, 0);
+	finish_if_over(vital);
 }
 
 /* ---- the echo ---- */
@@ -123,13 +132,28 @@ static void read_echo(struct vital *vital)
 	}
 }
 
-static void on_echo(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
+/* The packets that errors are about stay readable until somebody takes them. */
+static void drop_errors(int fd)
+{
+	uint8_t packet[256], control[256];
+	struct iovec part = { .iov_base = packet, .iov_len = sizeof(packet) };
+	struct msghdr message;
+
+	do {
+		message = (struct msghdr){ .msg_iov = &part,
+					   .msg_iovlen = 1,
+					   .msg_control = control,
+					   .msg_controllen = sizeof(control) };
+	} while (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0);
+}
+
+static void on_echo(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
 {
 	struct vital *vital = arg;
 
 	read_echo(vital);
-	if (is_over(vital) || what & EV_TIMEOUT)
-		finish(vital);
+	drop_errors(fd);
+	finish_if_over(vital);
 }
 
 /* The one's complement sum of RFC 1071; ICMPv6 has its own made by the kernel. */
@@ -226,10 +250,13 @@ struct vital *vital_start(struct event_base *base, const struct vital_options *o
 	vital->echo_fd = -1;
 	vital->could_ask = true;
 	vital->dial = (struct dial){ .fd = -1, .done = on_dialled, .arg = vital };
+	evtimer_assign(&vital->end, base, on_end, vital);
 	start_echo(vital);
-	if (event_assign(&vital->echo, base, vital->echo_fd,
-			 vital->echo_fd < 0 ? 0 : EV_READ | EV_PERSIST, on_echo, vital) < 0 ||
-	    event_add(&vital->echo, &tv) < 0) {
+	if (vital->echo_fd >= 0)
+		event_assign(&vital->echo, base, vital->echo_fd, EV_READ | EV_PERSIST, on_echo,
+			     vital);
+	if (event_add(&vital->end, &tv) < 0 ||
+	    (vital->echo_fd >= 0 && event_add(&vital->echo, NULL) < 0)) {
 		vital_stop(vital);
 		return NULL;
 	}

@@ -97,3 +97,24 @@ start_download() { # NAME CLIENT ADDRESS BYTES BYTES_PER_S
 download_is_whole() { # NAME BYTES
 	is_gone "$1" && grep -q "^206 $2 " "$LAB_DIR/log/$1"
 }
+
+# A download of /random in the background, at the pace of the server, kept to be compared.
+start_file() { # NAME CLIENT ADDRESS BYTES_PER_S
+	start "$1" "$2" curl -sS -o "$LAB_DIR/$1.file" -w 'ended %{http_code} %header{x-real}\n' \
+		"$(url "$3" "random?rate=$4")"
+}
+
+# It ended, and every byte is as the reals have it.
+file_is_whole() { # NAME
+	is_gone "$1" && grep -q '^ended 200' "$LAB_DIR/log/$1" && cmp -s "$LAB_DIR/random" "$LAB_DIR/$1.file"
+}
+
+# A connection on which the client keeps sending, in the background.
+start_talk() { # NAME CLIENT ADDRESS
+	start "$1" "$2" bash "$LAB_LIB/talk.sh" "$3"
+	wait_for 5 "$1 is connected" grep -q connected "$LAB_DIR/log/$1"
+}
+
+talk_is_broken() { # NAME
+	grep -q broken "$LAB_DIR/log/$1"
+}

@@ -180,6 +180,18 @@ nodes_see_reals() { # up|down REAL...
 	done
 }
 
+# What becomes of a real's flows is the same on every node: takes, leaving or dead.
+nodes_say_real() { # REAL LIFE
+	local node
+	for node in "${LAB_NODES[@]}"; do
+		[ "$(life_of "$node" "$1")" = "$2" ] || return 1
+	done
+}
+
+life_of() { # NODE REAL
+	shoal_on "$1" reals "web/$2" --json | jq -r '.reals[0].flows.life'
+}
+
 # The id of the XDP link on a node's uplink: another one after a restart means packets went
 # unforwarded in between.
 xdp_link_of() { # NODE

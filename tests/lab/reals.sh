@@ -5,7 +5,8 @@
 # by lab.sh.
 #
 # GET / answers with the real's name, every answer carries it in X-Real; /healthz is a file, so a
-# real can fail its check while it serves; /large is 64 MiB of zeros. UDP port 7 of the VIPs answers
+# real can fail its check while it serves; /large is 64 MiB of zeros, /random?rate=R
+# is 3 MB of noise, the same on all, at R bytes a second. UDP port 7 of the VIPs answers
 # with the real's name, too.
 
 lab_start_reals() {
@@ -29,6 +30,9 @@ real_write() { # REAL
 	echo "$1" >"$dir/www/index.html"
 	echo ok >"$dir/www/healthz"
 	truncate -s 64M "$dir/www/large"
+	[ -e "$LAB_DIR/random" ] || head -c 3000000 /dev/urandom >"$LAB_DIR/random"
+	cp "$LAB_DIR/random" "$dir/www/random"
+	chmod 644 "$dir/www/random"
 	cat >"$dir/nginx.conf" <<-EOF
 		daemon off;
 		user www-data;
@@ -49,6 +53,9 @@ real_write() { # REAL
 				listen [::]:80 backlog=1024;
 				root $dir/www;
 				add_header X-Real $1 always;
+				location = /random {
+					limit_rate \$arg_rate;
+				}
 			}
 		}
 	EOF
@@ -71,6 +78,22 @@ mend_real() { # REAL
 	ip -n "$(ns "$1")" link set eth0 up
 	ip -n "$(ns "$1")" route replace default via "10.1.$(number "$1").1"
 	ip -n "$(ns "$1")" -6 route replace default via "fd00:b:$(number "$1")::1"
+}
+
+# The machine hears everything and answers nothing, as one whose kernel hangs.
+mute_real() { # REAL
+	ip -n "$(ns "$1")" route replace blackhole default
+	ip -n "$(ns "$1")" -6 route replace blackhole default metric 1
+}
+
+unmute_real() { # REAL
+	ip -n "$(ns "$1")" -6 route del blackhole default metric 1
+	ip -n "$(ns "$1")" route replace default via "10.1.$(number "$1").1"
+}
+
+# How many connections of clients a real has open.
+connections_of() { # REAL
+	on "$1" ss -Htn state established 'sport = :80' | wc -l
 }
 
 fail_check_of() { # REAL: it serves, but says it is not well
