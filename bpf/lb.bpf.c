@@ -223,6 +223,20 @@ LB_INLINE const struct lb_service *find_service(__u32 vip, const struct packet *
 	return service < LB_SERVICES ? &lb.services[service] : NULL;
 }
 
+/*
+ * Whether a UDP datagram ends elsewhere than its packet, with options behind it (RFC 9868) or a
+ * lie: then its checksum tells nothing of the packet's sum.
+ */
+LB_INLINE bool has_surplus(const struct xdp_md *ctx, const struct packet *packet, __u32 l4_len)
+{
+	const struct udphdr *udp;
+
+	if (packet->proto != IPPROTO_UDP)
+		return false;
+	udp = parse_bytes(frame_start(ctx), frame_end(ctx), parse_l4_offset(packet), sizeof(*udp));
+	return !udp || l4_len < sizeof(*udp) || lb_ntohs(udp->len) != l4_len;
+}
+
 /* The sum of the inner packet for GUE; from its own checksum where it has one over its ports. */
 LB_INLINE __u64 sum_inner(struct xdp_md *ctx, const struct packet *packet, const __be32 *inner)
 {
@@ -230,7 +244,8 @@ LB_INLINE __u64 sum_inner(struct xdp_md *ctx, const struct packet *packet, const
 
 	if (lb_unlikely(
 		    packet->is_error || packet->is_fragment || packet->is_unsummed ||
-		    (packet->is_ipv6 && packet->l4_offset != ETH_HLEN + sizeof(struct ipv6hdr))))
+		    (packet->is_ipv6 && packet->l4_offset != ETH_HLEN + sizeof(struct ipv6hdr)) ||
+		    has_surplus(ctx, packet, l4_len)))
 		return sum_bytes(ctx, ETH_HLEN, packet->l3_len);
 	if (packet->is_ipv6)
 		return encap_sum_inner_ipv6(LB_LOAD(__be32, inner), LB_LOAD(__be32, inner + 1),

@@ -122,6 +122,13 @@ def gue():
         suite.forwards("IPv4 options to IPv%d real" % to,
                        packet4(TCP, l4, options=bytes((7, 7, 4, 0, 0, 0, 0, 0))),
                        service, CLIENT4, 911, service.port)
+    for v6, family, vip, client in FAMILIES:
+        for to in (4, 6):
+            service = services[v6, UDP, to]
+            l4 = wire.udp(client, vip, 920, service.port, b"short") + b"behind the datagram"
+            suite.forwards("%s UDP with options behind it to IPv%d real" % (family, to),
+                           (packet6 if v6 else packet4)(UDP, l4), service, client, 920,
+                           service.port)
     return suite
 
 
