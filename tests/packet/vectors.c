@@ -40,22 +40,6 @@ struct result {
 	size_t len;
 };
 
-size_t vector_hex(const char *text, uint8_t *out)
-{
-	size_t len = strlen(text) / 2;
-
-	if (len > FRAME_MAX)
-		return 0;
-	for (size_t i = 0; i < len; i++) {
-		unsigned byte;
-
-		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
-			return 0;
-		out[i] = (uint8_t)byte;
-	}
-	return len;
-}
-
 static size_t hex_at(const json_t *vector, const char *key, uint8_t *out)
 {
 	const char *text = json_string_value(json_object_get(vector, key));

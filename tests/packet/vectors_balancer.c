@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,22 @@
 #define DECAP_EGRESS          2
 
 static const uint8_t uplink_mac[6] = { 0x02, 0, 0, 0, 0, 0 };
+
+size_t vector_hex(const char *text, uint8_t *out)
+{
+	size_t len = strlen(text) / 2;
+
+	if (len > FRAME_MAX)
+		return 0;
+	for (size_t i = 0; i < len; i++) {
+		unsigned byte;
+
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+			return 0;
+		out[i] = (uint8_t)byte;
+	}
+	return len;
+}
 
 static int parse_mac(const char *text, uint8_t mac[6])
 {
