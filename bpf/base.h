@@ -27,6 +27,16 @@
 #endif
 #define LB_INLINE static __always_inline __attribute__((__unused__))
 
+/*
+ * What few packets need: in the program a function of its own, which the verifier looks at once and
+ * which does not lie between the instructions that every packet takes.
+ */
+#ifdef __bpf__
+#define LB_RARE __attribute__((__noinline__))
+#else
+#define LB_RARE LB_INLINE
+#endif
+
 #define lb_htons(x) ((__be16)__builtin_bswap16((__u16)(x)))
 #define lb_htonl(x) ((__be32)__builtin_bswap32((__u32)(x)))
 #define lb_ntohs(x) __builtin_bswap16((__u16)(x))
@@ -54,6 +64,9 @@
 #else
 #define LB_ROLLED
 #endif
+
+/* Two words of 32 bits as the one of 64 that stands there. */
+#define LB_PAIR(first, second) ((__u64)(second) << 32 | (first))
 
 /* Words in packets stand where they stand; the kernels we run on load them unaligned. */
 #ifdef __bpf__

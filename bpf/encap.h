@@ -64,6 +64,15 @@ LB_INLINE __u32 encap_fold(__u64 sum)
 	return (__u32)sum;
 }
 
+/* The same for a sum of few words, below 2^36: its high bits count no less than the low ones. */
+LB_INLINE __u32 encap_fold_words(__u64 sum)
+{
+	__u32 folded = (__u32)(sum >> 16) + (__u32)(sum & 0xffff);
+
+	folded = (folded & 0xffff) + (folded >> 16);
+	return (folded + (folded >> 16)) & 0xffff;
+}
+
 LB_INLINE __u64 encap_sum_ipv6(const __be32 addr[4])
 {
 	return (__u64)addr[0] + addr[1] + addr[2] + addr[3];
@@ -74,13 +83,12 @@ LB_INLINE void encap_write_ipv4(void *to, __u32 len, __u8 tos, __u8 proto, __be3
 {
 	__be32 first = lb_htonl(0x45000000 | (__u32)tos << 16 | (len & 0xffff));
 	__be32 ttl_proto = lb_htonl((__u32)ENCAP_TTL << 24 | (__u32)proto << 16);
-	__u32 sum = encap_fold((__u64)first + ttl_proto + src + dst);
+	__u32 sum = encap_fold_words((__u64)first + ttl_proto + src + dst);
 	__be32 *words = to;
 
-	LB_STORE(__be32, words, first);
-	LB_STORE(__be32, words + 1, 0); /* no identification, may be fragmented */
-	LB_STORE(__be32, words + 2, ttl_proto | (~sum & 0xffff) << 16);
-	LB_STORE(__be32, words + 3, src);
+	/* The second word is 0: no identification, may be fragmented. */
+	LB_STORE(__u64, words, first);
+	LB_STORE(__u64, words + 2, LB_PAIR(ttl_proto | ~sum << 16, src));
 	LB_STORE(__be32, words + 4, dst);
 }
 
@@ -88,24 +96,21 @@ LB_INLINE void encap_write_ipv4(void *to, __u32 len, __u8 tos, __u8 proto, __be3
 LB_INLINE void encap_write_ipv6(void *to, __u32 len, __u8 tclass, __u8 next, const __be32 src[4],
 				const __be32 dst[4])
 {
+	__be32 first = lb_htonl(0x60000000 | (__u32)tclass << 20);
 	__be32 *words = to;
-	int i;
 
-	LB_STORE(__be32, words, lb_htonl(0x60000000 | (__u32)tclass << 20));
-	LB_STORE(__be32, words + 1, lb_htonl(len << 16 | (__u32)next << 8 | ENCAP_TTL));
-	for (i = 0; i < 4; i++) {
-		LB_STORE(__be32, words + 2 + i, src[i]);
-		LB_STORE(__be32, words + 6 + i, dst[i]);
-	}
+	LB_STORE(__u64, words, LB_PAIR(first, lb_htonl(len << 16 | (__u32)next << 8 | ENCAP_TTL)));
+	LB_STORE(__u64, words + 2, LB_PAIR(src[0], src[1]));
+	LB_STORE(__u64, words + 4, LB_PAIR(src[2], src[3]));
+	LB_STORE(__u64, words + 6, LB_LOAD(__u64, dst));
+	LB_STORE(__u64, words + 8, LB_LOAD(__u64, dst + 2));
 }
 
 /* A UDP header; len is that of header and payload, check as it shall stand in the packet. */
 LB_INLINE void encap_write_udp(void *to, __be16 sport, __be16 dport, __u32 len, __u32 check)
 {
-	__be32 *words = to;
-
-	LB_STORE(__be32, words, (__u32)sport | (__u32)dport << 16);
-	LB_STORE(__be32, words + 1, (__u32)lb_htons(len) | check << 16);
+	LB_STORE(__u64, to,
+		 LB_PAIR((__u32)sport | (__u32)dport << 16, (__u32)lb_htons(len) | check << 16));
 }
 
 /*
@@ -142,14 +147,10 @@ LB_INLINE __u64 encap_sum_inner_ipv6(__be32 first, __be32 second, __u8 proto, __
 	return (__u64)first + second + (~pseudo & 0xffff);
 }
 
-/* An Ethernet header of 14 bytes; MACs are words as in struct lb_uplink. */
+/* An Ethernet header of 14 bytes; MACs are words as in struct lb_uplink. What stands behind the
+ * MAC in dst does not matter. */
 LB_INLINE void encap_write_eth(void *to, __u64 dst, __u64 src, __be16 type)
 {
-	__be16 *halves = to;
-
-	LB_STORE(__be32, halves, (__be32)dst);
-	LB_STORE(__be16, halves + 2, (__be16)(dst >> 32));
-	LB_STORE(__be32, halves + 3, (__be32)src);
-	LB_STORE(__be16, halves + 5, (__be16)(src >> 32));
-	LB_STORE(__be16, halves + 6, type);
+	LB_STORE(__u64, to, dst);
+	LB_STORE(__u64, (char *)to + 6, src | (__u64)type << 48);
 }

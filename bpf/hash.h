@@ -60,11 +60,10 @@ LB_INLINE __u32 hash_four_words(const __u32 words[4], __u32 seed)
 	return hash_final(a + words[3], b, c);
 }
 
-/* The flow's hash; ports in network order, as they stand in the packet. */
-LB_INLINE __u32 hash_flow(const __be32 src[4], bool is_ipv6, __be16 sport, __be16 dport, __u32 seed,
+/* The flow's hash; ports as they stand in the packet. */
+LB_INLINE __u32 hash_flow(const __be32 src[4], bool is_ipv6, __be32 ports, __u32 seed,
 			  __u32 seed_v6)
 {
-	__u32 ports = (__u32)sport | (__u32)dport << 16;
 	__u32 client = is_ipv6 ? hash_four_words(src, seed_v6) : src[3];
 
 	return hash_two_words(client, ports, seed);

@@ -5,7 +5,8 @@
  * The tables are one global of the program (pinned as `tables`), the rings and counters are
  * mmapable arrays (`rings`, `counters`, `flows`), prefix VIPs are an LPM trie (`prefixes`), rules
  * by client address are two more (`source_routes`, `source_drops`), server ids a hash map
- * (`server_ids`), captured frames leave by a ring buffer (`captured`). User space is the only
+ * (`server_ids`), captured frames leave by a ring buffer (`captured`), the second stage of the
+ * program stands in `stages`. User space is the only
  * writer of tables and slots (but for the program ending a capture), the program the only writer of
  * counters; flows and the marks of used slots are written by both.
  *

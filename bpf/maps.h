@@ -108,3 +108,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct watched);
 } watched SEC(".maps");
+
+/* What a rare frame needs beyond the program attached; see lb.bpf.c. */
+#define LB_STAGE_LONGER 0
+int shoal_lb_longer(struct xdp_md *ctx);
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(struct xdp_md *));
+} stages SEC(".maps") = { .values = { [LB_STAGE_LONGER] = (void *)&shoal_lb_longer } };

@@ -49,8 +49,13 @@ struct parse_icmp {
 struct packet {
 	__be32 src[4]; /* IPv6, or IPv4-mapped */
 	__be32 dst[4];
-	__be16 sport; /* network order, 0 where there is none */
-	__be16 dport;
+	union {
+		struct {
+			__be16 sport; /* network order, 0 where there is none */
+			__be16 dport;
+		};
+		__be32 ports; /* both, as they stand in the packet */
+	};
 	__u16 l3_len; /* bytes of the whole IP packet, as its header says */
 	__u16 l4_offset;
 	__u8 proto;

@@ -17,7 +17,8 @@ LB_INLINE __u32 ring_slot(__u32 hash)
 {
 	__s32 slot = (__s32)(hash & 0xffff) - (__s32)(hash >> 16);
 
-	return (__u32)(slot < 0 ? slot + (__s32)LB_RING_SLOTS : slot);
+	/* Without a branch: random flows would have it guessed wrong every other time. */
+	return (__u32)(slot + (slot >> 31 & (__s32)LB_RING_SLOTS));
 }
 
 /* What of a flow makes its outer source; differs from the flow where the service hashes less. */
@@ -27,6 +28,22 @@ struct entropy {
 	__u16 pad;
 };
 
+/* The ports that count, as they stand in the packet. */
+LB_INLINE __be32 ring_ports(__u32 flags, __be32 ports)
+{
+	if (flags & LB_SERVICE_NO_SPORT)
+		ports &= lb_htonl(0x0000ffff);
+	if (flags & LB_SERVICE_NO_DPORT)
+		ports &= lb_htonl(0xffff0000);
+	return ports;
+}
+
+/* The slot of all flows to a port, as if they came from address zero and that port. */
+LB_RARE __u32 ring_of_port(__u32 is_ipv6, __be32 ports, __u32 seed, __u32 seed_v6)
+{
+	return ring_slot(hash_port(is_ipv6, (__be16)(ports >> 16), seed, seed_v6));
+}
+
 /*
  * The slot of a packet's flow in the service's ring. User space says by flags which ports count;
  * destination-port hashes nothing else.
@@ -34,16 +51,17 @@ struct entropy {
 LB_INLINE __u32 ring_choose(const struct lb_service *service, const struct packet *packet,
 			    struct entropy *entropy, __u32 seed, __u32 seed_v6)
 {
-	__be16 sport = service->flags & LB_SERVICE_NO_SPORT ? 0 : packet->sport;
-	__be16 dport = service->flags & LB_SERVICE_NO_DPORT ? 0 : packet->dport;
+	__be32 ports = packet->ports;
 
-	entropy->sport = sport;
+	if (lb_unlikely(service->flags & (LB_SERVICE_NO_SPORT | LB_SERVICE_NO_DPORT)))
+		ports = ring_ports(service->flags, ports);
+	entropy->sport = (__be16)ports;
 	if (lb_unlikely(service->hash == LB_HASH_DESTINATION_PORT)) {
 		entropy->client = 0;
-		return ring_slot(hash_port(packet->is_ipv6, dport, seed, seed_v6));
+		return ring_of_port(packet->is_ipv6, ports, seed, seed_v6);
 	}
 	entropy->client = packet->src[3];
-	return ring_slot(hash_flow(packet->src, packet->is_ipv6, sport, dport, seed, seed_v6));
+	return ring_slot(hash_flow(packet->src, packet->is_ipv6, ports, seed, seed_v6));
 }
 
 /* What a packet's real is chosen from. */

@@ -21,21 +21,28 @@ LB_INLINE __u32 lb_key_place(__u64 key, unsigned cells_log2)
 /* 47 bits of an IPv6 address and the used bit. */
 LB_INLINE __u64 lb_key_ipv6(const __be32 addr[4])
 {
-	__u64 high = (__u64)addr[1] << 32 | addr[0];
-	__u64 low = (__u64)addr[3] << 32 | addr[2];
+	__u64 high = LB_PAIR(addr[0], addr[1]);
+	__u64 low = LB_PAIR(addr[2], addr[3]);
 	__u64 mixed = high * LB_GOLDEN;
 
 	mixed = ((mixed ^ mixed >> 29) + low) * LB_GOLDEN;
 	return (mixed >> 16) | LB_KEY_USED;
 }
 
-/* The index in the first cell of the window with this key, or LB_NONE. */
-LB_INLINE __u32 lb_cells_find(const __u64 *cells, __u32 place, __u64 key)
+/* The cells where a key may stand. */
+struct lb_window {
+	__u64 cells[LB_PROBES];
+};
+
+/* The index in the first cell with this key behind the window's first cell, or LB_NONE. */
+LB_RARE __u32 lb_window_find(const struct lb_window *window, __u64 key)
 {
 	int i;
 
-	for (i = 0; i < LB_PROBES; i++) {
-		__u64 cell = LB_READ_ONCE(cells[place + (__u32)i]);
+	if (!window)
+		return LB_NONE;
+	for (i = 1; i < LB_PROBES; i++) {
+		__u64 cell = LB_READ_ONCE(window->cells[i]);
 
 		if (cell >> 16 == key)
 			return (__u32)cell & 0xffff;
@@ -43,6 +50,16 @@ LB_INLINE __u32 lb_cells_find(const __u64 *cells, __u32 place, __u64 key)
 			break;
 	}
 	return LB_NONE;
+}
+
+/* The index in the first cell of the window with this key, or LB_NONE. */
+LB_INLINE __u32 lb_cells_find(const __u64 *cells, __u32 place, __u64 key)
+{
+	__u64 cell = LB_READ_ONCE(cells[place]);
+
+	if (lb_likely(cell >> 16 == key))
+		return (__u32)cell & 0xffff;
+	return cell ? lb_window_find((const struct lb_window *)&cells[place], key) : LB_NONE;
 }
 
 LB_INLINE __u32 lb_find_vip4(const struct lb_tables *tables, __be32 addr)
@@ -56,14 +73,15 @@ LB_INLINE __u32 lb_find_vip6(const struct lb_tables *tables, const __be32 addr[4
 {
 	__u64 key = lb_key_ipv6(addr);
 	__u32 vip = lb_cells_find(tables->vip6_cells, lb_key_place(key, LB_VIP_CELLS_LOG2), key);
-	const struct lb_vip *record;
+	const __be32 *found;
 
 	if (vip >= LB_VIPS)
 		return LB_NONE;
 	/* The tag says "probably"; two VIPs of one tag are refused when the second is added. */
-	record = &tables->vips[vip];
-	if (record->addr[0] != addr[0] || record->addr[1] != addr[1] ||
-	    record->addr[2] != addr[2] || record->addr[3] != addr[3])
+	found = tables->vips[vip].addr;
+	LB_FORGET(found);
+	if (LB_LOAD(__u64, found) != LB_PAIR(addr[0], addr[1]) ||
+	    LB_LOAD(__u64, found + 2) != LB_PAIR(addr[2], addr[3]))
 		return LB_NONE;
 	return vip;
 }

@@ -206,8 +206,8 @@ static bool is_ours(const char *name)
 	static const char *const names[] = { "tables",     "rings",         "rings_new",
 					     "counters",   "prefixes",      "devices",
 					     "flows",      "source_routes", "source_drops",
-					     "server_ids", "captured",      "program",
-					     "program_new" };
+					     "server_ids", "captured",      "stages",
+					     "program",    "program_new" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(name, names[i]))
@@ -298,7 +298,7 @@ struct pinned_map {
 	const char *name;
 	uint32_t value_size;
 };
-#define N_PINNED_MAPS 8
+#define N_PINNED_MAPS 9
 
 static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 {
@@ -311,6 +311,7 @@ static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 		{ skel->maps.source_drops, "source_drops", sizeof(uint32_t) },
 		{ skel->maps.server_ids, "server_ids", sizeof(uint32_t) },
 		{ skel->maps.captured, "captured", 0 },
+		{ skel->maps.stages, "stages", sizeof(uint32_t) },
 	};
 
 	return maps[i];

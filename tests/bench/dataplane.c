@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dataplane.c - what a packet costs in the XDP program: dataplane [--json].
+ * dataplane.c - what a packet costs in the XDP program: dataplane [--json] [CASE...].
  *
  * The program measured is the load balancer's own object, untraced as in service, provisioned
  * through dataplane.h and run by BPF_PROG_TEST_RUN. Repeats of a test run go on with the frame that
@@ -108,14 +108,23 @@ static const struct bench_case cases[] = {
 
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
-enum series { SERIES_NULL, SERIES_FLOOR, SERIES_CASE, SERIES_MAX };
+static const struct bench_case *find_case(const char *name)
+{
+	for (size_t i = 0; i < N_CASES; i++) {
+		if (strcmp(name, cases[i].name) == 0)
+			return &cases[i];
+	}
+	return NULL;
+}
 
 struct bench {
 	struct fixture fixture;
 	struct wrapper_bpf *wrapper;
+	int wrappers[WRAPPER_TARGETS];
 	uint8_t frame[FRAME_MAX];
 	size_t len;
-	double ns[N_CASES][SERIES_MAX][ROUNDS];
+	const char *const *wanted; /* names of cases; NULL-terminated, none: all */
+	double ns[N_CASES][WRAPPER_TARGETS][ROUNDS];
 };
 
 __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *fmt, ...)
@@ -224,6 +233,7 @@ static void take_case(struct bench *b, const struct bench_case *c)
 	memcpy(&w->eth_second, b->frame + 8, 4);
 	memcpy(&w->eth_third, b->frame + 12, 2);
 	memcpy(&w->client, client.bytes + 12, 4);
+	memcpy(&w->ports, b->frame + ETH_LEN + (is_ipv4 ? 20 : 40), 4);
 	w->len = (uint32_t)b->len;
 	w->head = c->head;
 	w->cut = c->left ? w->len - c->left : 0;
@@ -257,36 +267,50 @@ static uint64_t cpu_ns(void)
 }
 
 /* Run that many packets; the verdict and the length of the last frame must be these. */
-static void run_packets(struct bench *b, uint32_t packets, uint32_t verdict, size_t len)
+static void run_packets(struct bench *b, enum wrapper_target which, uint32_t packets,
+			uint32_t verdict, size_t len)
 {
 	static uint8_t out[FRAME_MAX];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = b->frame, .data_size_in = (uint32_t)b->len,
 		    .data_out = out, .data_size_out = sizeof(out), .repeat = (int)packets);
 
-	if (bpf_prog_test_run_opts(bpf_program__fd(b->wrapper->progs.bench_wrapper), &opts) < 0)
+	if (bpf_prog_test_run_opts(b->wrappers[which], &opts) < 0)
 		die("test run: %s", strerror(errno));
 	if (opts.retval != verdict || opts.data_size_out != len)
 		die("the last packet ended with verdict %u and %u bytes, not %u and %zu",
 		    opts.retval, opts.data_size_out, verdict, len);
 }
 
-/* Nanoseconds a packet, of one series in whatever program is the wrapper's target. */
-static double run_series(struct bench *b, uint32_t verdict, size_t len)
+/* Nanoseconds a packet, of one series. */
+static double run_series(struct bench *b, enum wrapper_target which, uint32_t verdict, size_t len)
 {
 	uint64_t start;
 
-	run_packets(b, WARMING, verdict, len);
+	run_packets(b, which, WARMING, verdict, len);
 	start = cpu_ns();
-	run_packets(b, PACKETS, verdict, len);
+	run_packets(b, which, PACKETS, verdict, len);
 	return (double)(cpu_ns() - start) / PACKETS;
 }
 
-static void set_target(struct bench *b, int prog_fd)
+static void load_wrapper(struct bench *b)
 {
-	uint32_t first = 0;
+	int targets[WRAPPER_TARGETS];
 
-	if (bpf_map_update_elem(bpf_map__fd(b->wrapper->maps.target), &first, &prog_fd, 0) < 0)
-		die("a program that the wrapper can call: %s", strerror(errno));
+	b->wrapper = wrapper_bpf__open_and_load();
+	if (!b->wrapper)
+		die("the wrapper cannot be loaded: %s", strerror(errno));
+	b->wrapper->bss->bench.random = 1;
+	b->wrappers[WRAPPER_NULL] = bpf_program__fd(b->wrapper->progs.bench_around_null);
+	b->wrappers[WRAPPER_FLOOR] = bpf_program__fd(b->wrapper->progs.bench_around_floor);
+	b->wrappers[WRAPPER_CASE] = bpf_program__fd(b->wrapper->progs.bench_around_case);
+	targets[WRAPPER_NULL] = bpf_program__fd(b->wrapper->progs.bench_null);
+	targets[WRAPPER_FLOOR] = bpf_program__fd(b->wrapper->progs.bench_floor);
+	targets[WRAPPER_CASE] = b->fixture.dp->prog_fd;
+	for (uint32_t i = 0; i < WRAPPER_TARGETS; i++) {
+		if (bpf_map_update_elem(bpf_map__fd(b->wrapper->maps.targets), &i, &targets[i], 0) <
+		    0)
+			die("a program that the wrapper can call: %s", strerror(errno));
+	}
 }
 
 static void run_round(struct bench *b, size_t which, unsigned round)
@@ -296,15 +320,12 @@ static void run_round(struct bench *b, size_t which, unsigned round)
 	size_t changed = (c->left ? c->left : b->len) + c->head;
 	uint64_t before;
 
-	set_target(b, bpf_program__fd(b->wrapper->progs.bench_null));
-	b->ns[which][SERIES_NULL][round] = run_series(b, XDP_TX, b->len);
-	set_target(b, bpf_program__fd(b->wrapper->progs.bench_floor));
-	b->ns[which][SERIES_FLOOR][round] = run_series(b, XDP_TX, changed);
+	b->ns[which][WRAPPER_NULL][round] = run_series(b, WRAPPER_NULL, XDP_TX, b->len);
+	b->ns[which][WRAPPER_FLOOR][round] = run_series(b, WRAPPER_FLOOR, XDP_TX, changed);
 
 	before = total(b, c->cause);
-	set_target(b, b->fixture.dp->prog_fd);
-	b->ns[which][SERIES_CASE][round] =
-		run_series(b, passes ? XDP_PASS : XDP_TX, passes ? b->len : changed);
+	b->ns[which][WRAPPER_CASE][round] =
+		run_series(b, WRAPPER_CASE, passes ? XDP_PASS : XDP_TX, passes ? b->len : changed);
 	if (total(b, c->cause) - before != WARMING + PACKETS)
 		die("%s: %llu of %u packets ended as %s", c->name,
 		    (unsigned long long)(total(b, c->cause) - before), WARMING + PACKETS, c->cause);
@@ -352,19 +373,33 @@ static void print_line(bool is_json, const char *name, double ns, double null_ns
 		       ns / floor_ns);
 }
 
+static bool is_wanted(const struct bench *b, size_t which)
+{
+	const char *const *name = b->wanted;
+
+	while (*name && strcmp(*name, cases[which].name) != 0)
+		name++;
+	return *name || !*b->wanted;
+}
+
 static void print_all(struct bench *b, bool is_json)
 {
+	bool is_first = true;
+
 	if (!is_json)
 		printf("%-20s %8s %8s %8s %7s\n", "case", "ns", "null", "floor", "ratio");
 	for (size_t i = 0; i < N_CASES; i++) {
-		double null_ns = median(b->ns[i][SERIES_NULL]);
-		double floor_ns = median(b->ns[i][SERIES_FLOOR]);
+		double null_ns = median(b->ns[i][WRAPPER_NULL]);
+		double floor_ns = median(b->ns[i][WRAPPER_FLOOR]);
 
-		if (i == 0) {
+		if (!is_wanted(b, i))
+			continue;
+		if (is_first) {
 			print_line(is_json, "null", null_ns, null_ns, floor_ns);
 			print_line(is_json, "floor", floor_ns, null_ns, floor_ns);
+			is_first = false;
 		}
-		print_line(is_json, cases[i].name, median(b->ns[i][SERIES_CASE]), null_ns,
+		print_line(is_json, cases[i].name, median(b->ns[i][WRAPPER_CASE]), null_ns,
 			   floor_ns);
 	}
 	if (!is_json)
@@ -375,21 +410,23 @@ static void print_all(struct bench *b, bool is_json)
 int main(int argc, char **argv)
 {
 	static struct bench b;
-	bool is_json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	bool is_json = argc > 1 && strcmp(argv[1], "--json") == 0;
 
-	if (argc > 1 && !is_json) {
-		fprintf(stderr, "usage: dataplane [--json]\n");
-		return 2;
+	b.wanted = (const char *const *)argv + 1 + is_json;
+	for (size_t i = 0; b.wanted[i]; i++) {
+		if (!find_case(b.wanted[i])) {
+			fprintf(stderr, "usage: dataplane [--json] [CASE...]\n");
+			return 2;
+		}
 	}
 	fixture_need_root();
 	pin_to_a_cpu();
 	provision(&b.fixture);
-	b.wrapper = wrapper_bpf__open_and_load();
-	if (!b.wrapper)
-		die("the wrapper cannot be loaded: %s", strerror(errno));
-	b.wrapper->bss->bench.random = 1;
+	load_wrapper(&b);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < N_CASES; i++) {
+			if (!is_wanted(&b, i))
+				continue;
 			take_case(&b, &cases[i]);
 			run_round(&b, i, round);
 		}

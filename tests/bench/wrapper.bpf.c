@@ -15,16 +15,15 @@
 #define SPORT4  34
 #define CLIENT6 34 /* the last word of an IPv6 one */
 #define SPORT6  54
-#define PORT    31337
 
 struct wrapper bench;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, WRAPPER_TARGETS);
 	__type(key, __u32);
 	__type(value, __u32);
-} target SEC(".maps");
+} targets SEC(".maps");
 
 /* The frame as it came: same place, same length. */
 LB_INLINE bool reset_size(struct xdp_md *ctx)
@@ -36,11 +35,14 @@ LB_INLINE bool reset_size(struct xdp_md *ctx)
 	return !bench.cut || !bpf_xdp_adjust_tail(ctx, (int)bench.cut);
 }
 
-/* 256 ports a client; numbers above that are other clients. */
-LB_INLINE void set_flow(char *client, char *sport, __u32 flow)
+/*
+ * 256 ports a client; numbers above that are other clients. Both ports are stored at once: a
+ * program that loads them as one word would else wait for half of it, which is in no cache yet.
+ */
+LB_INLINE void set_flow(char *client, char *ports, __u32 flow)
 {
 	LB_STORE(__be32, client, bench.client ^ lb_htonl(flow >> 8));
-	LB_STORE(__be16, sport, lb_htons(PORT ^ (flow & 0xff)));
+	LB_STORE(__be32, ports, bench.ports ^ lb_htons(flow & 0xff));
 }
 
 /* The upper half of a linear congruential generator (Knuth's MMIX constants). */
@@ -50,8 +52,7 @@ LB_INLINE __u32 next_flow(void)
 	return (__u32)(bench.random >> 32) & bench.mask;
 }
 
-SEC("xdp")
-int bench_wrapper(struct xdp_md *ctx)
+LB_INLINE int wrap(struct xdp_md *ctx, const __u32 which)
 {
 	__u32 flow = next_flow();
 	char *frame;
@@ -68,8 +69,26 @@ int bench_wrapper(struct xdp_md *ctx)
 		set_flow(frame + CLIENT4, frame + SPORT4, flow);
 	else if (bench.vary == WRAPPER_IPV6_FLOWS)
 		set_flow(frame + CLIENT6, frame + SPORT6, flow);
-	bpf_tail_call(ctx, &target, 0);
+	bpf_tail_call_static(ctx, &targets, which);
 	return XDP_ABORTED;
+}
+
+SEC("xdp")
+int bench_around_null(struct xdp_md *ctx)
+{
+	return wrap(ctx, WRAPPER_NULL);
+}
+
+SEC("xdp")
+int bench_around_floor(struct xdp_md *ctx)
+{
+	return wrap(ctx, WRAPPER_FLOOR);
+}
+
+SEC("xdp")
+int bench_around_case(struct xdp_md *ctx)
+{
+	return wrap(ctx, WRAPPER_CASE);
 }
 
 SEC("xdp")

@@ -6,9 +6,11 @@
 
 #include <linux/types.h>
 
-#define WRAPPER_TOUCHED                                                                            \
-	58 /* every frame is at least this long: up to an IPv6 flow's source port                  \
-	    */
+/* Every frame is at least this long: up to an IPv6 flow's ports. */
+#define WRAPPER_TOUCHED 58
+
+/* The wrapper stands in the object once for each, so that none has to be put in another's place. */
+enum wrapper_target { WRAPPER_NULL, WRAPPER_FLOOR, WRAPPER_CASE, WRAPPER_TARGETS };
 
 enum wrapper_vary { WRAPPER_ONE_FLOW, WRAPPER_IPV4_FLOWS, WRAPPER_IPV6_FLOWS };
 
@@ -22,6 +24,8 @@ struct wrapper {
 	__u32 cut;     /* by what it shrinks at the end */
 	__u32 vary;    /* enum wrapper_vary */
 	__u32 mask;    /* of the flow's number: 0 is one flow */
-	__be32 client; /* the last word of flow 0's source address */
-	__u64 random;  /* state of the generator */
+	__be32 client; /* the last word of flow 0's source address, */
+	__be32 ports;  /* and its ports, as they stand in the frame */
+	__u32 pad2;
+	__u64 random; /* state of the generator */
 };
