@@ -3,6 +3,7 @@
  * attach_test.c - pinning, adoption, attaching and the self-test on a real interface: a veth pair
  * in a network namespace of its own and a bpffs mounted for the test.
  */
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "src/dataplane/lb_skel.h"
 #include "tests/lib/test.h"
 #include "tests/packet/fixture.h"
 
@@ -408,6 +410,128 @@ TEST(dataplane, names_an_interface_that_is_not_there)
 	remove_all();
 }
 
+/* ---- rules and ids ---- */
+
+static struct config_real reals[2] = { { .server_id = 1023 }, { .server_id = 0xfedcba98 } };
+static struct config_source_route routes[2];
+static struct prefix drops[2];
+
+/* The service of program() with two rules of each kind, and ids for its reals. */
+static struct dataplane_service program_special(struct dataplane *dp)
+{
+	struct dataplane_service service = program(dp);
+	struct err err = { "" };
+
+	reals[0].addr = fixture_addr("10.0.0.1");
+	reals[1].addr = fixture_addr("fc00::1");
+	routes[0] = (struct config_source_route){ fixture_prefix("198.51.100.0/24"), 0 };
+	routes[1] = (struct config_source_route){ fixture_prefix("198.51.100.2/32"), 1 };
+	drops[0] = fixture_prefix("192.0.2.0/24");
+	drops[1] = fixture_prefix("0.0.0.0/0");
+	service.rate = 1;
+	service.tcp_server_id = true;
+	service.reals = reals;
+	service.source_routes = routes;
+	service.n_source_routes = 2;
+	service.drop_sources = drops;
+	service.n_drop_sources = 1;
+	assert_int_equal(dataplane_set_server_ids(dp, service.ring, reals, 2, &err), 0);
+	assert_int_equal(dataplane_set_service(dp, &service, &err), 0);
+	return service;
+}
+
+static size_t count_keys(const struct bpf_map *map)
+{
+	uint8_t key[64], *previous = NULL;
+	size_t n = 0;
+
+	while (bpf_map_get_next_key(bpf_map__fd(map), previous, key) == 0) {
+		previous = key;
+		n++;
+	}
+	return n;
+}
+
+static void expect_keys(const struct dataplane *dp, size_t n_routes, size_t n_drops, size_t n_ids)
+{
+	assert_int_equal(count_keys(dp->skel->maps.source_routes), n_routes);
+	assert_int_equal(count_keys(dp->skel->maps.source_drops), n_drops);
+	assert_int_equal(count_keys(dp->skel->maps.server_ids), n_ids);
+	assert_int_equal(dp->n_source_routes, n_routes);
+	assert_int_equal(dp->n_source_drops, n_drops);
+	assert_int_equal(dp->n_ids, n_ids);
+}
+
+TEST(dataplane, adopts_rules_and_ids)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program_special(dp);
+	struct err err = { "" };
+
+	dataplane_close(dp);
+	dp = open_here();
+	assert_true(dataplane_is_adopted(dp));
+	expect_keys(dp, 2, 1, 4);
+	assert_true(dataplane_service_stands(dp, &service));
+	assert_int_equal(dataplane_set_server_ids(dp, service.ring, reals + 1, 1, &err), 0);
+	service.n_source_routes = 1;
+	assert_false(dataplane_service_stands(dp, &service));
+	assert_int_equal(dataplane_set_service(dp, &service, &err), 0);
+	expect_keys(dp, 1, 1, 2);
+	assert_int_equal(dataplane_del_service(dp, &service.vip, IPPROTO_TCP, 80, &err), 0);
+	assert_int_equal(dataplane_ring_del(dp, service.ring, &err), 0);
+	expect_keys(dp, 0, 0, 0);
+	dataplane_close(dp);
+	remove_all();
+}
+
+/* A process that died in the middle of a change left rules and ids that belong to nothing. */
+TEST(dataplane, removes_rules_and_ids_of_what_is_gone)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program_special(dp);
+	struct source_lists lists;
+	struct err err = { "" };
+	uint32_t ring;
+
+	assert_int_equal(source_lists_make(dp, 4711, &service, &lists, &err), 0);
+	assert_int_equal(sources_add(dp, 4711, &lists, &err), 0);
+	source_lists_fini(&lists);
+	assert_int_equal(dataplane_ring_new(dp, &ring, &err), 0);
+	reals[0].server_id = 5;
+	assert_int_equal(dataplane_set_server_ids(dp, ring, reals, 1, &err), 0);
+	assert_int_equal(count_keys(dp->skel->maps.source_routes), 4);
+	assert_int_equal(count_keys(dp->skel->maps.server_ids), 6);
+	reals[0].server_id = 1023;
+	dataplane_close(dp);
+	dp = open_here();
+	expect_keys(dp, 2, 1, 4);
+	dataplane_close(dp);
+	remove_all();
+}
+
+TEST(self_test, knows_routes_and_drop_lists)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program_special(dp);
+	struct err err = { "" };
+
+	attach_ok(dp);
+	for (service.n_drop_sources = 0; service.n_drop_sources <= 2; service.n_drop_sources++) {
+		assert_int_equal(dataplane_set_service(dp, &service, &err), 0);
+		if (dataplane_self_test(dp, &service, &err) < 0)
+			fail_msg("%s", err.text);
+	}
+	service.n_drop_sources = 1;
+	assert_int_equal(dataplane_set_service(dp, &service, &err), 0);
+	assert_int_equal(dataplane_set_real_life(dp, &reals[0].addr, DATAPLANE_REAL_LEAVING, &err),
+			 0);
+	if (dataplane_self_test(dp, &service, &err) < 0)
+		fail_msg("%s", err.text);
+	dataplane_close(dp);
+	remove_all();
+}
+
 TEST(self_test, finds_a_slot_without_real_and_a_real_without_next_hop)
 {
 	static uint16_t slots[RING_SLOTS];
@@ -550,6 +674,9 @@ int main(int argc, char **argv)
 		T(dataplane, refuses_generic_mode_while_packets_are_merged),
 		T(dataplane, works_as_a_user_with_three_capabilities),
 		T(dataplane, names_an_interface_that_is_not_there),
+		T(dataplane, adopts_rules_and_ids),
+		T(dataplane, removes_rules_and_ids_of_what_is_gone),
+		T(self_test, knows_routes_and_drop_lists),
 		T(self_test, finds_a_slot_without_real_and_a_real_without_next_hop),
 		T(self_test, finds_a_program_that_follows_another_ring),
 		T(self_test, counts_in_a_line_of_its_own),
