@@ -18,7 +18,8 @@
 #include "bpf/ring.h"
 #include "bpf/stats.h"
 
-#define SPECIAL_IDS (LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID)
+#define SPECIAL_IDS_OF_FLOWS (LB_SERVICE_QUIC | LB_SERVICE_TCP_ID)
+#define SPECIAL_IDS          (SPECIAL_IDS_OF_FLOWS | LB_SERVICE_UDP_ID)
 
 #define SPECIAL_NSEC_PER_SEC 1000000000ULL
 
@@ -105,8 +106,13 @@ LB_INLINE __u32 special_real_of_id(const struct lb_service *service, __u32 id)
 	return special_real_lives(special_real_flags(real)) ? real : 0;
 }
 
+/*
+ * Packets without an id, as of a QUIC flow that changes its connection id, follow those that had
+ * one: where the id and the slot disagree the flow is remembered. As katran, stable UDP does not:
+ * there a payload without id belongs to no flow that had one.
+ */
 LB_INLINE void special_follow_id(struct lb_counters *line, const struct lb_service *service,
-				 __u32 id, struct choice *choice)
+				 const struct packet *packet, __u32 id, struct choice *choice)
 {
 	__u32 real = special_real_of_id(service, id);
 
@@ -117,7 +123,7 @@ LB_INLINE void special_follow_id(struct lb_counters *line, const struct lb_servi
 	choice->real = real;
 	choice->why = LB_WHY_ID;
 	stats_note(line, LB_NOTE_ID_ROUTED);
-	if (real != choice->cur)
+	if (service->flags & SPECIAL_IDS_OF_FLOWS && flow_assign(line, service, packet, choice))
 		stats_note(line, LB_NOTE_ID_EXCEPTION);
 }
 
@@ -160,13 +166,14 @@ __noinline int special_choose(struct xdp_md *ctx, struct lb_counters *line,
 		special_route(line, service, packet, choice);
 	if (service->flags & SPECIAL_IDS) {
 		found = special_find_id(ctx, service, packet, &id);
-		choice->asks_flows = !packet->is_fragment;
+		if (service->flags & SPECIAL_IDS_OF_FLOWS)
+			choice->asks_flows = !packet->is_fragment;
 	}
 	if (service->flags & LB_SERVICE_RATE && (packet->is_syn || found == IDS_INITIAL) &&
 	    !special_lets_in(service))
 		return LB_DROP_RATE;
 	if (found == IDS_FOUND)
-		special_follow_id(line, service, id, choice);
+		special_follow_id(line, service, packet, id, choice);
 	else if (found == IDS_INITIAL)
 		stats_note(line, LB_NOTE_ID_INITIAL);
 	else if (service->flags & SPECIAL_IDS)

@@ -235,18 +235,27 @@ int vector_program_real(struct vector_balancer *balancer, const struct addr *add
 	return r ? r : dataplane_set_next_hop(balancer->dp, 0, addr, &next_hop, err);
 }
 
+/* Upstream's slots are not on the move: all of a ring changes at once. */
+static void settle_ring(struct vector_balancer *balancer, uint32_t ring)
+{
+	uint32_t *words = balancer->dp->rings[ring].slots;
+
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		DP_STORE(words[i], LB_SLOT(LB_SLOT_CUR(words[i]), LB_SLOT_CUR(words[i])));
+}
+
 int vector_write_ring(struct vector_balancer *balancer, const struct vector_vip *vip,
 		      struct err *err)
 {
 	AUTO(freep) struct ring_real *reals = calloc(VECTOR_REALS_MAX, sizeof(*reals));
 	AUTO(freep) uint16_t *slots = calloc(RING_SLOTS, sizeof(*slots));
 	uint16_t index[VECTOR_REALS_MAX];
+	int r;
 
 	if (!reals || !slots)
 		return err_set(err, -ENOMEM, "no memory");
 	for (size_t i = 0; i < vip->n_reals; i++) {
-		int r = vector_program_real(balancer, &vip->reals[i], &index[i], err);
-
+		r = vector_program_real(balancer, &vip->reals[i], &index[i], err);
 		if (r < 0)
 			return r;
 		reals[i] = (struct ring_real){ .addr = vip->reals[i],
@@ -257,7 +266,9 @@ int vector_write_ring(struct vector_balancer *balancer, const struct vector_vip 
 		return err_set(err, -ENOMEM, "no memory for a ring");
 	for (uint32_t i = 0; i < RING_SLOTS; i++)
 		slots[i] = slots[i] == RING_NONE ? DATAPLANE_NO_REAL : index[slots[i]];
-	return dataplane_ring_write(balancer->dp, vip->service.ring, slots, NULL, err);
+	r = dataplane_ring_write(balancer->dp, vip->service.ring, slots, NULL, err);
+	settle_ring(balancer, vip->service.ring);
+	return r;
 }
 
 /* The VIP named by op's "vip": [address, port, proto]. */
