@@ -99,14 +99,39 @@ static uint64_t total(const char *want)
 	return 0;
 }
 
+static size_t ip_len(const uint8_t *frame)
+{
+	return frame[12] == 0x08 ? 20 : 40;
+}
+
+static bool has_ports(const uint8_t *frame)
+{
+	uint8_t proto = frame[ETH + (frame[12] == 0x08 ? 9 : 6)];
+
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
 /* The frame leaves for this real, 10.0.0.N. */
-static void expect_real(const uint8_t *frame, size_t len, unsigned real)
+static void expect_flow(const uint8_t *frame, size_t len, unsigned real)
 {
 	int verdict = fixture_send(&f, frame, len);
 
 	if (verdict != XDP_TX)
 		fail_msg("not sent: %s", dataplane_cause_str(f.cause));
 	assert_int_equal(f.out[ETH + 19], real);
+}
+
+/* The same, as the first packet of a flow. */
+static void expect_real(const uint8_t *frame, size_t len, unsigned real)
+{
+	static uint16_t port = 1024;
+	uint8_t fresh[FRAME_MAX];
+
+	memcpy(fresh, frame, len);
+	port++;
+	if (has_ports(frame))
+		memcpy(fresh + ETH + ip_len(frame), &port, 2);
+	expect_flow(fresh, len, real);
 }
 
 static void expect_drop(const uint8_t *frame, size_t len, enum lb_cause cause)
@@ -120,11 +145,6 @@ static void set_life(unsigned real, enum dataplane_real_life life)
 	struct err err = { "" };
 
 	must(dataplane_set_real_life(f.dp, &reals[real - 1].addr, life, &err), &err);
-}
-
-static size_t ip_len(const uint8_t *frame)
-{
-	return frame[12] == 0x08 ? 20 : 40;
 }
 
 /* ---- frames ---- */
@@ -408,6 +428,34 @@ TEST(quic, follows_changes_of_ids_at_once)
 	expect_short(2, 7, 1);
 }
 
+/* The steps of one connection, which then changes to ids that say nothing. */
+TEST(quic, keeps_a_flow_that_had_an_id_where_it_was)
+{
+	uint8_t payload[SHORT_LEN], with[FRAME_MAX], without[FRAME_MAX], home[FRAME_MAX];
+	size_t len;
+
+	serve_quic();
+	short_header(payload, 1, 1023);
+	len = datagram(CLIENT4, VIP4, payload, sizeof(payload), with);
+	short_header(payload, 0, 0);
+	datagram(CLIENT4, VIP4, payload, sizeof(payload), without);
+	short_header(payload, 1, 1);
+	datagram(CLIENT4, VIP4, payload, sizeof(payload), home);
+	expect_flow(without, len, 1);
+	expect_flow(with, len, 2);
+	assert_int_equal(total("noted/id-exception"), 1);
+	expect_flow(without, len, 2);
+	expect_flow(without, len, 2);
+	/* The id of the slot's own real ends the exception. */
+	expect_flow(home, len, 1);
+	assert_int_equal(total("noted/id-exception"), 1);
+	expect_flow(without, len, 1);
+	/* A dead real keeps nobody. */
+	expect_flow(with, len, 2);
+	set_life(2, DATAPLANE_REAL_DEAD);
+	expect_flow(without, len, 1);
+}
+
 /* The error's own bytes stand where a datagram's would. */
 TEST(quic, reads_no_id_out_of_an_icmp_error)
 {
@@ -447,6 +495,19 @@ TEST(stable_udp, follows_its_id_wherever_the_packet_ends)
 
 	serve_stable();
 	expect_cut(payload, sizeof(payload), 8);
+}
+
+TEST(stable_udp, remembers_no_flow)
+{
+	uint8_t id[8] = { 0x52, 0x00, 0x03, 0xff }, none[8] = { 0 };
+	uint8_t with[FRAME_MAX], without[FRAME_MAX];
+	size_t len = datagram(CLIENT4, VIP4, id, sizeof(id), with);
+
+	datagram(CLIENT4, VIP4, none, sizeof(none), without);
+	serve_stable();
+	expect_flow(with, len, 2);
+	expect_flow(without, len, 1);
+	assert_int_equal(total("noted/id-exception"), 0);
 }
 
 TEST(stable_udp, wants_its_first_byte_and_an_id)
@@ -552,6 +613,19 @@ TEST(tcp_server_id, stops_at_the_end_and_at_lies)
 	assert_int_equal(total("noted/id-unknown"), 2);
 }
 
+TEST(tcp_server_id, keeps_a_flow_that_had_one_where_it_was)
+{
+	static const uint8_t id[] = { ID_1023, 1, 1 }, none[] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint8_t with[FRAME_MAX], without[FRAME_MAX];
+	size_t len = segment(CLIENT4, VIP4, id, sizeof(id), with);
+
+	segment(CLIENT4, VIP4, none, sizeof(none), without);
+	serve_tcp();
+	expect_flow(without, len, 1);
+	expect_flow(with, len, 2);
+	expect_flow(without, len, 2);
+}
+
 TEST(tcp_server_id, believes_no_syn)
 {
 	static const uint8_t alone[] = { ID_1023 };
@@ -601,13 +675,14 @@ static struct dataplane_service routed_service(void)
 	return service;
 }
 
+/* All packets of a client are of one flow. */
 static void expect_client(const char *src, const char *vip, uint8_t flags, unsigned real)
 {
 	struct frame_spec spec = fixture_spec(src, vip, IPPROTO_TCP, PORT);
 	uint8_t frame[FRAME_MAX];
 
 	spec.tcp_flags = flags;
-	expect_real(frame, frame_build(&spec, frame), real);
+	expect_flow(frame, frame_build(&spec, frame), real);
 }
 
 TEST(source_routes, lead_by_the_longest_prefix)
@@ -659,6 +734,27 @@ TEST(source_routes, lead_to_no_dead_real_and_give_leaving_ones_no_new_flows)
 	expect_client("192.168.1.3", VIP4, 0x02, 1);
 	set_life(2, DATAPLANE_REAL_TAKES);
 	expect_client("192.168.1.4", VIP4, 0x02, 2);
+}
+
+TEST(source_routes, keep_the_flows_of_a_real_that_leaves_and_returns)
+{
+	struct dataplane_service service = routed_service();
+
+	set_service(&service);
+	expect_client("192.168.1.1", VIP4, 0x02, 2);
+	expect_client("192.168.1.1", VIP4, 0x10, 2);
+	set_life(2, DATAPLANE_REAL_LEAVING);
+	/* Flows from before stay, new ones go to the ring and stay there when the real returns. */
+	expect_client("192.168.1.1", VIP4, 0x10, 2);
+	expect_client("192.168.1.2", VIP4, 0x02, 1);
+	expect_client("192.168.1.2", VIP4, 0x10, 1);
+	set_life(2, DATAPLANE_REAL_TAKES);
+	expect_client("192.168.1.1", VIP4, 0x10, 2);
+	expect_client("192.168.1.2", VIP4, 0x10, 1);
+	expect_client("192.168.1.3", VIP4, 0x02, 2);
+	/* A dead real's flows go at once. */
+	set_life(2, DATAPLANE_REAL_DEAD);
+	expect_client("192.168.1.1", VIP4, 0x10, 1);
 }
 
 TEST(source_routes, follow_the_client_where_only_the_port_is_hashed)
@@ -975,18 +1071,22 @@ int main(void)
 		S(quic, keeps_ids_within_the_pool_unless_they_may_lead_anywhere),
 		S(quic, goes_to_leaving_reals_and_not_to_dead_ones),
 		S(quic, follows_changes_of_ids_at_once),
+		S(quic, keeps_a_flow_that_had_an_id_where_it_was),
 		S(quic, reads_no_id_out_of_an_icmp_error),
 		S(stable_udp, follows_its_id_wherever_the_packet_ends),
+		S(stable_udp, remembers_no_flow),
 		S(stable_udp, wants_its_first_byte_and_an_id),
 		S(stable_udp, reads_nothing_behind_the_datagram),
 		S(tcp_server_id, follows_the_option),
 		S(tcp_server_id, looks_at_fifteen_options),
 		S(tcp_server_id, stops_at_the_end_and_at_lies),
+		S(tcp_server_id, keeps_a_flow_that_had_one_where_it_was),
 		S(tcp_server_id, believes_no_syn),
 		S(tcp_server_id, believes_no_header_that_its_packet_does_not_hold),
 		S(source_routes, lead_by_the_longest_prefix),
 		S(source_routes, are_those_of_their_service_only),
 		S(source_routes, lead_to_no_dead_real_and_give_leaving_ones_no_new_flows),
+		S(source_routes, keep_the_flows_of_a_real_that_leaves_and_returns),
 		S(source_routes, follow_the_client_where_only_the_port_is_hashed),
 		S(source_routes, name_programmed_reals_only),
 		S(drop_sources, drop_the_listed_and_nobody_else),
