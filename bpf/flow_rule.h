@@ -178,16 +178,17 @@ LB_INLINE __u64 flow_find(const struct lb_flow_line *line, __u32 tag, __u32 *way
 {
 	int i;
 
-	for (i = LB_FLOW_WAYS - 1; i >= 0; i--) {
-		const __u32 *halves = (const __u32 *)&line->ways[i];
+	for (i = 0; i < LB_FLOW_WAYS; i++) {
+		__u32 at = (__u32)(i + LB_FLOW_PROBATION) % LB_FLOW_WAYS;
+		const __u32 *halves = (const __u32 *)&line->ways[at];
 		__u64 entry;
 
 		if (LB_READ_ONCE(halves[1]) != tag)
 			continue;
-		entry = LB_READ_ONCE(line->ways[i]);
+		entry = LB_READ_ONCE(line->ways[at]);
 		if (LB_FLOW_TAG(entry) != tag)
 			continue;
-		*way = (__u32)i;
+		*way = at;
 		return entry;
 	}
 	return 0;

@@ -58,9 +58,10 @@
 #define TOO_LONG 1500
 #define GUE_PORT 6080
 
-#define FLOWS_64K 0xffffU
-#define FLOWS_1M  0xfffffU
-#define FLOWS_NEW 0xffffffffU
+#define FLOWS_64K  0xffffU
+#define FLOWS_512K 0x7ffffU
+#define FLOWS_1M   0xfffffU
+#define FLOWS_NEW  0xffffffffU
 
 #define TCP_SYN 0x02
 
@@ -74,6 +75,7 @@ struct bench_case {
 	uint32_t head;        /* by what the frame grows; for a case that passes, the floor's */
 	uint32_t left;        /* of the frame when the end is cut; 0: all */
 	bool is_error;        /* an ICMP error that quotes the flow */
+	bool is_remembered;   /* its flows are in the flow table: it is filled before each series */
 	const char *cause;    /* as dataplane_total() names it */
 };
 
@@ -84,7 +86,12 @@ struct bench_case {
 #define CROSS4  "10.200.1.2" /* with reals of the other family */
 #define CROSS6  "fc00:1::2"
 #define GUE4    "10.200.1.3"
+#define MOVING4 "10.200.1.4" /* every slot is moving */
+#define TENTH4  "10.200.1.5" /* one slot of ten is */
+#define TRACK4  "10.200.1.6" /* remembers every flow */
 #define NO_VIP4 "10.200.9.9"
+
+#define FLOW_TABLE 4194304
 
 static const struct bench_case cases[] = {
 	{ "v4-tcp-steady", CLIENT4, VIP4, IPPROTO_TCP, .head = 20, .cause = "sent/forwarded" },
@@ -104,6 +111,14 @@ static const struct bench_case cases[] = {
 	  .left = ETH_LEN + 84, .cause = "sent/too-big-reply" },
 	{ "icmp-error", CLIENT4, VIP4, IPPROTO_TCP, .is_error = true, .head = 20,
 	  .cause = "sent/forwarded" },
+	{ "slots-moving-10", CLIENT4, TENTH4, IPPROTO_TCP, .flows = FLOWS_64K, .head = 20,
+	  .is_remembered = true, .cause = "sent/forwarded" },
+	{ "all-in-transition", CLIENT4, MOVING4, IPPROTO_TCP, .head = 20, .is_remembered = true,
+	  .cause = "sent/forwarded" },
+	{ "all-in-transition-64k", CLIENT4, MOVING4, IPPROTO_TCP, .flows = FLOWS_64K, .head = 20,
+	  .is_remembered = true, .cause = "sent/forwarded" },
+	{ "track-all-512k", CLIENT4, TRACK4, IPPROTO_TCP, .flows = FLOWS_512K, .head = 20,
+	  .is_remembered = true, .cause = "sent/forwarded" },
 };
 
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
@@ -163,6 +178,37 @@ static uint32_t make_ring(struct fixture *f, const char *net)
 	return ring;
 }
 
+/* Give every slot, or every tenth, to its neighbour's real: from then on it is moving. */
+static void move_slots(struct fixture *f, uint32_t ring, uint32_t one_in)
+{
+	static uint16_t slots[RING_SLOTS];
+	const uint32_t *words = dataplane_ring(f->dp, ring);
+	struct err err = { "" };
+
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slots[i] = (uint16_t)LB_SLOT_CUR(words[i % one_in ? i : (i + 1) % RING_SLOTS]);
+	if (dataplane_ring_write(f->dp, ring, slots, NULL, &err) < 0)
+		die("%s", err.text);
+}
+
+static void provision_flows(struct fixture *f, uint32_t ring)
+{
+	struct dataplane_service track = { .vip = fixture_prefix(TRACK4),
+					   .proto = IPPROTO_TCP,
+					   .port = 80,
+					   .ring = ring,
+					   .track = CONFIG_TRACK_ALL };
+	uint32_t moving = make_ring(f, "10.0.1."), tenth = make_ring(f, "10.0.1.");
+	struct err err = { "" };
+
+	if (dataplane_set_service(f->dp, &track, &err) < 0)
+		die("%s", err.text);
+	fixture_service(f, MOVING4, IPPROTO_TCP, 80, moving);
+	fixture_service(f, TENTH4, IPPROTO_TCP, 80, tenth);
+	move_slots(f, moving, 1);
+	move_slots(f, tenth, 10);
+}
+
 static void provision(struct fixture *f)
 {
 	const struct private_switches switches = { .is_untraced = true };
@@ -174,7 +220,7 @@ static void provision(struct fixture *f)
 	struct err err = { "" };
 	uint32_t ring4, ring6;
 
-	fixture_init_switched(f, 2, &switches);
+	fixture_init_flows(f, 4, &switches, FLOW_TABLE);
 	ring4 = make_ring(f, "10.0.1.");
 	ring6 = make_ring(f, "fc00::1:");
 	fixture_service(f, VIP4, IPPROTO_TCP, 80, ring4);
@@ -182,6 +228,7 @@ static void provision(struct fixture *f)
 	fixture_service(f, VIP6, IPPROTO_TCP, 80, ring6);
 	fixture_service(f, CROSS4, IPPROTO_TCP, 80, ring6);
 	fixture_service(f, CROSS6, IPPROTO_TCP, 80, ring4);
+	provision_flows(f, ring4);
 	gue.ring = ring4;
 	if (dataplane_set_service(f->dp, &gue, &err) < 0)
 		die("%s", err.text);
@@ -282,11 +329,12 @@ static void run_packets(struct bench *b, enum wrapper_target which, uint32_t pac
 }
 
 /* Nanoseconds a packet, of one series. */
-static double run_series(struct bench *b, enum wrapper_target which, uint32_t verdict, size_t len)
+static double run_series(struct bench *b, enum wrapper_target which, uint32_t warming,
+			 uint32_t verdict, size_t len)
 {
 	uint64_t start;
 
-	run_packets(b, which, WARMING, verdict, len);
+	run_packets(b, which, warming, verdict, len);
 	start = cpu_ns();
 	run_packets(b, which, PACKETS, verdict, len);
 	return (double)(cpu_ns() - start) / PACKETS;
@@ -313,22 +361,29 @@ static void load_wrapper(struct bench *b)
 	}
 }
 
+/* Flows that are to be in the table come by three times, as far as chance will have it. */
+static uint32_t warming_of(const struct bench_case *c)
+{
+	return WARMING + (c->is_remembered ? 3 * c->flows : 0);
+}
+
 static void run_round(struct bench *b, size_t which, unsigned round)
 {
 	const struct bench_case *c = &cases[which];
 	bool passes = strncmp(c->cause, "passed/", 7) == 0;
+	uint32_t warming = warming_of(c);
 	size_t changed = (c->left ? c->left : b->len) + c->head;
 	uint64_t before;
 
-	b->ns[which][WRAPPER_NULL][round] = run_series(b, WRAPPER_NULL, XDP_TX, b->len);
-	b->ns[which][WRAPPER_FLOOR][round] = run_series(b, WRAPPER_FLOOR, XDP_TX, changed);
+	b->ns[which][WRAPPER_NULL][round] = run_series(b, WRAPPER_NULL, WARMING, XDP_TX, b->len);
+	b->ns[which][WRAPPER_FLOOR][round] = run_series(b, WRAPPER_FLOOR, WARMING, XDP_TX, changed);
 
 	before = total(b, c->cause);
-	b->ns[which][WRAPPER_CASE][round] =
-		run_series(b, WRAPPER_CASE, passes ? XDP_PASS : XDP_TX, passes ? b->len : changed);
-	if (total(b, c->cause) - before != WARMING + PACKETS)
+	b->ns[which][WRAPPER_CASE][round] = run_series(
+		b, WRAPPER_CASE, warming, passes ? XDP_PASS : XDP_TX, passes ? b->len : changed);
+	if (total(b, c->cause) - before != warming + PACKETS)
 		die("%s: %llu of %u packets ended as %s", c->name,
-		    (unsigned long long)(total(b, c->cause) - before), WARMING + PACKETS, c->cause);
+		    (unsigned long long)(total(b, c->cause) - before), warming + PACKETS, c->cause);
 }
 
 /* The last CPU that we may use; the first ones have most of the interrupts. */
@@ -369,7 +424,7 @@ static void print_line(bool is_json, const char *name, double ns, double null_ns
 		       "\"ratio\":%.3f}\n",
 		       name, ns, null_ns, floor_ns, ns / floor_ns);
 	else
-		printf("%-20s %8.1f %8.1f %8.1f %7.2f\n", name, ns, null_ns, floor_ns,
+		printf("%-21s %8.1f %8.1f %8.1f %7.2f\n", name, ns, null_ns, floor_ns,
 		       ns / floor_ns);
 }
 
@@ -387,7 +442,7 @@ static void print_all(struct bench *b, bool is_json)
 	bool is_first = true;
 
 	if (!is_json)
-		printf("%-20s %8s %8s %8s %7s\n", "case", "ns", "null", "floor", "ratio");
+		printf("%-21s %8s %8s %8s %7s\n", "case", "ns", "null", "floor", "ratio");
 	for (size_t i = 0; i < N_CASES; i++) {
 		double null_ns = median(b->ns[i][WRAPPER_NULL]);
 		double floor_ns = median(b->ns[i][WRAPPER_FLOOR]);
