@@ -66,7 +66,9 @@ def wrap(packet, client, sport, real, encap="ipip", gue_port=6080, unsummed=Fals
 class Service:
     """A VIP, protocol and port with the reals behind it."""
 
-    def __init__(self, vip, port, proto, reals, encap="ipip", gue_port=6080, hash="5-tuple"):
+    def __init__(self, vip, port, proto, reals, encap="ipip", gue_port=6080, hash="5-tuple",
+                 **others):
+        """others: options that change nothing of what a steady slot says."""
         net = ipaddress.ip_network(vip)
         self.address, self.length = str(net.network_address), net.prefixlen
         self.is_prefix = net.prefixlen < net.max_prefixlen
@@ -99,7 +101,7 @@ class Suite:
 
     def __init__(self, name, **node):
         self.name, self.node, self.phases, self.count = name, node, [], 0
-        self.totals = {}
+        self.totals, self.services = {}, []
         self.new_phase()
 
     def new_phase(self):
@@ -115,6 +117,7 @@ class Suite:
         if not isinstance(reals, dict):
             reals = {address: 1 for address in reals}
         service = Service(vip, port, proto, reals, **options)
+        self.services.append(service)
         key = [service.address, port, PROTOS[proto]]
         self.op("add_vip", address=key[0], port=key[1], proto=key[2],
                 cidr=service.length if service.is_prefix else 0)
