@@ -267,7 +267,8 @@ int vector_write_ring(struct vector_balancer *balancer, const struct vector_vip 
 	for (uint32_t i = 0; i < RING_SLOTS; i++)
 		slots[i] = slots[i] == RING_NONE ? DATAPLANE_NO_REAL : index[slots[i]];
 	r = dataplane_ring_write(balancer->dp, vip->service.ring, slots, NULL, err);
-	settle_ring(balancer, vip->service.ring);
+	if (!balancer->is_own)
+		settle_ring(balancer, vip->service.ring);
 	return r;
 }
 
