@@ -101,7 +101,8 @@ const char *real_life_str(enum real_life life);
  * real_life_join - one life for an address that several pools name.
  * @lives:    1U << life of each of them, or-ed.
  * @is_heard: one of the pools hears it: what answers anywhere is not dead.
- * It takes only where every pool gives it new flows; unknown while none of them says otherwise.
+ * It takes only where every pool gives it new flows. One that nobody knows gets none yet, but may
+ * have some by other nodes; what only some know not yet is unknown.
  */
 enum real_life real_life_join(unsigned lives, bool is_heard);
 const char *vip_state_str(enum vip_state state);

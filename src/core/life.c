@@ -81,7 +81,7 @@ enum real_life real_life_join(unsigned lives, bool is_heard)
 {
 	if (lives & 1U << REAL_DEAD)
 		return is_heard ? REAL_LEAVING : REAL_DEAD;
-	if (lives & 1U << REAL_LEAVING)
+	if (lives & 1U << REAL_LEAVING || lives == 1U << REAL_LIFE_UNKNOWN)
 		return REAL_LEAVING;
 	return lives == 1U << REAL_TAKES ? REAL_TAKES : REAL_LIFE_UNKNOWN;
 }

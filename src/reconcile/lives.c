@@ -192,16 +192,21 @@ bool lives_watch(struct lives *l, usec_t now, usec_t *ret_next)
 	return any;
 }
 
-static void delete_real(struct lives *l, const struct addr *addr)
+/* False when something still names it, as a source route of a service that is on its way out. */
+static bool delete_real(struct lives *l, const struct addr *addr)
 {
 	struct err err;
+	int r = dataplane_del_real(l->options.dataplane, addr, &err);
 
-	if (dataplane_del_real(l->options.dataplane, addr, &err) < 0)
+	if (r == -EBUSY)
+		return false;
+	if (r < 0)
 		log_warn("real_del", "real=%s error=%s", ADDR_STR(addr), LOG_QUOTE(err.text));
 	else
 		log_info("real_del", "real=%s", ADDR_STR(addr));
 	if (l->options.real_deleted)
 		l->options.real_deleted(addr, l->options.arg);
+	return true;
 }
 
 void lives_collect(struct lives *l, usec_t now, const bool *named)
@@ -210,11 +215,9 @@ void lives_collect(struct lives *l, usec_t now, const bool *named)
 
 	for (size_t i = 0; i < l->n_leavers; i++) {
 		const struct leaver *leaver = &l->leavers[i];
+		uint16_t index = dataplane_real_index(l->options.dataplane, &leaver->addr);
 
-		if (is_quiet(l, leaver, now) &&
-		    !named[dataplane_real_index(l->options.dataplane, &leaver->addr)])
-			delete_real(l, &leaver->addr);
-		else
+		if (!is_quiet(l, leaver, now) || named[index] || !delete_real(l, &leaver->addr))
 			l->leavers[n++] = *leaver;
 	}
 	l->n_leavers = n;

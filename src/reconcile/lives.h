@@ -5,7 +5,8 @@
  *
  * The data plane knows addresses, the core reals of pools: an address takes new flows only where
  * every pool that serves gives it some, and is dead when one calls it dead and none hears it. What
- * the core does not know yet stays as the maps have it.
+ * only some pools do not know yet stays as the maps have it. A new real is leaving until it is
+ * judged, so that the seed of a ring leads to flows that other nodes gave it.
  *
  * A real that left is leaving. It keeps its index, record and next hop for as long as a slot names
  * it or packets go to it, and for the idle time after that, the longest that a flow may be silent.

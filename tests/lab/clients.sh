@@ -109,6 +109,22 @@ file_is_whole() { # NAME
 	is_gone "$1" && grep -q '^ended 200' "$LAB_DIR/log/$1" && cmp -s "$LAB_DIR/random" "$LAB_DIR/$1.file"
 }
 
+# All files of a test, file1 and up, are whole.
+files_are_whole() { # HOW-MANY
+	local i
+	for ((i = 1; i <= $1; i++)); do
+		file_is_whole "file$i" || return 1
+	done
+}
+
+# What became of those that are not.
+broken_files() { # HOW-MANY
+	local i
+	for ((i = 1; i <= $1; i++)); do
+		file_is_whole "file$i" || echo "file$i: $(tr '\n' ' ' <"$LAB_DIR/log/file$i")"
+	done
+}
+
 # A connection on which the client keeps sending, in the background.
 start_talk() { # NAME CLIENT ADDRESS
 	start "$1" "$2" bash "$LAB_LIB/talk.sh" "$3"

@@ -43,8 +43,8 @@ node_prepare() { # NODE
 }
 
 # The config of a node. Short intervals, for a lab has no patience; but a timeout that a busy test
-# machine keeps, for a real called down in error costs its connections. LAB_ROUTING may hold more
-# lines of the section routing.
+# machine keeps, for a real called down in error costs its connections. LAB_NODE and LAB_ROUTING
+# may hold more lines of those sections.
 node_write_config() { # NODE [REAL...]
 	local node=$1 n real
 	n=$(number "$node")
@@ -58,6 +58,7 @@ node_write_config() { # NODE [REAL...]
 			  mtu: 1600
 			  client-mtu: 1500
 			  encap-source: {ipv4: 10.0.$n.2, ipv6: "fd00:a:$n::2"}
+			${LAB_NODE:-  # nothing more}
 			routing:
 			  vty: $(frr_dir "$node")
 			  local-as: $LAB_AS_NODES

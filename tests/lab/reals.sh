@@ -96,6 +96,14 @@ connections_of() { # REAL
 	on "$1" ss -Htn state established 'sport = :80' | wc -l
 }
 
+# The real with the most of them.
+busiest_real() {
+	local real
+	for real in "${LAB_REALS[@]}"; do
+		echo "$(connections_of "$real") $real"
+	done | sort -n | tail -n 1 | cut -d ' ' -f 2
+}
+
 fail_check_of() { # REAL: it serves, but says it is not well
 	rm -f "$LAB_DIR/$1/www/healthz"
 }

@@ -481,10 +481,11 @@ TEST(reconcile, a_new_ring_is_seeded_with_owners_that_are_not_dead)
 
 	start_one();
 	tell_sign(0, 1, REAL_SIGN_GONE);
-	tell_sign(0, 2, REAL_SIGN_ANSWERS);
-	tell_verdict(0, 0, REAL_UP);
+	tell_verdict(0, 0, REAL_UP); /* the third is not judged yet */
 	run_for(2 * USEC_PER_SEC);
 	assert_true(fake_did("ring-write", "ring-seed"));
+	assert_true(fake_did("real-leaves", "ring-seed"));
+	assert_int_equal(fake.lives[3], DATAPLANE_REAL_LEAVING);
 	assert_true(fake_did("ring-seed", "service-set"));
 	for (uint32_t s = 0; s < RING_SLOTS; s++) {
 		assert_int_equal(fake.rings[0][s], 1);
