@@ -86,11 +86,12 @@ LB_INLINE __u32 ids_quic_type(const __u8 *header)
 LB_INLINE enum ids_found ids_quic(const void *frame, const void *end,
 				  const struct ids_payload *payload, __u32 *id)
 {
-	const __u8 *header = ids_bytes(frame, end, payload, 1 + IDS_QUIC_CID), *cid = header + 1;
+	const __u8 *header = ids_bytes(frame, end, payload, 1 + IDS_QUIC_CID), *cid;
 	__u32 cid_len;
 
 	if (!header)
 		return IDS_NONE;
+	cid = header + 1;
 	if (header[0] & IDS_QUIC_LONG) {
 		header = ids_bytes(frame, end, payload, IDS_QUIC_CID_PLACE + IDS_QUIC_CID);
 		if (!header)
