@@ -215,8 +215,8 @@ __noinline int flow_assign(struct lb_counters *line, const struct lb_service *se
 {
 	struct lb_flow_line *flows_line;
 	bool is_exception, is_always;
-	__u32 kind, now;
-	__u64 hash;
+	__u32 kind, now, way = 0;
+	__u64 hash, seen;
 
 	if (!line || !service || !packet || !choice)
 		return 0;
@@ -230,8 +230,13 @@ __noinline int flow_assign(struct lb_counters *line, const struct lb_service *se
 	flows_line = flow_line(hash);
 	if (!flows_line)
 		return is_exception;
-	if (!is_exception && !is_always)
+	if (!is_exception && !is_always) {
 		flow_drop(flows_line, flow_tag(hash));
+		return 0;
+	}
+	seen = flow_find(flows_line, flow_tag(hash), &way);
+	if (seen && LB_FLOW_REAL(seen) == choice->real)
+		flow_touch(flows_line, hash, way, seen, now, kind);
 	else
 		flow_enter(line, hash, choice->real, now, !is_always && flow_is_crowded(line, now));
 	return is_exception;

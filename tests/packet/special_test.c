@@ -456,6 +456,40 @@ TEST(quic, keeps_a_flow_that_had_an_id_where_it_was)
 	expect_flow(without, len, 1);
 }
 
+/* The way of the one flow remembered; -1: none. */
+static int remembered_way(void)
+{
+	int found = -1;
+
+	for (uint32_t i = 0; i < f.dp->n_flow_lines; i++) {
+		for (int way = 0; way < LB_FLOW_WAYS; way++) {
+			if (!f.dp->flows[i].ways[way])
+				continue;
+			assert_int_equal(found, -1);
+			found = way;
+		}
+	}
+	return found;
+}
+
+TEST(quic, takes_a_flow_off_probation_with_its_second_id)
+{
+	uint8_t payload[SHORT_LEN], frame[FRAME_MAX];
+	size_t len;
+
+	serve_quic();
+	short_header(payload, 1, 1023);
+	len = datagram(CLIENT4, VIP4, payload, sizeof(payload), frame);
+	expect_flow(frame, len, 2);
+	assert_in_range(remembered_way(), 0, LB_FLOW_PROBATION - 1);
+	expect_flow(frame, len, 2);
+	assert_in_range(remembered_way(), LB_FLOW_PROBATION, LB_FLOW_WAYS - 1);
+	short_header(payload, 1, 1);
+	len = datagram(CLIENT4, VIP4, payload, sizeof(payload), frame);
+	expect_flow(frame, len, 1);
+	assert_int_equal(remembered_way(), -1);
+}
+
 /* The error's own bytes stand where a datagram's would. */
 TEST(quic, reads_no_id_out_of_an_icmp_error)
 {
@@ -1072,6 +1106,7 @@ int main(void)
 		S(quic, goes_to_leaving_reals_and_not_to_dead_ones),
 		S(quic, follows_changes_of_ids_at_once),
 		S(quic, keeps_a_flow_that_had_an_id_where_it_was),
+		S(quic, takes_a_flow_off_probation_with_its_second_id),
 		S(quic, reads_no_id_out_of_an_icmp_error),
 		S(stable_udp, follows_its_id_wherever_the_packet_ends),
 		S(stable_udp, remembers_no_flow),
