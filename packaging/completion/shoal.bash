@@ -15,6 +15,8 @@ _shoal_names() { # COMMAND
 	reals) _shoal_column pools && _shoal_column reals ;;
 	peers) command shoal peers 2>/dev/null | awk 'blank && ++n > 1 {print $1} !NF {blank = 1}' ;;
 	why) echo node && _shoal_column vips && _shoal_column pools && _shoal_column reals ;;
+	flow) echo tcp udp ;;
+	flows) echo find purge tcp udp ;;
 	help) _shoal_commands ;;
 	esac
 }
@@ -38,10 +40,11 @@ _shoal() {
 		esac
 	done
 	case $before in
-	--socket | --config | --in | --out) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+	--socket | --config | --in | --out | --write | -w | --with) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
 	--run-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
-	--down) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
-	--timeout | --reason) return ;;
+	--vip) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column vips)" -- "$word") && return ;;
+	--down | --real) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
+	--timeout | --reason | --service | --count | --for | --size | --sample | --snaplen) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_options "$command")" -- "$word")

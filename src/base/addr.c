@@ -53,6 +53,47 @@ int addr_parse(const char *text, struct addr *ret)
 	return 0;
 }
 
+/* Decimal digits and nothing else. */
+static int port_parse(const char *text, uint16_t *ret)
+{
+	char *end;
+	unsigned long port;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	port = strtoul(text, &end, 10);
+	if (*end || port == 0 || port > UINT16_MAX)
+		return -EINVAL;
+	*ret = (uint16_t)port;
+	return 0;
+}
+
+int addr_parse_port(const char *text, struct addr *ret, uint16_t *ret_port)
+{
+	const char *colon = strrchr(text, ':'), *end = colon;
+	bool is_bracketed = *text == '[';
+	char address[ADDR_TEXT_MAX];
+	struct addr addr;
+	uint16_t port;
+
+	if (!colon || (is_bracketed && end[-1] != ']'))
+		return -EINVAL;
+	text += is_bracketed;
+	end -= is_bracketed;
+	if (end <= text || (size_t)(end - text) >= sizeof(address))
+		return -EINVAL;
+	memcpy(address, text, (size_t)(end - text));
+	address[end - text] = '\0';
+	/* Brackets tell the colons of an address from the one before the port. */
+	if (is_bracketed != (strchr(address, ':') != NULL))
+		return -EINVAL;
+	if (addr_parse(address, &addr) < 0 || port_parse(colon + 1, &port) < 0)
+		return -EINVAL;
+	*ret = addr;
+	*ret_port = port;
+	return 0;
+}
+
 const char *addr_print(const struct addr *addr, char buf[ADDR_TEXT_MAX])
 {
 	size_t len;

@@ -41,6 +41,12 @@ struct addr addr_from_raw(int family, const void *raw);
  */
 int addr_parse(const char *text, struct addr *ret);
 
+/*
+ * addr_parse_port - "192.0.2.1:40000" or "[2001:db8::1]:443"; ports from 1 on.
+ * Returns 0 or -EINVAL.
+ */
+int addr_parse_port(const char *text, struct addr *ret, uint16_t *ret_port);
+
 /* The canonical text (RFC 5952 for IPv6) into buf; returns buf. */
 const char *addr_print(const struct addr *addr, char buf[ADDR_TEXT_MAX]);
 

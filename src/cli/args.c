@@ -82,11 +82,14 @@ static int grow(struct args *args, int argc, struct err *err)
 	return w && f ? 0 : err_set(err, -ENOMEM, "arguments: %m");
 }
 
-/* One option "--name", "--name=value" or "--name value"; returns how many of argv it took. */
+/*
+ * One option "--name", "--name=value" or "--name value", or "-n", the shortest of short forms;
+ * returns how many of argv it took.
+ */
 static int take_option(struct args *args, const struct args_option *const *tables, int argc,
 		       char **argv, struct err *err)
 {
-	const char *text = argv[0] + 2, *equals = strchr(text, '=');
+	const char *text = argv[0] + (argv[0][1] == '-' ? 2 : 1), *equals = strchr(text, '=');
 	const struct args_option *option;
 	char name[64];
 	int i;
@@ -111,6 +114,14 @@ static int take_option(struct args *args, const struct args_option *const *table
 	return option->value && !equals ? 2 : 1;
 }
 
+/* "--name" or "-n". */
+static bool is_option(const char *text)
+{
+	if (strncmp(text, "--", 2) == 0)
+		return true;
+	return text[0] == '-' && text[1] != '\0' && text[2] == '\0';
+}
+
 int args_parse(struct args *args, const struct args_option *const *tables, int argc, char **argv,
 	       enum args_stop stop, struct err *err)
 {
@@ -124,7 +135,7 @@ int args_parse(struct args *args, const struct args_option *const *tables, int a
 		if (!options_end && strcmp(argv[i], "--") == 0) {
 			options_end = true;
 			i++;
-		} else if (!options_end && strncmp(argv[i], "--", 2) == 0) {
+		} else if (!options_end && is_option(argv[i])) {
 			r = take_option(args, tables, argc - i, argv + i, err);
 			if (r < 0)
 				return r;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -81,6 +82,16 @@ void cli_print_json(const struct cli *cli, const json_t *result);
  */
 enum ctl_exit cli_ask(const struct cli *cli, const struct cli_command *command, json_t *args,
 		      json_t **ret_result, struct err *err);
+
+/* For results that come bit by bit; part and stop as in struct client_question. */
+struct cli_parts {
+	bool (*part)(const json_t *part, void *arg);
+	void *arg;
+	const volatile sig_atomic_t *stop;
+};
+/* cli_ask() for those; CTL_DONE without a result when part() or *stop ended it. */
+enum ctl_exit cli_ask_parts(const struct cli *cli, const struct cli_command *command, json_t *args,
+			    const struct cli_parts *parts, json_t **ret_result, struct err *err);
 
 /* The `run` of served commands. */
 enum ctl_exit cli_run_served(struct cli *cli, const struct cli_command *command);

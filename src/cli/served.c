@@ -106,31 +106,41 @@ static enum ctl_exit take_answer(json_t *answer, json_t **ret_result, struct err
 								: CTL_FAILED;
 }
 
-enum ctl_exit cli_ask(const struct cli *cli, const struct cli_command *command, json_t *args,
-		      json_t **ret_result, struct err *err)
+enum ctl_exit cli_ask_parts(const struct cli *cli, const struct cli_command *command, json_t *args,
+			    const struct cli_parts *parts, json_t **ret_result, struct err *err)
 {
 	struct client_question question = {
 		.command = command->name,
 		.args = args,
 		.patience_us = command->behaviour->is_slow ? 0 : PATIENCE_US,
-		.progress = print_progress,
-		.arg = (void *)(uintptr_t)cli,
+		.progress = parts ? NULL : print_progress,
+		.part = parts ? parts->part : NULL,
+		.arg = parts ? parts->arg : (void *)(uintptr_t)cli,
+		.stop = parts ? parts->stop : NULL,
 	};
 	struct client *client = NULL;
 	json_t *answer = NULL;
 	enum ctl_exit status;
+	int r;
 
 	*ret_result = NULL;
 	status = open_for(cli, command->is_admin, &client, err);
 	if (status != CTL_DONE)
 		return status;
-	if (client_ask(client, &question, &answer, err) == 0)
+	r = client_ask(client, &question, &answer, err);
+	if (r == 0)
 		status = take_answer(answer, ret_result, err);
-	else
+	else if (r != -ECANCELED)
 		status = CTL_NOT_REACHABLE;
 	json_decref(answer);
 	client_close(client);
 	return status;
+}
+
+enum ctl_exit cli_ask(const struct cli *cli, const struct cli_command *command, json_t *args,
+		      json_t **ret_result, struct err *err)
+{
+	return cli_ask_parts(cli, command, args, NULL, ret_result, err);
 }
 
 /* A refusal in JSON: the sentence, the status and what came with it. */

@@ -98,3 +98,16 @@ int units_parse_duration(const char *text, usec_t *ret, struct err *err)
 	*ret = total;
 	return 0;
 }
+
+int units_parse_size(const char *text, uint64_t *ret, struct err *err)
+{
+	static const char letters[] = "kMG";
+	size_t digits = strspn(text, "0123456789");
+	const char *letter = text[digits] ? strchr(letters, text[digits]) : NULL;
+	unsigned shift = letter ? 10 * (unsigned)(letter - letters + 1) : 0;
+
+	if (digits == 0 || digits > 9 || (text[digits] && (!letter || text[digits + 1])))
+		return err_set(err, -EINVAL, "'%s' is no size; write 500000, 64k or 16M", text);
+	*ret = strtoull(text, NULL, 10) << shift;
+	return 0;
+}

@@ -23,3 +23,5 @@ const char *units_clock(uint64_t wall_us, uint64_t now_us, char buf[UNITS_TEXT_M
 
 /* "30s", "5m", "1h30m", "500ms" into microseconds; -EINVAL with the sentence. */
 int units_parse_duration(const char *text, usec_t *ret, struct err *err);
+/* "500", "64k", "16M", "1G" (of 1024) into bytes; -EINVAL with the sentence. */
+int units_parse_size(const char *text, uint64_t *ret, struct err *err);

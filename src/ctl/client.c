@@ -17,6 +17,7 @@ struct client {
 	int fd;
 	char *buffer; /* bytes received and not yet taken */
 	size_t len, size;
+	const volatile sig_atomic_t *stop; /* of the question in work, or NULL */
 };
 
 int client_open(const char *path, struct client **ret, struct err *err)
@@ -69,6 +70,8 @@ static int wait_for(const struct client *client, short events, usec_t deadline, 
 			return err_set(err, -ETIMEDOUT, "shoald does not answer");
 		if (errno != EINTR)
 			return err_set(err, -errno, "poll: %m");
+		if (client->stop && *client->stop)
+			return err_set(err, -ECANCELED, "interrupted");
 	}
 }
 
@@ -185,25 +188,44 @@ static usec_t deadline_of(const struct client_question *question)
 	return question->patience_us ? usec_add(usec_now(), question->patience_us) : USEC_NEVER;
 }
 
+/* Give progress and parts to who asked: 0, or -ECANCELED; 1 when it is the answer. */
+static int take_interim(const struct client_question *question, const json_t *answer,
+			struct err *err)
+{
+	const char *progress = json_string_value(json_object_get(answer, "progress"));
+	const json_t *part = json_object_get(answer, "part");
+
+	if (progress) {
+		if (question->progress)
+			question->progress(progress, question->arg);
+		return 0;
+	}
+	if (!part)
+		return 1;
+	if ((question->part && !question->part(part, question->arg)) ||
+	    (question->stop && *question->stop))
+		return err_set(err, -ECANCELED, "interrupted");
+	return 0;
+}
+
 int client_ask(struct client *client, const struct client_question *question, json_t **ret,
 	       struct err *err)
 {
-	int r = send_question(client, question, deadline_of(question), err);
+	int r;
 
+	client->stop = question->stop;
+	r = send_question(client, question, deadline_of(question), err);
 	while (r == 0) {
-		const char *progress;
 		json_t *answer = NULL;
 
 		r = receive_line(client, deadline_of(question), &answer, err);
 		if (r < 0)
 			break;
-		progress = json_string_value(json_object_get(answer, "progress"));
-		if (!progress) {
+		r = take_interim(question, answer, err);
+		if (r > 0) {
 			*ret = answer;
 			return 0;
 		}
-		if (question->progress)
-			question->progress(progress, question->arg);
 		json_decref(answer);
 	}
 	return r;

@@ -16,6 +16,17 @@
 	X(reals, false, "[POOL|POOL/REAL...]", "the reals, their state and last evidence")         \
 	X(peers, false, "[PEER...]", "bgpd and the BGP sessions")                                  \
 	X(routes, false, "[VIP...]", "each route as intended and as found in bgpd and peers")      \
+	X(capture, true,                                                                           \
+	  "[--write FILE] [--service SERVICE] [--vip VIP] [--real POOL/REAL] "                     \
+	  "[--reason WORD]... [--count N] [--for T] [--size BYTES] [--sample 1/N] "                \
+	  "[--snaplen BYTES]",                                                                     \
+	  "packets before and after, with what was decided, from the running node")                \
+	X(flow, false, "PROTO SRC:PORT DST:PORT [--syn] [--with FILE]",                            \
+	  "where a packet of a flow goes, and why; nothing is changed")                            \
+	X(flows, false,                                                                            \
+	  "[find PROTO SRC:PORT DST:PORT | purge [PROTO SRC:PORT DST:PORT]] [--real POOL/REAL] "   \
+	  "[--service SERVICE] [--stale] [--all]",                                                 \
+	  "the flows that are remembered: lists, finds and forgets them")                          \
 	X(drain, true, "[VIP...] [--wait] [--force] [--timeout T] [--reason TEXT]",                \
 	  "move traffic away from the node, or from VIPs, then withdraw")                          \
 	X(undrain, true, "[VIP...]", "end the drain of the node, or of VIPs")                      \

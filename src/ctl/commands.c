@@ -117,6 +117,18 @@ static void handle_routes(struct ctl_request *request, const json_t *args, void 
 	answer_list(request, args, context, view_routes);
 }
 
+static void handle_flow(struct ctl_request *request, const json_t *args, void *context)
+{
+	struct view view = view_now(context);
+	struct err err = { "it cannot be told in UTF-8" };
+	json_t *result = view_flow(&view, args, &err);
+
+	if (result)
+		ctl_answer(request, result);
+	else
+		ctl_refuse(request, CTL_USAGE, "%s", err.text);
+}
+
 const struct ctl_command commands_table[] = {
 #define X(word, is_admin, args_help, help) { #word, is_admin, args_help, help, handle_##word },
 	COMMANDS_SERVED(X)

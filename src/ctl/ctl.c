@@ -485,6 +485,26 @@ void ctl_progress(struct ctl_request *request, const char *fmt, ...)
 	client_send(request->client, request_progress(line));
 }
 
+void ctl_part(struct ctl_request *request, json_t *part)
+{
+	if (request->client)
+		client_send(request->client, request_part(part));
+	else
+		json_decref(part);
+}
+
+size_t ctl_request_unread(const struct ctl_request *request)
+{
+	if (!request->client)
+		return 0;
+	return evbuffer_get_length(bufferevent_get_output(request->client->stream));
+}
+
+bool ctl_request_is_admin(const struct ctl_request *request)
+{
+	return request->client && request->client->socket->is_admin;
+}
+
 /* True for a login name that can be shown and logged as it is. */
 static bool is_plain_name(const char *name)
 {

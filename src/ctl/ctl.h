@@ -10,7 +10,8 @@
  * Request: {"v":1,"command":"status","args":{...}}\n
  * Answer:  {"v":1,"ok":true,"result":{...}}\n
  *          {"v":1,"ok":false,"exit":2,"error":"one sentence"}\n
- * A command that takes a while first sends any number of {"v":1,"progress":"line"}\n.
+ * A command that takes a while first sends any number of {"v":1,"progress":"line"}\n; one whose
+ * result comes bit by bit, of {"v":1,"part":{...}}\n.
  */
 #pragma once
 
@@ -80,6 +81,12 @@ void ctl_refuse_with(struct ctl_request *request, enum ctl_exit status, json_t *
 /* One line of progress on the way. */
 void ctl_progress(struct ctl_request *request, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* A bit of the result on the way; takes the reference. */
+void ctl_part(struct ctl_request *request, json_t *part);
+/* Bytes sent that the client has not read: who sends many parts waits while it is much. */
+size_t ctl_request_unread(const struct ctl_request *request);
+/* True on admin.sock: for commands of which only a part changes something. */
+bool ctl_request_is_admin(const struct ctl_request *request);
 /*
  * "alice (uid 1000)", the peer as the kernel knows it, for owners and logs; "uid 1000" when the uid
  * has no name. Printable ASCII, valid while the request lives.

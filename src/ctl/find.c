@@ -116,6 +116,75 @@ bool find_real(const struct core *core, const char *text, uint32_t *ret_pool, ui
 	return n == 1;
 }
 
+const char *service_print(const struct prefix *vip, uint8_t proto, uint16_t port,
+			  char buf[CONFIG_SERVICE_TEXT_MAX])
+{
+	const struct config_vip as_vip = { .prefix = *vip };
+	const struct config_service as_service = { .proto = proto, .port = port };
+
+	return config_service_print(&as_vip, &as_service, buf);
+}
+
+const struct core_service *vip_service(const struct core_vip *vip, uint8_t proto, uint16_t port)
+{
+	for (size_t i = 0; i < vip->n_services; i++)
+		if (vip->services[i].proto == proto && vip->services[i].port == port)
+			return &vip->services[i];
+	return NULL;
+}
+
+/* "www:443/tcp": what stands behind the VIP's name is what stands behind its address. */
+static bool is_named_service(const struct core_vip *vip, const char *printed, const char *text)
+{
+	size_t len = strlen(VIP_NAME(vip));
+	const char *port = strrchr(printed, ':');
+
+	return strncmp(text, VIP_NAME(vip), len) == 0 && port && strcmp(text + len, port) == 0;
+}
+
+const struct core_service *find_service(const struct core *core, const char *text,
+					const struct core_vip **ret_vip)
+{
+	char printed[CONFIG_SERVICE_TEXT_MAX];
+
+	for (uint32_t v = 0; v < core_n_vips(core); v++) {
+		const struct core_vip *vip = core_vip(core, v);
+
+		for (size_t i = 0; i < vip->n_services; i++) {
+			const struct core_service *service = &vip->services[i];
+
+			service_print(&vip->prefix, service->proto, service->port, printed);
+			if (strcmp(printed, text) != 0 && !is_named_service(vip, printed, text))
+				continue;
+			*ret_vip = vip;
+			return service;
+		}
+	}
+	return NULL;
+}
+
+static const struct config_real *pool_real(const struct config_pool *pool, const struct addr *addr)
+{
+	for (size_t i = 0; i < pool->n_reals; i++)
+		if (addr_eq(&pool->reals[i].addr, addr))
+			return &pool->reals[i];
+	return NULL;
+}
+
+const struct config_real *find_real_addr(const struct core *core, uint32_t pool,
+					 const struct addr *addr, uint32_t *ret_pool)
+{
+	const struct config_real *real =
+		pool == CORE_NONE ? NULL : pool_real(core_pool(core, pool)->config, addr);
+
+	*ret_pool = pool;
+	for (uint32_t p = 0; p < core_n_pools(core) && !real; p++) {
+		real = pool_real(core_pool(core, p)->config, addr);
+		*ret_pool = p;
+	}
+	return real;
+}
+
 const struct router_peer *find_peer(const struct router *router, const char *text)
 {
 	for (size_t i = 0; i < router_n_peers(router); i++) {

@@ -111,3 +111,8 @@ json_t *request_progress(const char *line)
 {
 	return json_pack("{s:i, s:s}", "v", CTL_VERSION, "progress", line);
 }
+
+json_t *request_part(json_t *part)
+{
+	return json_pack("{s:i, s:o}", "v", CTL_VERSION, "part", part);
+}

@@ -38,3 +38,4 @@ const struct ctl_command *request_find(const struct ctl_command *commands, const
 json_t *request_answer(json_t *result);
 json_t *request_refusal(enum ctl_exit status, const char *sentence, json_t *result);
 json_t *request_progress(const char *line);
+json_t *request_part(json_t *part);

@@ -42,6 +42,12 @@ json_t *view_routes(const struct view *view, const json_t *names, struct err *er
 /* The chain of causes of one thing; NULL with the sentence when it names nothing. */
 json_t *view_why(const struct view *view, const char *thing, struct err *err);
 
+/*
+ * Where a packet of a flow goes: args as of the command flow, "proto", "source", "destination",
+ * "is_syn". NULL with the sentence.
+ */
+json_t *view_flow(const struct view *view, const json_t *args, struct err *err);
+
 /* What an operator should look at now, worst first: [{level, thing, text, command}]. */
 json_t *view_alarms(const struct view *view);
 
@@ -50,6 +56,9 @@ json_t *view_alarms(const struct view *view);
 json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_detail detail);
 json_t *view_pool(const struct view *view, uint32_t pool);
 json_t *view_real(const struct view *view, uint32_t pool, uint32_t real);
+json_t *view_next_hops(const struct view *view, const struct addr *real);
+/* Which real an address is, as {"pool", "real", "address"}; pool and real null when it is none. */
+json_t *view_address(const struct view *view, uint32_t pool, const struct addr *addr);
 json_t *view_router(const struct view *view);
 json_t *view_peer(const struct view *view, const struct router_peer *peer);
 json_t *view_dataplane(const struct view *view);
@@ -72,6 +81,18 @@ uint32_t find_vip(const struct core *core, const char *text);
 uint32_t find_pool(const struct core *core, const char *text);
 /* "POOL/REAL", or the name or address of a real that only one pool has. False: none, or several. */
 bool find_real(const struct core *core, const char *text, uint32_t *ret_pool, uint32_t *ret_real);
+/* A service of the config by "ADDRESS:PORT/PROTO" or "VIP:PORT/PROTO"; NULL. */
+const struct core_service *find_service(const struct core *core, const char *text,
+					const struct core_vip **ret_vip);
+/* The service of a VIP with this protocol and port; NULL. */
+const struct core_service *vip_service(const struct core_vip *vip, uint8_t proto, uint16_t port);
+/* "203.0.113.10:443/tcp", also of a VIP that the config has no more. */
+const char *service_print(const struct prefix *vip, uint8_t proto, uint16_t port,
+			  char buf[CONFIG_SERVICE_TEXT_MAX]);
+/* The config of the real with this address: of the pool, else (CORE_NONE or not in it) of the first
+ * pool that has it; *ret_pool its pool. NULL. */
+const struct config_real *find_real_addr(const struct core *core, uint32_t pool,
+					 const struct addr *addr, uint32_t *ret_pool);
 const struct router_peer *find_peer(const struct router *router, const char *text);
 /* "no VIP 'wwww', did you mean 'www'?"; returns NULL for the callers' return. */
 json_t *find_nothing(const struct view *view, const char *kind, const char *text, struct err *err);

@@ -16,31 +16,22 @@ static const char *proto_str(uint8_t proto)
 	return proto == IPPROTO_TCP ? "tcp" : "udp";
 }
 
-/* "203.0.113.10:443/tcp" also for a service whose VIP the config has no more. */
-static json_t *service_text(const struct core_vip *vip, const struct core_service *service)
-{
-	const struct config_vip as_vip = { .prefix = vip->prefix };
-	const struct config_service as_service = { .proto = service->proto, .port = service->port };
-	char text[CONFIG_SERVICE_TEXT_MAX];
-
-	return json_string(config_service_print(&as_vip, &as_service, text));
-}
-
 static json_t *view_service(const struct view *view, const struct core_vip *vip,
 			    const struct core_service *service)
 {
 	const struct core_pool *pool =
 		service->pool == CORE_NONE ? NULL : core_pool(view->daemon->core, service->pool);
 	struct dataplane_count count = { 0 };
+	char text[CONFIG_SERVICE_TEXT_MAX];
 
+	service_print(&vip->prefix, service->proto, service->port, text);
 	dataplane_service_count(view->daemon->dataplane, &vip->prefix, service->proto,
 				service->port, &count);
-	return json_pack("{s:o, s:s, s:i, s:s?, s:b, s:b, s:I, s:I}", "service",
-			 service_text(vip, service), "proto", proto_str(service->proto), "port",
-			 (int)service->port, "pool", pool ? pool->config->name : NULL,
-			 "is_programmed", service->is_programmed, "is_self_tested",
-			 service->is_self_tested, "packets", (json_int_t)count.packets, "bytes",
-			 (json_int_t)count.bytes);
+	return json_pack("{s:s, s:s, s:i, s:s?, s:b, s:b, s:I, s:I}", "service", text, "proto",
+			 proto_str(service->proto), "port", (int)service->port, "pool",
+			 pool ? pool->config->name : NULL, "is_programmed", service->is_programmed,
+			 "is_self_tested", service->is_self_tested, "packets",
+			 (json_int_t)count.packets, "bytes", (json_int_t)count.bytes);
 }
 
 static json_t *vip_pool(const struct core_pool *pool)
@@ -210,13 +201,13 @@ json_t *view_pools(const struct view *view, const json_t *names, struct err *err
 
 /* ---- reals ---- */
 
-static json_t *next_hops(const struct view *view, const struct config_real *real)
+json_t *view_next_hops(const struct view *view, const struct addr *real)
 {
 	const struct config_node *node = &core_config(view->daemon->core)->node;
 	json_t *hops = json_array();
 
 	for (uint32_t i = 0; i < node->n_uplinks; i++) {
-		const struct net_next_hop *hop = net_next_hop(view->daemon->net, i, &real->addr);
+		const struct net_next_hop *hop = net_next_hop(view->daemon->net, i, real);
 		char mac[18] = "";
 
 		if (!hop)
@@ -266,7 +257,7 @@ json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 	json_object_set_new(object, "flows", view_life(view, real));
 	json_object_set_new(object, "is_kept", json_boolean(real->is_kept));
 	json_object_set_new(object, "share_percent", json_integer(real->share_percent));
-	json_object_set_new(object, "next_hops", next_hops(view, config));
+	json_object_set_new(object, "next_hops", view_next_hops(view, &config->addr));
 	json_object_set_new(object, "packets", json_integer((json_int_t)count.packets));
 	json_object_set_new(object, "bytes", json_integer((json_int_t)count.bytes));
 	return object;

@@ -239,7 +239,8 @@ struct dataplane_flows {
 	uint64_t stale; /* of used: older than idle, or with a real that is dead or gone */
 	struct dataplane_flows_of {
 		struct addr real;
-		uint64_t flows, stale;
+		uint64_t flows, protected, stale;
+		usec_t youngest_us, oldest_us; /* since they were last used, to about 4 s */
 		bool is_programmed;
 	} * reals; /* those with flows, most first; malloc'ed */
 	size_t n_reals;
@@ -290,19 +291,42 @@ struct dataplane_explanation {
 	bool asks_table; /* the flow table is asked for this packet */
 	bool has_entry;
 	struct dataplane_flow_entry entry; /* found in the table, whether it counts or not */
+	bool is_dropped;                   /* the client is on the drop list */
 	bool has_real;                     /* else the packet is dropped: no-real */
 	struct addr real;
 	bool is_programmed; /* the real has a record; else dropped: real-gone */
-	const char *why;    /* "slot", "moving", "flow-table", as a capture has it */
+	const char *why; /* "slot", "moving", "flow-table", "source-route", as a capture has it */
 };
 
 /*
- * dataplane_explain - @is_syn: the packet is a TCP SYN. Of server ids, source routes and drop lists
- * nothing is known here: a packet that carries an id may go elsewhere.
+ * dataplane_explain - @is_syn: the packet is a TCP SYN. Of server ids and rates nothing is known
+ * here: a packet that carries an id may go elsewhere.
  * Returns 0, also when there is no VIP or service; -EINVAL for another protocol.
  */
 int dataplane_explain(const struct dataplane *dp, const struct dataplane_flow *flow, bool is_syn,
 		      struct dataplane_explanation *ret, struct err *err);
+
+/* Where new flows would go by a config: its parts, NULL from the first that there is not. */
+struct dataplane_foresight {
+	const struct config_vip *vip;
+	const struct config_service *service;
+	const struct config_pool *pool;
+	uint32_t slot;
+	bool is_dropped;                /* the client is on the drop list */
+	const struct config_real *real; /* NULL: none serves */
+	const char *why;                /* "slot" or "source-route" */
+};
+
+/*
+ * dataplane_foresee - by the code that builds rings and chooses slots, with nothing but the config
+ * and what is known of the reals.
+ * @judge: fills takes_new_flows and withheld of a pool's real.
+ * Returns 0 or -ENOMEM.
+ */
+int dataplane_foresee(const struct config *config, const struct dataplane_flow *flow,
+		      void (*judge)(const struct config_pool *pool, const struct config_real *real,
+				    struct ring_real *ret, void *arg),
+		      void *arg, struct dataplane_foresight *ret, struct err *err);
 
 /* ---- proof and counters ---- */
 

@@ -123,8 +123,29 @@ static int by_flows(const void *a, const void *b)
 }
 
 struct tally {
-	uint64_t flows[LB_REALS], stale[LB_REALS];
+	uint64_t flows[LB_REALS], protected[LB_REALS], stale[LB_REALS];
+	uint16_t youngest[LB_REALS], oldest[LB_REALS]; /* units of age */
 };
+
+/* Units of age since an entry was used; its clock may be a unit ahead of ours. */
+static uint16_t age_of(uint64_t entry, uint32_t now)
+{
+	int16_t age = (int16_t)(now - LB_FLOW_AGE(entry));
+
+	return age > 0 ? (uint16_t)age : 0;
+}
+
+static void count_entry(struct tally *tally, uint64_t entry, uint32_t now)
+{
+	uint32_t real = LB_FLOW_REAL(entry);
+	uint16_t age = age_of(entry, now);
+
+	if (!tally->flows[real] || age < tally->youngest[real])
+		tally->youngest[real] = age;
+	if (age > tally->oldest[real])
+		tally->oldest[real] = age;
+	tally->flows[real]++;
+}
 
 static void count_line(const struct dataplane *dp, const struct lb_flow_line *line, uint32_t now,
 		       struct tally *tally, struct dataplane_flows *ret)
@@ -138,7 +159,8 @@ static void count_line(const struct dataplane *dp, const struct lb_flow_line *li
 			ret->probation++;
 		else
 			ret->protected ++;
-		tally->flows[LB_FLOW_REAL(entry)]++;
+		tally->protected[LB_FLOW_REAL(entry)] += way >= LB_FLOW_PROBATION;
+		count_entry(tally, entry, now);
 		tally->stale[LB_FLOW_REAL(entry)] += is_stale(dp, entry, now);
 	}
 }
@@ -155,7 +177,10 @@ static void list_reals(const struct dataplane *dp, const struct tally *tally,
 			ret->reals[ret->n_reals++] = (struct dataplane_flows_of){
 				.real = real_addr(real),
 				.flows = tally->flows[i],
+				.protected = tally->protected[i],
 				.stale = tally->stale[i],
+				.youngest_us = tally->youngest[i] * dp->age_us,
+				.oldest_us = tally->oldest[i] * dp->age_us,
 				.is_programmed = real->flags & LB_REAL_USED,
 			};
 	}
@@ -199,6 +224,8 @@ struct sight {
 	uint32_t vip; /* or LB_NONE */
 	const struct lb_service *service;
 	uint32_t slot, word;
+	uint32_t routed; /* the word that a source route makes of it, else the same */
+	bool is_routed, is_dropped;
 	uint64_t hash;
 	struct lb_flow_line *line;
 	uint32_t way;
@@ -230,6 +257,22 @@ static const struct lb_service *find_service(const struct dataplane *dp, uint32_
 	return service < LB_SERVICES ? &dp->tables->services[service] : NULL;
 }
 
+/* What the rules by client address say, as special_route() of bpf/special.h does. */
+static void look_at_sources(const struct dataplane *dp, const struct addr *client,
+			    struct sight *sight)
+{
+	uint32_t counter = sight->service->counter;
+	uint16_t real = sources_route(dp, (uint16_t)counter, client);
+	uint32_t flags = flags_of(dp, real);
+
+	sight->routed = sight->word;
+	sight->is_dropped = sources_drop(dp, (uint16_t)counter, client);
+	if (!real || (flags & (LB_REAL_USED | LB_REAL_DEAD)) != LB_REAL_USED)
+		return;
+	sight->is_routed = true;
+	sight->routed = LB_SLOT(flags & LB_REAL_TAKES ? real : LB_SLOT_CUR(sight->word), real);
+}
+
 static void look(const struct dataplane *dp, const struct dataplane_flow *flow, struct sight *ret)
 {
 	const struct lb_bpf *skel = dp->skel;
@@ -250,6 +293,7 @@ static void look(const struct dataplane *dp, const struct dataplane_flow *flow, 
 	ret->slot = ring_choose(ret->service, &ret->packet, &entropy, skel->rodata->lb_hash_seed,
 				skel->rodata->lb_hash_seed_v6);
 	ret->word = DP_LOAD(dp->rings[ret->service->ring].slots[ret->slot]);
+	look_at_sources(dp, &flow->src, ret);
 	ret->hash = flow_hash(dp->tables->flow_key, &ret->packet, ret->service->ring);
 	ret->line = &dp->flows[(uint32_t)ret->hash & (dp->n_flow_lines - 1)];
 	ret->entry = flow_find(ret->line, flow_tag(ret->hash), &ret->way);
@@ -259,14 +303,13 @@ static void describe_entry(const struct dataplane *dp, const struct sight *sight
 			   struct dataplane_flow_entry *ret)
 {
 	uint32_t real = LB_FLOW_REAL(sight->entry), now = clock_age(dp);
-	int16_t age = (int16_t)(now - LB_FLOW_AGE(sight->entry));
 
 	*ret = (struct dataplane_flow_entry){
 		.real = real_addr(&dp->tables->reals[real]),
 		.is_programmed = flags_of(dp, real) & LB_REAL_USED,
 		.is_protected = sight->way >= LB_FLOW_PROBATION,
 		.is_stale = is_stale(dp, sight->entry, now),
-		.age_us = age > 0 ? (usec_t)age * dp->age_us : 0,
+		.age_us = age_of(sight->entry, now) * dp->age_us,
 	};
 }
 
@@ -339,15 +382,14 @@ static enum dataplane_slot_state state_of(uint32_t word)
 }
 
 /* Services whose packets may say their real themselves: the table is asked in steady slots too. */
-#define ASKING                                                                                     \
-	(LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID |          \
-	 LB_SERVICE_SOURCES)
+#define ASKING (LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID)
 
 static bool asks_table(const struct sight *sight)
 {
 	if (sight->service->flags & LB_SERVICE_TRACK_NONE)
 		return false;
-	return !flow_slot_is_steady(sight->word) || sight->service->flags & ASKING;
+	return !flow_slot_is_steady(sight->word) || sight->is_routed ||
+	       sight->service->flags & ASKING;
 }
 
 static uint32_t kind_of(const struct dataplane *dp, const struct sight *sight, bool is_syn)
@@ -371,16 +413,18 @@ static uint32_t decide(const struct dataplane *dp, const struct sight *sight, bo
 	uint32_t kind = kind_of(dp, sight, is_syn), real = LB_FLOW_REAL(sight->entry);
 	struct flow_miss miss;
 
-	*ret_why = LB_WHY_SLOT;
+	*ret_why = sight->is_routed && LB_SLOT_CUR(sight->routed) == LB_SLOT_ALT(sight->routed)
+			   ? LB_WHY_SOURCE
+			   : LB_WHY_SLOT;
 	if (!asks_table(sight))
-		return LB_SLOT_CUR(sight->word);
+		return LB_SLOT_CUR(sight->routed);
 	if (sight->entry && !is_old(dp, sight->entry, clock_age(dp)) &&
 	    flow_stays(flags_of(dp, real), kind)) {
 		*ret_why = LB_WHY_FLOW;
 		return real;
 	}
-	miss = flow_decide_miss(sight->word, flags_of(dp, LB_SLOT_ALT(sight->word)), kind);
-	if (miss.is_alt)
+	miss = flow_decide_miss(sight->routed, flags_of(dp, LB_SLOT_ALT(sight->routed)), kind);
+	if (miss.is_alt && *ret_why != LB_WHY_SOURCE)
 		*ret_why = LB_WHY_ALT;
 	return miss.real;
 }
@@ -429,6 +473,7 @@ int dataplane_explain(const struct dataplane *dp, const struct dataplane_flow *f
 	ret->service_port = ntohs(sight.service->port);
 	explain_slot(dp, &sight, ret);
 	real = decide(dp, &sight, is_syn, &why);
+	ret->is_dropped = sight.is_dropped;
 	ret->has_real = real != 0;
 	ret->real = real_addr(&dp->tables->reals[real]);
 	ret->is_programmed = flags_of(dp, real) & LB_REAL_USED;

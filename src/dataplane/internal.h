@@ -147,6 +147,8 @@ struct addr real_addr(const struct lb_real *real);
 uint16_t real_find(const struct dataplane *dp, const struct addr *addr);
 void words_from_addr(uint32_t words[4], const struct addr *addr);
 
+/* Which ports count in the hash, as LB_SERVICE_NO_*; service.c. */
+uint32_t service_port_flags(const struct dataplane_service *service);
 /* The prefix of a VIP's record, service.c. */
 struct prefix vip_prefix(const struct lb_vip *vip);
 

@@ -296,7 +296,7 @@ static int service_check(const struct dataplane *dp, const struct dataplane_serv
 }
 
 /* Which ports count. As with katran, any address of a prefix is found without a port. */
-static uint32_t port_flags(const struct dataplane_service *service)
+uint32_t service_port_flags(const struct dataplane_service *service)
 {
 	uint32_t flags = 0;
 
@@ -325,7 +325,7 @@ static uint32_t flags_of(const struct dataplane_service *service)
 		{ service->n_drop_sources, LB_SERVICE_DROPS },
 		{ service->rate, LB_SERVICE_RATE },
 	};
-	uint32_t flags = LB_SERVICE_USED | port_flags(service);
+	uint32_t flags = LB_SERVICE_USED | service_port_flags(service);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		flags |= rows[i].is_set ? rows[i].flag : 0;

@@ -300,3 +300,105 @@ struct commands_context fake_context(struct site *site)
 		.transition = transition,
 	};
 }
+
+/* ---- capture: nothing ever comes ---- */
+
+struct dataplane_reasons dataplane_reasons_default(void)
+{
+	return (struct dataplane_reasons){ 0 };
+}
+
+bool dataplane_reasons_add(struct dataplane_reasons *reasons, const char *word)
+{
+	(void)reasons;
+	return strcmp(word, "no-real") == 0;
+}
+
+const char *dataplane_note_word(uint64_t notes, unsigned i)
+{
+	(void)notes;
+	(void)i;
+	return NULL;
+}
+
+int dataplane_capture_start(struct dataplane *dp, const struct dataplane_capture *capture,
+			    struct err *err)
+{
+	(void)dp;
+	(void)capture;
+	(void)err;
+	return 0;
+}
+
+void dataplane_capture_read(struct dataplane *dp,
+			    bool (*each)(const struct dataplane_captured *packet, void *arg),
+			    void *arg)
+{
+	(void)dp;
+	(void)each;
+	(void)arg;
+}
+
+uint64_t dataplane_capture_lost(const struct dataplane *dp)
+{
+	(void)dp;
+	return 0;
+}
+
+void dataplane_capture_stop(struct dataplane *dp)
+{
+	(void)dp;
+}
+
+/* ---- flows: none ---- */
+
+int dataplane_flows(const struct dataplane *dp, struct dataplane_flows *ret, struct err *err)
+{
+	(void)dp;
+	(void)err;
+	*ret = (struct dataplane_flows){ .capacity = 4194304, .configured = 4194304 };
+	return 0;
+}
+
+void dataplane_flows_fini(struct dataplane_flows *flows)
+{
+	(void)flows;
+}
+
+int dataplane_flow_find(const struct dataplane *dp, const struct dataplane_flow *flow,
+			struct dataplane_flow_entry *ret, struct err *err)
+{
+	(void)dp;
+	(void)flow;
+	(void)ret;
+	return err_set(err, -ENOENT, "the flow is not remembered");
+}
+
+int dataplane_flow_purge(struct dataplane *dp, const struct dataplane_flow *flow, struct err *err)
+{
+	(void)dp;
+	(void)flow;
+	return err_set(err, -ENOENT, "the flow is not remembered");
+}
+
+int dataplane_flows_purge(struct dataplane *dp, enum dataplane_purge what, const struct addr *real,
+			  uint64_t *ret, struct err *err)
+{
+	(void)dp;
+	(void)what;
+	(void)real;
+	(void)err;
+	*ret = 0;
+	return 0;
+}
+
+int dataplane_explain(const struct dataplane *dp, const struct dataplane_flow *flow, bool is_syn,
+		      struct dataplane_explanation *ret, struct err *err)
+{
+	(void)dp;
+	(void)flow;
+	(void)is_syn;
+	(void)err;
+	*ret = (struct dataplane_explanation){ 0 };
+	return 0;
+}

@@ -163,8 +163,41 @@ TEST(prefix, holds_itself_and_longer_ones)
 	assert_true(prefix_cmp(&wide, &narrow) < 0);
 }
 
-RUN_TESTS(T(addr, prints_the_canonical_text), T(addr, refuses_what_is_none),
-	  T(addr, goes_through_raw_bytes_unchanged), T(addr, sorts_ipv4_first_then_by_bytes),
-	  T(prefix, prints_its_length_always), T(prefix, refuses_host_bits_and_wrong_lengths),
+TEST(addr, parses_an_address_with_its_port)
+{
+	static const char *const bad[] = { "",
+					   ":80",
+					   "192.0.2.1",
+					   "192.0.2.1:",
+					   "192.0.2.1:0",
+					   "192.0.2.1:65536",
+					   "192.0.2.1:+1",
+					   "192.0.2.1:1x",
+					   "[192.0.2.1]:1",
+					   "2001:db8::1:80",
+					   "[2001:db8::1]",
+					   "[2001:db8::1:80",
+					   "2001:db8::1]:80",
+					   "[]:80",
+					   "]:80",
+					   "[:80" };
+	struct addr addr;
+	uint16_t port;
+
+	assert_int_equal(addr_parse_port("192.0.2.1:65535", &addr, &port), 0);
+	assert_string_equal(ADDR_STR(&addr), "192.0.2.1");
+	assert_int_equal(port, 65535);
+	assert_int_equal(addr_parse_port("[2001:db8::1]:443", &addr, &port), 0);
+	assert_string_equal(ADDR_STR(&addr), "2001:db8::1");
+	assert_int_equal(port, 443);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (addr_parse_port(bad[i], &addr, &port) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+}
+
+RUN_TESTS(T(addr, parses_an_address_with_its_port), T(addr, prints_the_canonical_text),
+	  T(addr, refuses_what_is_none), T(addr, goes_through_raw_bytes_unchanged),
+	  T(addr, sorts_ipv4_first_then_by_bytes), T(prefix, prints_its_length_always),
+	  T(prefix, refuses_host_bits_and_wrong_lengths),
 	  T(prefix, has_an_address_when_its_leading_bits_agree),
 	  T(prefix, holds_itself_and_longer_ones))

@@ -94,11 +94,20 @@ TEST(args, says_what_is_wrong)
 {
 	assert_refused(a_w, "option 'w' could be wait, why");
 	assert_refused(a_nope, "unknown option 'wiat', did you mean 'wait'?");
-	assert_refused(a_v, "unknown option '-v'");
+	assert_refused(a_v, "unknown option 'v'");
 	assert_refused(a_timeout, "option '--timeout' needs a value: --timeout T");
 	assert_refused(a_json_value, "option '--json' takes no value");
 }
 
+static bool is_command(const char *word)
+{
+	for (const struct cli_command *command = cli_commands; command->name; command++)
+		if (strcmp(command->name, word) == 0)
+			return true;
+	return false;
+}
+
+/* A name that is the beginning of another one means itself. */
 TEST(args, every_command_is_found_by_each_unambiguous_beginning)
 {
 	for (const struct cli_command *command = cli_commands; command->name; command++) {
@@ -114,6 +123,8 @@ TEST(args, every_command_is_found_by_each_unambiguous_beginning)
 			found = cli_find(word, &err);
 			if (fits == 1 || len == strlen(command->name))
 				assert_ptr_equal(found, command);
+			else if (is_command(word))
+				assert_string_equal(found->name, word);
 			else
 				assert_null(found);
 		}
