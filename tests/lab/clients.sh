@@ -88,16 +88,6 @@ load_total() { # NAME [SINCE_MS]
 	awk -v since="${2:-0}" '$1 >= since' "$LAB_DIR/$1.load" | wc -l
 }
 
-# A download of /large's first BYTES at BYTES_PER_S in the background.
-start_download() { # NAME CLIENT ADDRESS BYTES BYTES_PER_S
-	start "$1" "$2" curl -sS --limit-rate "$5" --range "0-$(($4 - 1))" -o /dev/null \
-		-w '%{http_code} %{size_download} %header{x-real}\n' "$(url "$3" large)"
-}
-
-download_is_whole() { # NAME BYTES
-	is_gone "$1" && grep -q "^206 $2 " "$LAB_DIR/log/$1"
-}
-
 # A download of /random in the background, at the pace of the server, kept to be compared.
 start_file() { # NAME CLIENT ADDRESS BYTES_PER_S
 	start "$1" "$2" curl -sS -o "$LAB_DIR/$1.file" -w 'ended %{http_code} %header{x-real}\n' \
