@@ -217,6 +217,10 @@ static int run_vector(struct runner *runner, const json_t *vector, struct err *e
 		r = run(runner, vector, &result, err);
 	if (r < 0)
 		return r;
+	if (!runner->is_decap)
+		vector_counters_note(
+			&runner->balancer, &known,
+			strlen(json_string_value(json_object_get(vector, "input_hex"))) / 2);
 	if (judge(runner, vector, &known, &result, why)) {
 		runner->passed++;
 		return 0;
@@ -289,6 +293,8 @@ static int run_suite(struct runner *runner, const json_t *suite, struct err *err
 		else
 			runner->failed++;
 	}
+	if (!r && !runner->is_decap)
+		runner->failed += vector_counters_compare(&runner->balancer, suite);
 	if (runner->is_decap)
 		vector_decap_fini();
 	else
@@ -307,10 +313,13 @@ static int run_file(const char *path, unsigned *passed, unsigned *failed, struct
 		json_decref(suite);
 		return err_set(err, -EINVAL, "%s: %s", path, error.text);
 	}
-	r = run_suite(runner, suite, err);
+	if (json_object_get(suite, "flows"))
+		r = vector_simulate(&runner->balancer, path, suite, &runner->failed, err);
+	else
+		r = run_suite(runner, suite, err);
 	if (r < 0)
 		err_prefix(err, r, "%s", path);
-	else if (runner->passed + runner->failed)
+	else if (runner->suite && runner->passed + runner->failed)
 		printf("%s: %u passed, %u failed\n", runner->suite, runner->passed, runner->failed);
 	*passed += runner->passed;
 	*failed += runner->failed;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/lb_abi.h"
 #include "src/dataplane/dataplane.h"
 #include "src/dataplane/frame.h"
 #include "src/dataplane/internal.h"
@@ -25,6 +26,11 @@ struct vector_vip {
 	struct addr reals[VECTOR_REALS_MAX];
 	uint32_t weights[VECTOR_REALS_MAX];
 	size_t n_reals;
+};
+
+/* What upstream does not count of an object: packets that it drops, bytes of IPv6 headers. */
+struct vector_extra {
+	uint64_t packets, bytes, header_bytes;
 };
 
 /* A balancer set up from the provisioning operations of a suite. */
@@ -45,7 +51,9 @@ struct vector_balancer {
 	struct config_real route_reals[VECTOR_RULES_MAX];
 	size_t n_routes;
 	struct addr balance, egress; /* where tunnels are opened */
-	bool is_own;                 /* the suite says what it wants in Shoal's own words */
+	struct vector_extra of_services[LB_SERVICES], of_reals[LB_REALS];
+	uint64_t n_extra;
+	bool is_own; /* the suite says what it wants in Shoal's own words */
 };
 
 /* From the suite's constants and build switches. Returns 0 or -EIO with the sentence. */
@@ -86,6 +94,19 @@ struct vector_known {
 
 /* The entry for a vector in the file of known differences; VECTOR_EQUAL when there is none. */
 int vector_known_find(const char *suite, unsigned index, struct vector_known *ret, struct err *err);
+
+/* Take note of the packet just run, whose frame was len long. */
+void vector_counters_note(struct vector_balancer *balancer, const struct vector_known *known,
+			  size_t len);
+/* How many of the suite's counters differ from ours; each is told on stdout. */
+unsigned vector_counters_compare(struct vector_balancer *balancer, const json_t *suite);
+
+/*
+ * vector_simulate - the flows of a file like simulator.json; the balancer is made and ended here.
+ * *ret_failed grows by those that get another real or slot.
+ */
+int vector_simulate(struct vector_balancer *balancer, const char *path, const json_t *suite,
+		    unsigned *ret_failed, struct err *err);
 
 /* Bytes of a hex text into out (FRAME_MAX); returns their number, 0 for bad text. */
 size_t vector_hex(const char *text, uint8_t *out);
