@@ -481,6 +481,7 @@ static void on_verdict(const struct core_verdict *verdict, void *arg)
 {
 	struct core_event event = { .kind = CORE_EVENT_VERDICT,
 				    .now = usec_now(),
+				    .is_deferred = true, /* the pass concludes */
 				    .verdict = *verdict };
 
 	step(arg, &event);

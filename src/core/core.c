@@ -131,7 +131,11 @@ void core_step(struct core *core, const struct core_event *event)
 {
 	if (event->now > core->now)
 		core->now = event->now;
-	if (take(core, event) || core->now >= core->next_timer)
+	if (!take(core, event) && core->now < core->next_timer)
+		return;
+	if (event->is_deferred)
+		core->next_timer = core->now;
+	else
 		core_settle(core);
 }
 

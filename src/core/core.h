@@ -160,6 +160,9 @@ struct observed;
 struct core_event {
 	enum core_event_kind kind;
 	usec_t now; /* when it happened; never goes back */
+	/* A verdict or a next hop of which many may come at once: concluded from by the next step
+	 * that is not deferred. Until then the views and the desired state are those of before. */
+	bool is_deferred;
 	union {
 		struct core_verdict verdict;
 		struct core_drain drain;

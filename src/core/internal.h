@@ -118,6 +118,7 @@ struct tables {
 	struct ring_real *ring_reals;
 	struct uplink *uplinks;
 	uint32_t *vips_by_prefix; /* of the config */
+	size_t n_services;        /* of the config */
 	struct records records, spare;
 	struct desired_pool *desired_pools;
 	struct desired_service *desired_services;

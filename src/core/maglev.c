@@ -10,6 +10,10 @@
  * The probes are kept as u32 and wrap: since 2^32 = 1 (mod 65537) a wrap shifts the walk by one
  * slot. Katran's rings depend on it. Between two wraps a walk sees all slots but at most one, so
  * a free slot is always found.
+ *
+ * At the usual size which slots are taken is a bit each, so that the search stays in the nearest
+ * cache, and the last slots, for which a walk would probe thousands, are found by arithmetic: how
+ * many steps away a slot is takes one multiplication with the inverse of the skip.
  */
 #include "src/core/maglev.h"
 
@@ -25,11 +29,21 @@
 #define SKIP_WORD   2718281828U
 #define SKIP_SEED   2307
 
+#define LAST_SLOTS 192 /* from here on counting steps is cheaper than taking them */
+
 struct walk {
 	uint64_t credit;
 	uint32_t probe, skip;
 	uint32_t weight;
+	uint32_t inverse; /* of skip; 0: not computed yet */
 	uint16_t index;
+};
+
+/* What is free, for RING_SLOTS slots. */
+struct room {
+	uint64_t taken[RING_SLOTS / 64 + 1];
+	uint32_t last[LAST_SLOTS]; /* the free ones, once they are so few */
+	uint32_t left;
 };
 
 static struct walk walk_start(const struct maglev_endpoint *endpoint, uint32_t size)
@@ -43,23 +57,121 @@ static struct walk walk_start(const struct maglev_endpoint *endpoint, uint32_t s
 	};
 }
 
-/* Claim the next free slot of a walk; one is free. */
-static inline void walk_claim(struct walk *walk, uint32_t size, uint16_t *slots)
+/* Claim the next free slot of a walk; one is free. Returns how many were claimed, 1. */
+static uint32_t walk_claim(struct walk *walk, uint32_t size, uint16_t *slots)
 {
 	uint32_t slot, probe = walk->probe;
 
-	/* The usual size is a constant here, so that the division becomes a multiplication. */
 	do {
-		slot = size == RING_SLOTS ? probe % RING_SLOTS : probe % size;
+		slot = probe % size;
 		probe += walk->skip;
 	} while (slots[slot] != RING_NONE);
 	slots[slot] = walk->index;
 	walk->probe = probe;
+	return 1;
 }
+
+/* ---- the usual size ---- */
+
+/* x mod 65537 for x below 2^34, from 2^16 = -1. */
+static uint32_t mod_ring(uint64_t x)
+{
+	int64_t r = (int64_t)(x & 0xffff) - (int64_t)(x >> 16 & 0xffff) + (int64_t)(x >> 32);
+
+	if (r < 0)
+		return (uint32_t)(r + RING_SLOTS);
+	return (uint32_t)(r < RING_SLOTS ? r : r - RING_SLOTS);
+}
+
+/* x^65535, which is 1 / x. */
+static uint32_t inverse_of(uint32_t x)
+{
+	uint32_t result = x;
+
+	for (int i = 0; i < 15; i++) {
+		result = mod_ring((uint64_t)result * result);
+		result = mod_ring((uint64_t)result * x);
+	}
+	return result;
+}
+
+static uint32_t step_to_free(struct walk *walk, struct room *room)
+{
+	uint32_t slot, probe = walk->probe;
+
+	do {
+		slot = mod_ring(probe);
+		probe += walk->skip;
+	} while (room->taken[slot / 64] >> slot % 64 & 1);
+	walk->probe = probe;
+	return slot;
+}
+
+/* The nearest of the last slots, and how many steps away it is from probe. */
+static uint32_t nearest(const struct walk *walk, const struct room *room, uint32_t probe,
+			uint32_t *ret_steps)
+{
+	uint32_t from = mod_ring(probe), found = 0;
+
+	*ret_steps = UINT32_MAX;
+	for (uint32_t i = 0; i < room->left; i++) {
+		uint32_t steps =
+			mod_ring((uint64_t)(room->last[i] + RING_SLOTS - from) * walk->inverse);
+
+		if (steps < *ret_steps) {
+			*ret_steps = steps;
+			found = i;
+		}
+	}
+	return found;
+}
+
+/* The same slot as step_to_free() finds; it leaves the list of the last. */
+static uint32_t jump_to_free(struct walk *walk, struct room *room)
+{
+	uint32_t found, slot, steps;
+
+	if (!walk->inverse)
+		walk->inverse = inverse_of(walk->skip);
+	for (;;) {
+		uint32_t until_wrap = (UINT32_MAX - walk->probe) / walk->skip;
+
+		found = nearest(walk, room, walk->probe, &steps);
+		if (steps <= until_wrap)
+			break;
+		walk->probe += (until_wrap + 1) * walk->skip; /* wraps */
+	}
+	walk->probe += (steps + 1) * walk->skip;
+	slot = room->last[found];
+	room->last[found] = room->last[room->left - 1];
+	return slot;
+}
+
+static void list_last(struct room *room)
+{
+	uint32_t n = 0;
+
+	for (uint32_t slot = 0; slot < RING_SLOTS; slot++)
+		if (!(room->taken[slot / 64] >> slot % 64 & 1))
+			room->last[n++] = slot;
+}
+
+static void walk_claim_room(struct walk *walk, struct room *room, uint16_t *slots)
+{
+	uint32_t slot;
+
+	slot = room->left > LAST_SLOTS ? step_to_free(walk, room) : jump_to_free(walk, room);
+	room->taken[slot / 64] |= 1ULL << slot % 64;
+	slots[slot] = walk->index;
+	if (--room->left == LAST_SLOTS)
+		list_last(room);
+}
+
+/* ---- turns ---- */
 
 static void fill(struct walk *walks, size_t n, uint64_t most, uint32_t size, uint16_t *slots)
 {
-	uint32_t left = size;
+	struct room room = { .left = size };
 
 	for (;;) {
 		for (size_t i = 0; i < n; i++) {
@@ -67,8 +179,11 @@ static void fill(struct walk *walks, size_t n, uint64_t most, uint32_t size, uin
 			if (walks[i].credit < most)
 				continue;
 			walks[i].credit -= most;
-			walk_claim(&walks[i], size, slots);
-			if (--left == 0)
+			if (size == RING_SLOTS)
+				walk_claim_room(&walks[i], &room, slots);
+			else
+				room.left -= walk_claim(&walks[i], size, slots);
+			if (room.left == 0)
 				return;
 		}
 	}

@@ -35,7 +35,8 @@ static void facts_clear(struct records *records, bool routes_read)
 	}
 }
 
-static void service_take(const struct core *core, struct records *records,
+/* False when it is programmed and has no record yet. */
+static bool service_take(const struct core *core, struct records *records,
 			 const struct observed_service *from)
 {
 	uint32_t vip = records_find_vip(&core->tables, records, &from->vip);
@@ -43,27 +44,44 @@ static void service_take(const struct core *core, struct records *records,
 				      : records_find_service(records, vip, from->proto, from->port);
 
 	if (i == CORE_NONE)
-		return;
+		return !from->programmed;
 	records->services[i].is_programmed = from->programmed;
 	records->services[i].is_self_tested = from->programmed && from->self_tested;
 	records->service_facts[i].observed_pool = from->programmed ? from->pool : CORE_NONE;
 	records->service_facts[i].self_test_failures = from->self_test_failures;
+	return true;
 }
 
-static void facts_take(struct core *core, const struct observed *observed)
+/* False when it stands, is ours, and has no record yet. */
+static bool route_take(const struct core *core, struct records *records,
+		       const struct observed_route *from)
+{
+	uint32_t vip = records_find_vip(&core->tables, records, &from->prefix);
+
+	if (vip == CORE_NONE)
+		return !route_stands(from) || !vip_is_ours(core->tables.config, &from->prefix);
+	records->vips[vip].route = *from;
+	return true;
+}
+
+/* Returns whether everything found has its record. */
+static bool facts_take(struct core *core, const struct observed *observed)
 {
 	struct records *records = &core->tables.records;
+	bool all_known = true;
 
 	facts_clear(records, routes_are_read(observed));
 	for (size_t i = 0; i < observed->n_services; i++)
-		service_take(core, records, &observed->services[i]);
-	for (size_t i = 0; i < observed->n_routes; i++) {
-		uint32_t vip =
-			records_find_vip(&core->tables, records, &observed->routes[i].prefix);
+		all_known &= service_take(core, records, &observed->services[i]);
+	for (size_t i = 0; i < observed->n_routes; i++)
+		all_known &= route_take(core, records, &observed->routes[i]);
+	return all_known;
+}
 
-		if (vip != CORE_NONE)
-			records->vips[vip].route = observed->routes[i];
-	}
+/* Records beside those of the config, which may have to go now. */
+static bool any_is_leaving(const struct tables *t)
+{
+	return t->records.n_vips > t->config->n_vips || t->records.n_services > t->n_services;
 }
 
 static void pools_take(struct core *core, const struct observed *observed)
@@ -73,17 +91,24 @@ static void pools_take(struct core *core, const struct observed *observed)
 			i < observed->n_pools ? observed->pools[i] : (struct observed_pool){ 0 };
 }
 
-void observe(struct core *core, const struct observed *observed)
+static void records_renew(struct core *core, const struct observed *observed)
 {
 	struct tables *t = &core->tables;
 	struct records former = t->records;
 
-	pools_take(core, observed);
-	facts_take(core, observed);
 	records_build(t, &t->spare, t, &t->records, observed, core->now);
 	t->records = t->spare;
 	t->spare = former;
 	facts_take(core, observed); /* for the records that are new */
+}
+
+void observe(struct core *core, const struct observed *observed)
+{
+	struct tables *t = &core->tables;
+
+	pools_take(core, observed);
+	if (!facts_take(core, observed) || any_is_leaving(t))
+		records_renew(core, observed);
 	for (size_t i = 0; i < t->records.n_vips; i++)
 		vip_adopt(core, &t->records.vips[i]);
 }

@@ -379,6 +379,8 @@ int tables_init(struct tables *tables, const struct config *config, size_t leavi
 		tables_fini(tables);
 		return r;
 	}
+	for (size_t i = 0; i < config->n_vips; i++)
+		tables->n_services += config->vips[i].n_services;
 	vips_sort(tables);
 	pools_init(tables, now);
 	return 0;

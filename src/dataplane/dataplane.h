@@ -140,6 +140,9 @@ int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err);
  */
 int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS],
 			 uint32_t *ret_changed, struct err *err);
+/* The same for n slots of a ring that was written before; none twice. */
+int dataplane_ring_move(struct dataplane *dp, uint32_t ring, const uint32_t *slots,
+			const uint16_t *reals, size_t n, struct err *err);
 /*
  * dataplane_ring_seed - for a ring written for the first time, before a service names it: slots
  * whose Maglev owner is leaving start moving with that owner, so that flows which other nodes

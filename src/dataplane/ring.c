@@ -198,6 +198,18 @@ static bool real_lives(const struct dataplane *dp, uint32_t real)
 	return flow_real_lives(DP_LOAD(dp->tables->reals[real].flags));
 }
 
+/* Give a slot to another real; mark is what watch() said. */
+static void slot_give(struct dataplane *dp, uint32_t ring, uint32_t i, uint16_t real, uint8_t mark)
+{
+	struct lb_ring *r = &dp->rings[ring];
+	uint32_t word = r->slots[i];
+
+	word = flow_slot_change(word, real, real_lives(dp, flow_slot_unremembered(word)));
+	if (mark && flow_slot_is_settling(word))
+		DP_STORE(r->marks[i], mark);
+	slot_store(dp, ring, i, word);
+}
+
 static void write_changes(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS])
 {
 	struct lb_ring *r = &dp->rings[ring];
@@ -206,15 +218,8 @@ static void write_changes(struct dataplane *dp, uint32_t ring, const uint16_t sl
 	stamp_change(dp, ring);
 	mark = watch(dp, ring);
 	for (uint32_t i = 0; i < RING_SLOTS; i++) {
-		uint32_t word = r->slots[i];
-
-		if (LB_SLOT_CUR(word) == slots[i])
-			continue;
-		word = flow_slot_change(word, slots[i],
-					real_lives(dp, flow_slot_unremembered(word)));
-		if (mark && flow_slot_is_settling(word))
-			DP_STORE(r->marks[i], mark);
-		slot_store(dp, ring, i, word);
+		if (LB_SLOT_CUR(r->slots[i]) != slots[i])
+			slot_give(dp, ring, i, slots[i], mark);
 	}
 	transit_publish(dp, ring);
 }
@@ -237,6 +242,30 @@ int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slo
 		write_changes(dp, ring, slots);
 	if (ret_changed)
 		*ret_changed = changed;
+	return 0;
+}
+
+int dataplane_ring_move(struct dataplane *dp, uint32_t ring, const uint32_t *slots,
+			const uint16_t *reals, size_t n, struct err *err)
+{
+	int r = ring_check(dp, ring, err);
+	uint8_t mark;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (slots[i] >= RING_SLOTS || !(dp->tables->reals[reals[i]].flags & LB_REAL_USED))
+			return err_set(err, -EINVAL,
+				       "slot %u would name real %u, which has no record", slots[i],
+				       reals[i]);
+	}
+	if (n == 0)
+		return 0;
+	stamp_change(dp, ring);
+	mark = watch(dp, ring);
+	for (size_t i = 0; i < n; i++)
+		slot_give(dp, ring, slots[i], reals[i], mark);
+	transit_publish(dp, ring);
 	return 0;
 }
 

@@ -29,6 +29,8 @@ struct lives {
 	uint64_t version; /* of the core's lives that is carried out */
 	bool is_due;      /* whatever the version says */
 	struct joint joints[UINT16_MAX + 1];
+	uint8_t written[UINT16_MAX + 1]; /* enum real_life by index; unknown: not known */
+	uint16_t *index;                 /* of every real of every pool; NULL: look them up */
 	struct leaver *leavers;
 	size_t n_leavers;
 	usec_t look_at;
@@ -61,70 +63,97 @@ static bool pool_has_a_say(const struct lives *l, uint32_t pool)
 	return core_desired(l->options.core)->pools[pool].is_needed;
 }
 
-static void join_pool(struct lives *l, uint32_t p)
+static size_t count_reals(const struct lives *l)
 {
-	const struct core_pool *pool = core_pool(l->options.core, p);
+	const struct config *config = core_config(l->options.core);
+	size_t n = 0;
 
+	for (size_t p = 0; p < config->n_pools; p++)
+		n += config->pools[p].n_reals;
+	return n;
+}
+
+/* Where every real stands in the data plane, pool after pool. */
+static int index_reals(struct lives *l)
+{
+	const struct config *config = core_config(l->options.core);
+	size_t at = 0;
+
+	l->index = calloc(count_reals(l) + 1, sizeof(*l->index));
+	if (!l->index)
+		return -ENOMEM;
+	for (size_t p = 0; p < config->n_pools; p++)
+		for (size_t i = 0; i < config->pools[p].n_reals; i++)
+			l->index[at++] = dataplane_real_index(l->options.dataplane,
+							      &config->pools[p].reals[i].addr);
+	return 0;
+}
+
+static void join_pool(struct lives *l, const struct core_pool *pool, const uint16_t *index)
+{
 	for (size_t i = 0; i < pool->config->n_reals; i++) {
 		const struct core_real *real = &pool->reals[i];
-		struct joint *joint =
-			&l->joints[dataplane_real_index(l->options.dataplane, &real->config->addr)];
+		struct joint *joint = &l->joints[index[i]];
 
 		joint->lives |= (uint8_t)(1U << real->life);
 		joint->is_heard |= real->sign == REAL_SIGN_ANSWERS && real->has_next_hop;
 	}
 }
 
-static void write_pool(struct lives *l, uint32_t p)
+static void write_pool(struct lives *l, const struct core_pool *pool, const uint16_t *index)
 {
-	const struct core_pool *pool = core_pool(l->options.core, p);
-
 	for (size_t i = 0; i < pool->config->n_reals; i++) {
-		const struct addr *addr = &pool->reals[i].config->addr;
-		const struct joint *joint =
-			&l->joints[dataplane_real_index(l->options.dataplane, addr)];
+		const struct joint *joint = &l->joints[index[i]];
 		enum real_life life = real_life_join(joint->lives, joint->is_heard);
 
-		if (life != REAL_LIFE_UNKNOWN)
-			set_life(l, addr, life);
+		if (life == REAL_LIFE_UNKNOWN || l->written[index[i]] == life)
+			continue;
+		set_life(l, &pool->reals[i].config->addr, life);
+		l->written[index[i]] = (uint8_t)life;
 	}
 }
 
 void lives_carry_out(struct lives *l)
 {
 	uint64_t version = core_desired(l->options.core)->lives_version;
-	uint32_t n = (uint32_t)core_n_pools(l->options.core);
+	void (*const turns[])(struct lives *, const struct core_pool *,
+			      const uint16_t *) = { join_pool, write_pool };
 
 	if (version == l->version && !l->is_due)
 		return;
+	if (!l->index && index_reals(l) < 0)
+		return; /* with the next pass */
 	memset(l->joints, 0, sizeof(l->joints));
-	for (uint32_t p = 0; p < n; p++)
-		if (pool_has_a_say(l, p))
-			join_pool(l, p);
-	for (uint32_t p = 0; p < n; p++)
-		if (pool_has_a_say(l, p))
-			write_pool(l, p);
+	for (size_t turn = 0; turn < 2; turn++) {
+		const uint16_t *index = l->index;
+
+		for (uint32_t p = 0; p < core_n_pools(l->options.core); p++) {
+			const struct core_pool *pool = core_pool(l->options.core, p);
+
+			if (pool_has_a_say(l, p))
+				turns[turn](l, pool, index);
+			index += pool->config->n_reals;
+		}
+	}
 	l->version = version;
 	l->is_due = false;
 }
 
-void lives_reals_changed(struct lives *l)
+/* Look everything up and write it again. */
+static void forget(struct lives *l)
 {
 	l->is_due = true;
+	free(l->index);
+	l->index = NULL;
+	memset(l->written, REAL_LIFE_UNKNOWN, sizeof(l->written));
+}
+
+void lives_reals_changed(struct lives *l)
+{
+	forget(l);
 }
 
 /* ---- reals that left it ---- */
-
-static bool is_configured(const struct lives *l, const struct addr *addr)
-{
-	const struct config *config = core_config(l->options.core);
-
-	for (size_t p = 0; p < config->n_pools; p++)
-		for (size_t i = 0; i < config->pools[p].n_reals; i++)
-			if (addr_eq(&config->pools[p].reals[i].addr, addr))
-				return true;
-	return false;
-}
 
 static const struct leaver *leaver_find(const struct lives *l, const struct addr *addr)
 {
@@ -134,16 +163,30 @@ static const struct leaver *leaver_find(const struct lives *l, const struct addr
 	return NULL;
 }
 
+/* By index, UINT16_MAX + 1 of them: the programmed reals that the config has; NULL: no memory. */
+static bool *mark_configured(struct lives *l)
+{
+	bool *configured = NULL;
+	size_t n = count_reals(l);
+
+	forget(l);
+	if (index_reals(l) == 0)
+		configured = calloc(UINT16_MAX + 1, sizeof(*configured));
+	for (size_t i = 0; configured && i < n; i++)
+		configured[l->index[i]] = true;
+	return configured;
+}
+
 void lives_config_changed(struct lives *l)
 {
+	AUTO(freep) bool *configured = mark_configured(l);
 	AUTO(freep) struct addr *reals = NULL;
 	struct leaver *leavers;
 	struct err err;
 	size_t n = 0, n_leavers = 0;
 
-	l->is_due = true;
 	l->look_at = 0;
-	if (dataplane_list_reals(l->options.dataplane, &reals, &n, &err) < 0)
+	if (!configured || dataplane_list_reals(l->options.dataplane, &reals, &n, &err) < 0)
 		return;
 	leavers = calloc(n + 1, sizeof(*leavers));
 	if (!leavers)
@@ -151,7 +194,7 @@ void lives_config_changed(struct lives *l)
 	for (size_t i = 0; i < n; i++) {
 		const struct leaver *was = leaver_find(l, &reals[i]);
 
-		if (is_configured(l, &reals[i]))
+		if (configured[dataplane_real_index(l->options.dataplane, &reals[i])])
 			continue;
 		leavers[n_leavers++] = was ? *was : (struct leaver){ .addr = reals[i] };
 		set_life(l, &reals[i], REAL_LEAVING);
@@ -265,5 +308,6 @@ void lives_free(struct lives *l)
 	if (!l)
 		return;
 	free(l->leavers);
+	free(l->index);
 	free(l);
 }

@@ -166,7 +166,9 @@ static void write_probe_target(struct paths *p, uint32_t pool, uint32_t real)
 static void tell_real(struct paths *p, uint32_t pool, uint32_t real)
 {
 	const struct addr *addr = &p->options.config->pools[pool].reals[real].addr;
-	struct core_event event = { .kind = CORE_EVENT_NEXT_HOP, .now = usec_now() };
+	struct core_event event = { .kind = CORE_EVENT_NEXT_HOP,
+				    .now = usec_now(),
+				    .is_deferred = true }; /* a pass comes soon */
 	uint8_t mac[6];
 
 	event.next_hop.pool = pool;

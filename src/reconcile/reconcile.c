@@ -13,6 +13,7 @@
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
 #include "src/reconcile/lives.h"
+#include "src/reconcile/rings.h"
 
 #define ROUNDS_MAX 8 /* of plan and ops within one pass: going up takes five */
 
@@ -24,6 +25,7 @@ struct backoff {
 struct pool_more {
 	uint32_t ring;
 	enum pool_override override; /* as last logged */
+	struct rings_written written;
 	struct backoff backoff;
 };
 
@@ -58,8 +60,8 @@ struct reconcile {
 	struct lives *lives;
 	usec_t planned_at, read_back_at, retry_at;
 	bool is_settled;
+	struct rings *rings;
 	struct reconcile_stats stats;
-	uint16_t slots[RING_SLOTS]; /* scratch */
 };
 
 /* ---- small tables ---- */
@@ -580,55 +582,8 @@ static int reals_set(struct reconcile *r, uint32_t pool, struct err *err)
 	if (ret < 0)
 		return ret;
 	lives_reals_changed(r->lives);
-	lives_carry_out(r->lives);
 	r->pools[pool].reals_programmed = true;
 	return 0;
-}
-
-/* The slots of a pool as real indices, from config and who serves. */
-static int slots_build(struct reconcile *r, const struct config_pool *config,
-		       const struct desired_pool *desired, struct err *err)
-{
-	AUTO(freep) struct ring_real *reals = calloc(config->n_reals + 1, sizeof(*reals));
-	AUTO(freep) uint16_t *index = calloc(config->n_reals + 1, sizeof(*index));
-	int ret;
-
-	if (!reals || !index)
-		return err_set(err, -ENOMEM, "ring: %m");
-	for (size_t i = 0; i < config->n_reals; i++) {
-		reals[i] = desired->ring[i];
-		index[i] = dataplane_real_index(r->options.dataplane, &config->reals[i].addr);
-		if (index[i] == DATAPLANE_NO_REAL)
-			return err_set(err, -ENOENT, "real %s is not programmed",
-				       ADDR_STR(&config->reals[i].addr));
-	}
-	ret = ring_build(reals, config->n_reals, &desired->policy, r->slots, NULL);
-	if (ret < 0)
-		return err_set(err, ret, "ring: %m");
-	for (uint32_t s = 0; s < RING_SLOTS; s++)
-		r->slots[s] = r->slots[s] == RING_NONE ? DATAPLANE_NO_REAL : index[r->slots[s]];
-	return 0;
-}
-
-/* The owners in the base ring, real indices; dead ones have no flows to keep. */
-static int base_build(struct reconcile *r, const struct core_pool *pool)
-{
-	const struct config_pool *config = pool->config;
-	AUTO(freep) struct ring_real *reals = calloc(config->n_reals + 1, sizeof(*reals));
-	AUTO(freep) uint16_t *index = calloc(config->n_reals + 1, sizeof(*index));
-	int ret = reals && index ? 0 : -ENOMEM;
-
-	for (size_t i = 0; ret == 0 && i < config->n_reals; i++) {
-		reals[i] = ring_real_of(&config->reals[i]);
-		if (pool->reals[i].life != REAL_DEAD)
-			index[i] =
-				dataplane_real_index(r->options.dataplane, &config->reals[i].addr);
-	}
-	if (ret == 0)
-		ret = ring_base(reals, config->n_reals, r->slots);
-	for (uint32_t s = 0; ret == 0 && s < RING_SLOTS; s++)
-		r->slots[s] = r->slots[s] == RING_NONE ? DATAPLANE_NO_REAL : index[r->slots[s]];
-	return ret;
 }
 
 static bool all_take(const struct core_pool *pool)
@@ -643,15 +598,12 @@ static bool all_take(const struct core_pool *pool)
 static void ring_seed(struct reconcile *r, uint32_t pool)
 {
 	const struct core_pool *of = core_pool(r->options.core, pool);
-	struct err err = { "out of memory" };
+	struct err err;
 	int ret;
 
 	if (all_take(of))
 		return;
-	ret = base_build(r, of);
-	if (ret == 0)
-		ret = dataplane_ring_seed(r->options.dataplane, r->pools_more[pool].ring, r->slots,
-					  &err);
+	ret = rings_seed(r->rings, r->pools_more[pool].ring, of, &err);
 	if (ret < 0)
 		log_warn("ring_seed", "pool=%s error=%s", of->config->name, LOG_QUOTE(err.text));
 }
@@ -662,20 +614,23 @@ static int ring_set(struct reconcile *r, uint32_t pool, struct err *err)
 	const struct config_pool *config = core_pool(r->options.core, pool)->config;
 	struct pool_more *more = &r->pools_more[pool];
 	bool is_new = more->ring == DATAPLANE_NO_RING;
+	struct err ignored;
 	uint32_t changed;
-	int ret;
+	int ret = 0;
 
-	ret = slots_build(r, config, desired, err);
-	if (ret < 0) {
-		r->pools[pool].reals_programmed = false;
-		return ret;
-	}
+	lives_carry_out(r->lives); /* transitions rest on it */
 	if (is_new) {
 		ret = dataplane_ring_new(r->options.dataplane, &more->ring, err);
 		if (ret < 0)
 			return ret;
 	}
-	ret = dataplane_ring_write(r->options.dataplane, more->ring, r->slots, &changed, err);
+	ret = rings_write(r->rings, more->ring, config, desired, &more->written, &changed, err);
+	if (ret == -ENOENT)
+		r->pools[pool].reals_programmed = false;
+	if (ret < 0 && is_new) {
+		dataplane_ring_del(r->options.dataplane, more->ring, &ignored);
+		more->ring = DATAPLANE_NO_RING;
+	}
 	if (ret == 0)
 		ret = dataplane_set_server_ids(r->options.dataplane, more->ring, config->reals,
 					       config->n_reals, err);
@@ -764,6 +719,7 @@ static int ring_del(struct reconcile *r, uint32_t pool, struct err *err)
 	if (ret < 0 && ret != -ENOENT)
 		return ret;
 	r->pools_more[pool].ring = DATAPLANE_NO_RING;
+	rings_written_fini(&r->pools_more[pool].written);
 	r->pools[pool].ring_version = 0;
 	r->pools[pool].reals_programmed = false;
 	return 0;
@@ -1124,6 +1080,14 @@ static int alloc_pools(size_t n, struct observed_pool **ret_pools, struct pool_m
 	return 0;
 }
 
+static void free_pools(struct observed_pool *pools, struct pool_more *more, size_t n)
+{
+	for (size_t i = 0; more && i < n; i++)
+		rings_written_fini(&more[i].written);
+	free(pools);
+	free(more);
+}
+
 /* A real that owns slots of an adopted ring took new flows when the ring was written. */
 static void adopt_rings(struct reconcile *r)
 {
@@ -1169,6 +1133,10 @@ int reconcile_new(const struct reconcile_options *options, struct reconcile **re
 	code = alloc_pools(r->n_pools, &r->pools, &r->pools_more);
 	if (code == 0)
 		code = lives_new(&lives, &r->lives, err);
+	if (code == 0) {
+		r->rings = rings_new(options->dataplane);
+		code = r->rings ? 0 : err_set(err, -ENOMEM, "reconciler: %m");
+	}
 	if (code == 0)
 		code = read_services(r, err);
 	if (code < 0) {
@@ -1190,8 +1158,8 @@ void reconcile_free(struct reconcile *r)
 	if (!r)
 		return;
 	lives_free(r->lives);
-	free(r->pools);
-	free(r->pools_more);
+	rings_free(r->rings);
+	free_pools(r->pools, r->pools_more, r->n_pools);
 	free(r->services);
 	free(r->services_more);
 	free(r->routes);
@@ -1225,8 +1193,8 @@ int reconcile_reload(struct reconcile *r, struct err *err)
 	claim_rings(r);
 	for (size_t i = 0; i < n_old; i++)
 		orphan_add(r, old_more[i].ring);
-	free(old_pools);
-	free(old_more);
+	free_pools(old_pools, old_more, n_old);
+	rings_config_changed(r->rings, core_config(r->options.core));
 	if (r->vips)
 		memset(r->vips, 0, r->n_vips * sizeof(*r->vips));
 	forget_unprogrammed(r);

@@ -206,6 +206,51 @@ TEST(ring, matches_the_vector_file_where_it_is)
 	assert_int_equal(n, 6);
 }
 
+/* Maglev V2 as it is written down, one probe after another. */
+static void naive_fill(const struct maglev_endpoint *endpoints, size_t n, uint16_t *slots)
+{
+	uint64_t credit[REALS_MAX] = { 0 }, most = 0;
+	uint32_t probe[REALS_MAX], skip[REALS_MAX], left = RING_SLOTS;
+
+	for (size_t i = 0; i < n; i++) {
+		probe[i] = (uint32_t)(ring_murmur(endpoints[i].hash, 42, 0) % RING_SLOTS);
+		skip[i] = (uint32_t)(ring_murmur(endpoints[i].hash, 2718281828U, 2307) %
+				     (RING_SLOTS - 1)) +
+			  1;
+		most = endpoints[i].weight > most ? endpoints[i].weight : most;
+	}
+	memset(slots, 0xff, RING_SLOTS * sizeof(*slots));
+	for (size_t i = 0; left; i = (i + 1) % n) {
+		credit[i] += endpoints[i].weight;
+		if (credit[i] < most)
+			continue;
+		credit[i] -= most;
+		while (slots[probe[i] % RING_SLOTS] != RING_NONE)
+			probe[i] += skip[i];
+		slots[probe[i] % RING_SLOTS] = endpoints[i].index;
+		probe[i] += skip[i];
+		left--;
+	}
+}
+
+TEST(ring, is_that_of_the_plain_algorithm)
+{
+	static const size_t sizes[] = { 1, 2, 3, 7, 50, 100, 191, 400, REALS_MAX };
+	struct maglev_endpoint endpoints[REALS_MAX];
+
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		for (size_t i = 0; i < sizes[s]; i++)
+			endpoints[i] = (struct maglev_endpoint){
+				ring_murmur(i, s, 7),
+				1 + (s % 2 ? (uint32_t)(ring_murmur(i, s, 8) % 50) : 0),
+				(uint16_t)i,
+			};
+		naive_fill(endpoints, sizes[s], before);
+		assert_int_equal(maglev_fill(endpoints, sizes[s], RING_SLOTS, after), 0);
+		assert_memory_equal(before, after, sizeof(before));
+	}
+}
+
 TEST(ring, is_the_same_for_any_order_of_reals)
 {
 	struct ring_real reals[60], turned[60];
@@ -401,7 +446,8 @@ TEST(overlay, matches_its_golden_values)
 
 RUN_TESTS(T(ring_hash, gives_the_known_endpoint_hashes), T(ring_hash, gives_the_known_murmur_words),
 	  T(ring, matches_the_golden_rings), T(ring, matches_the_golden_rings_of_addresses),
-	  T(ring, matches_the_vector_file_where_it_is), T(ring, is_the_same_for_any_order_of_reals),
+	  T(ring, matches_the_vector_file_where_it_is), T(ring, is_that_of_the_plain_algorithm),
+	  T(ring, is_the_same_for_any_order_of_reals),
 	  T(ring, has_no_owner_without_weight_and_one_owner_with_one_real),
 	  T(ring, ends_with_the_largest_weights),
 	  T(overlay, moves_no_slot_between_uninvolved_reals),
