@@ -23,13 +23,13 @@ LB_INLINE struct watched *capture_scratch(void)
 	return bpf_map_lookup_elem(&watched, &zero);
 }
 
-/* Where the second copy of serve() tells what it decides; NULL while nothing is captured. */
+/* Where the longer way tells what it decides; NULL when nobody asks. */
 LB_INLINE struct lb_trace *capture_trace(void)
 {
 	struct watched *packet;
 
 	if (lb_likely(!LB_READ_ONCE(lb.capture_until_ns)))
-		return NULL;
+		return lb_is_traced ? &lb_trace : NULL;
 	packet = capture_scratch();
 	return packet ? &packet->record.trace : NULL;
 }
@@ -134,6 +134,8 @@ __noinline int capture_after(struct xdp_md *ctx, struct lb_counters *line, __u32
 		return 0;
 	record = &packet->record;
 	record->trace.cause = cause;
+	if (lb_is_traced)
+		lb_trace = record->trace;
 	record->notes = 0;
 	for (i = 0; i < LB_NOTE_MAX; i++)
 		record->notes |= (__u64)(packet->notes[i] != line->notes[i]) << i;

@@ -162,9 +162,9 @@ LB_INLINE void flow_touch(struct lb_flow_line *line, __u64 hash, __u32 way, __u6
 /*
  * Choose the real of a packet whose slot is not steady, or whose service keeps flows. Returns 0.
  */
-__noinline int flow_choose(struct lb_counters *line, struct lb_ring *ring,
-			   const struct lb_service *service, const struct packet *packet,
-			   struct choice *choice)
+LB_INLINE int flow_choose(struct lb_counters *line, struct lb_ring *ring,
+			  const struct lb_service *service, const struct packet *packet,
+			  struct choice *choice)
 {
 	struct lb_flow_line *flows_line;
 	__u32 way = 0, real, now, answer, word, kind;

@@ -31,11 +31,9 @@
 /* Beside enum lb_cause: not a common packet, or one with tags or a tunnel around it. */
 #define CALL_LONGER (-1) /* the second stage looks at it anew */
 
-/* Tell what was decided: in private programs, and where a packet is captured. */
+/* Tell what was decided, where somebody asks: of a private program, and of packets captured. */
 #define TRACE(trace, field, value)                                                                 \
 	do {                                                                                       \
-		if (lb_is_traced)                                                                  \
-			lb_trace.field = (value);                                                  \
 		if (trace)                                                                         \
 			(trace)->field = (value);                                                  \
 	} while (0)
@@ -223,8 +221,6 @@ LB_INLINE int serve_l4(struct xdp_md *ctx, const void *frame, const void *end,
 	packet->sport = 0;
 	packet->dport = 0;
 	packet->is_syn = 0;
-	packet->is_unsummed = 0;
-	packet->pad = 0;
 	if (packet->is_fragment)
 		return LB_DROP_FRAGMENT;
 	if (packet->proto != (packet->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
@@ -244,37 +240,6 @@ LB_INLINE __u32 find_service(__u32 vip, const struct packet *packet)
 	return service < LB_SERVICES ? service : LB_NONE;
 }
 
-/*
- * Whether a UDP datagram ends elsewhere than its packet, with options behind it (RFC 9868) or a
- * lie: then its checksum tells nothing of the packet's sum.
- */
-LB_INLINE bool has_surplus(const struct xdp_md *ctx, const struct packet *packet, __u32 l4_len)
-{
-	const struct udphdr *udp;
-
-	if (packet->proto != IPPROTO_UDP)
-		return false;
-	udp = parse_bytes(frame_start(ctx), frame_end(ctx), parse_l4_offset(packet), sizeof(*udp));
-	return !udp || l4_len < sizeof(*udp) || lb_ntohs(udp->len) != l4_len;
-}
-
-/* The sum of the inner packet for GUE; from its own checksum where it has one over its ports. */
-LB_INLINE __u64 sum_inner(struct xdp_md *ctx, const struct packet *packet, const __be32 *inner)
-{
-	__u32 l4_len = packet->l3_len + ETH_HLEN - packet->l4_offset;
-
-	if (lb_unlikely(
-		    packet->is_error || packet->is_fragment || packet->is_unsummed ||
-		    (packet->is_ipv6 && packet->l4_offset != ETH_HLEN + sizeof(struct ipv6hdr)) ||
-		    has_surplus(ctx, packet, l4_len)))
-		return sum_bytes(ctx, ETH_HLEN, packet->l3_len);
-	if (packet->is_ipv6)
-		return encap_sum_inner_ipv6(LB_LOAD(__be32, inner), LB_LOAD(__be32, inner + 1),
-					    packet->proto, l4_len);
-	return encap_sum_inner_ipv4(LB_LOAD(__be32, inner + 3), LB_LOAD(__be32, inner + 4),
-				    packet->proto, l4_len);
-}
-
 /* A packet on its way to its real. */
 struct tunnel {
 	const struct packet *packet;
@@ -284,8 +249,52 @@ struct tunnel {
 	__u8 encap;
 	__be16 gue_port;
 	bool real_is_ipv6;
-	__u64 next_hop; /* its MAC first */
+	bool is_unsummed; /* a datagram without checksum, in GUE over IPv4: none outside either */
+	__u64 next_hop;   /* its MAC first */
 };
+
+/*
+ * Whether a UDP datagram ends elsewhere than its packet, with options behind it (RFC 9868) or a
+ * lie: then its checksum tells nothing of the packet's sum.
+ */
+LB_INLINE bool has_surplus(const struct udphdr *udp, __u32 l4_len)
+{
+	return l4_len < sizeof(*udp) || lb_ntohs(udp->len) != l4_len;
+}
+
+/* Whether the packet has a checksum from which its sum follows. Notices datagrams without. */
+LB_INLINE bool has_telling_sum(struct xdp_md *ctx, struct tunnel *tunnel, __u32 l4_len)
+{
+	const struct packet *packet = tunnel->packet;
+	const struct udphdr *udp;
+
+	if (packet->is_error || packet->is_fragment)
+		return false;
+	if (packet->is_ipv6 && packet->l4_offset != ETH_HLEN + sizeof(struct ipv6hdr))
+		return false;
+	if (packet->proto != IPPROTO_UDP)
+		return true;
+	udp = parse_bytes(frame_start(ctx), frame_end(ctx), parse_l4_offset(packet), sizeof(*udp));
+	if (!udp)
+		return false;
+	tunnel->is_unsummed = !udp->check && !tunnel->real_is_ipv6;
+	return udp->check && !has_surplus(udp, l4_len);
+}
+
+/* The sum of the inner packet for GUE; from its own checksum where it has one over its ports. */
+LB_INLINE __u64 sum_inner(struct xdp_md *ctx, struct tunnel *tunnel, const __be32 *inner)
+{
+	const struct packet *packet = tunnel->packet;
+	__u32 l4_len = packet->l3_len + ETH_HLEN - packet->l4_offset;
+
+	if (lb_unlikely(!has_telling_sum(ctx, tunnel, l4_len)))
+		return tunnel->is_unsummed ? 0 : sum_bytes(ctx, ETH_HLEN, packet->l3_len);
+	if (packet->is_ipv6)
+		return encap_sum_inner_ipv6(LB_LOAD(__be32, inner), LB_LOAD(__be32, inner + 1),
+					    packet->proto, l4_len);
+	return encap_sum_inner_ipv4(LB_LOAD(__be32, inner + 3), LB_LOAD(__be32, inner + 4),
+				    packet->proto, l4_len);
+}
 
 /* The UDP header of GUE (variant 1: the payload is the inner packet) behind an outer IP header. */
 LB_INLINE void write_gue(void *to, const struct tunnel *tunnel, __u64 outer_sum, __u64 inner_sum)
@@ -296,7 +305,7 @@ LB_INLINE void write_gue(void *to, const struct tunnel *tunnel, __u64 outer_sum,
 					 packet->is_ipv6, tunnel->real_is_ipv6);
 	__u32 check = 0;
 
-	if (tunnel->real_is_ipv6 || !packet->is_unsummed)
+	if (!tunnel->is_unsummed)
 		check = encap_udp_check(outer_sum, sport, tunnel->gue_port, len, inner_sum);
 	encap_write_udp(to, sport, tunnel->gue_port, len, check);
 }
@@ -356,7 +365,7 @@ LB_INLINE bool has_source(const struct lb_uplink *via, bool real_is_ipv6)
 }
 
 /* Put the outer headers before the packet. Returns 0 or the drop cause. */
-LB_INLINE int encapsulate(struct xdp_md *ctx, const struct tunnel *tunnel)
+LB_INLINE int encapsulate(struct xdp_md *ctx, struct tunnel *tunnel)
 {
 	__u64 inner_sum = 0;
 
@@ -368,8 +377,7 @@ LB_INLINE int encapsulate(struct xdp_md *ctx, const struct tunnel *tunnel)
 			return LB_DROP_NO_SOURCE;
 		if (!inner)
 			return LB_DROP_MALFORMED_IP;
-		if (tunnel->real_is_ipv6 || !tunnel->packet->is_unsummed)
-			inner_sum = sum_inner(ctx, tunnel->packet, inner);
+		inner_sum = sum_inner(ctx, tunnel, inner);
 	}
 	if (bpf_xdp_adjust_head(ctx, -(int)encap_overhead(tunnel->encap, tunnel->real_is_ipv6)))
 		return LB_DROP_NO_ROOM;
@@ -377,14 +385,16 @@ LB_INLINE int encapsulate(struct xdp_md *ctx, const struct tunnel *tunnel)
 				    : write_outer4(ctx, tunnel, inner_sum);
 }
 
-/* The uplink a next hop leaves by; NULL when it is detached. */
+/* The uplink a next hop leaves by; NULL when it is detached, or the next hop not usable. */
 LB_INLINE const struct lb_uplink *find_via(const struct lb_uplink *arrival, __u64 next_hop)
 {
 	__u32 slot = LB_NEXT_HOP_UPLINK(next_hop) & (LB_UPLINKS - 1);
 	__u64 cell;
 
-	if (lb_likely(slot == arrival->slot))
+	if (lb_likely(next_hop >> 48 == (LB_NEXT_HOP_USABLE >> 48 | arrival->slot)))
 		return arrival;
+	if (!(next_hop & LB_NEXT_HOP_USABLE))
+		return NULL;
 	cell = LB_READ_ONCE(lb.uplink_cells[slot]);
 	return cell ? &lb.uplinks[cell & (LB_UPLINK_RECORDS - 1)] : NULL;
 }
@@ -410,8 +420,6 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 	}
 	next_hop =
 		LB_READ_ONCE(lb.next_hops[real & (LB_REALS - 1)][uplink->slot & (LB_UPLINKS - 1)]);
-	if (lb_unlikely(!(next_hop & LB_NEXT_HOP_USABLE)))
-		return LB_DROP_NO_NEXT_HOP;
 	tunnel.via = find_via(uplink, next_hop);
 	if (lb_unlikely(!tunnel.via))
 		return LB_DROP_NO_NEXT_HOP;
@@ -439,43 +447,123 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 	return cause;
 }
 
-/*
- * Choose the real where it is not just the slot's. What is called gets copies: what a function can
- * reach by a pointer does not stay in registers, and it is few packets that come here. Returns 0 or
- * how the packet ends.
- */
+/* ---- reading the common packets, see serve_quick(); 0 or CALL_LONGER ---- */
+
+/* The ports of a TCP or UDP header at l4, see parse_ports(). */
+LB_INLINE int quick_ports(const __u8 *l4, const void *end, struct packet *packet)
+{
+	if (lb_unlikely(l4 + sizeof(struct udphdr) > (const __u8 *)end))
+		return CALL_LONGER;
+	packet->ports = LB_LOAD(__be32, l4);
+	if (lb_likely(packet->proto == IPPROTO_TCP)) {
+		if (lb_unlikely(l4 + sizeof(struct tcphdr) > (const __u8 *)end))
+			return CALL_LONGER;
+		packet->is_syn = (l4[13] & 0x12) == 0x02;
+		return 0;
+	}
+	return lb_likely(packet->proto == IPPROTO_UDP) ? 0 : CALL_LONGER;
+}
+
+LB_INLINE int quick_ipv4(const char *frame, const char *end, struct packet *packet)
+{
+	const struct iphdr *ip = (const void *)(frame + ETH_HLEN);
+	__u32 len;
+
+	if (lb_unlikely((const char *)(ip + 1) > end))
+		return CALL_LONGER;
+	len = lb_ntohs(ip->tot_len);
+	if (lb_unlikely(*(const __u8 *)ip != 0x45 || len < sizeof(*ip) ||
+			len > (__u32)(end - frame) - ETH_HLEN ||
+			ip->frag_off & lb_htons(PARSE_IPV4_FRAGMENT)))
+		return CALL_LONGER;
+	packet->l3_len = (__u16)len;
+	packet->l4_offset = ETH_HLEN + sizeof(*ip);
+	packet->proto = ip->protocol;
+	packet->tos = ip->tos;
+	parse_map_ipv4(packet->dst, ip->daddr);
+	parse_map_ipv4(packet->src, ip->saddr);
+	return quick_ports((const __u8 *)(ip + 1), end, packet);
+}
+
+LB_INLINE int quick_ipv6(const char *frame, const char *end, struct packet *packet)
+{
+	const struct ipv6hdr *ip = (const void *)(frame + ETH_HLEN);
+	__u32 first, len;
+
+	if (lb_unlikely((const char *)(ip + 1) > end))
+		return CALL_LONGER;
+	first = lb_ntohl(LB_LOAD(__be32, ip));
+	len = (__u32)lb_ntohs(ip->payload_len) + (__u32)sizeof(*ip);
+	if (lb_unlikely(first >> 28 != 6 || len > (__u32)(end - frame) - ETH_HLEN))
+		return CALL_LONGER;
+	packet->l3_len = (__u16)len;
+	packet->l4_offset = ETH_HLEN + sizeof(*ip);
+	packet->proto = ip->nexthdr;
+	packet->tos = (__u8)(first >> 20);
+	packet->is_ipv6 = 1;
+	parse_copy_ipv6(packet->dst, &ip->daddr);
+	parse_copy_ipv6(packet->src, &ip->saddr);
+	return quick_ports((const __u8 *)(ip + 1), end, packet);
+}
+
+/* Choose the real where it is not just the slot's. Returns 0 or how the packet ends. */
 LB_INLINE int choose_longer(struct xdp_md *ctx, struct lb_counters *line, struct lb_ring *ring,
 			    const struct lb_service *service, const struct packet *packet,
 			    struct choice *choice)
 {
-	struct packet asked = *packet;
-	struct choice made = *choice;
 	int cause = 0;
 
 	if (service->flags & LB_SERVICE_SPECIAL)
-		cause = special_choose(ctx, line, service, &asked, &made);
-	if (!cause && !made.real) {
-		if (made.cur == made.alt && !made.asks_flows &&
-		    !(service->flags & LB_SERVICE_TRACK_ALL))
-			made.real = made.cur;
-		else
-			flow_choose(line, ring, service, &asked, &made);
-	}
-	*choice = made;
-	return cause;
+		cause = special_choose(ctx, line, service, packet, choice);
+	if (cause || choice->real)
+		return cause;
+	if (choice->cur == choice->alt && !choice->asks_flows &&
+	    !(service->flags & LB_SERVICE_TRACK_ALL))
+		choice->real = choice->cur;
+	else
+		flow_choose(line, ring, service, packet, choice);
+	return 0;
+}
+
+/*
+ * The same for a common packet, which is read anew: what a function can reach by a pointer does not
+ * stay in registers, and what only few packets need is not to be kept for all.
+ */
+__noinline int choose_anew(struct xdp_md *ctx, struct lb_counters *line, struct lb_ring *ring,
+			   const struct lb_service *service, struct choice *choice)
+{
+	const char *frame = frame_start(ctx), *end = frame_end(ctx);
+	struct packet packet = { 0 };
+	int cause;
+
+	if (!line || !ring || !service || !choice || frame + ETH_HLEN > end)
+		return LB_DROP_NO_RING;
+	if (LB_LOAD(__be16, frame + 12) == lb_htons(ETH_P_IPV6))
+		cause = quick_ipv6(frame, end, &packet);
+	else
+		cause = quick_ipv4(frame, end, &packet);
+	if (cause)
+		return LB_DROP_NO_RING; /* cannot be: it was read before */
+	return choose_longer(ctx, line, ring, service, &packet, choice);
+}
+
+LB_INLINE struct lb_ring *find_ring(const struct lb_service *service)
+{
+	__u32 ring = service->ring;
+
+	return bpf_map_lookup_elem(&rings, &ring);
 }
 
 /* A flow to a VIP. Returns how the packet ends. */
 LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 			 struct lb_counters *line, __u32 vip, const struct packet *packet,
-			 struct lb_trace *trace)
+			 struct lb_trace *trace, bool is_quick)
 {
-	__u32 index = find_service(vip, packet);
-	struct choice choice = { .why = LB_WHY_SLOT };
+	__u32 index = find_service(vip, packet), why = LB_WHY_SLOT;
 	const struct lb_service *service;
 	struct entropy entropy;
 	struct lb_ring *ring;
-	__u32 ring_id, word;
+	__u32 slot, word, real;
 	int cause;
 
 	/* A fragment cannot tell which port it is for. */
@@ -486,34 +574,37 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	TRACE(trace, service, service->counter);
 	if (packet->is_fragment && service->hash != LB_HASH_SOURCE_IP)
 		return LB_DROP_FRAGMENT;
-	ring_id = service->ring;
-	ring = bpf_map_lookup_elem(&rings, &ring_id);
-	if (lb_unlikely(!ring))
+	ring = find_ring(service);
+	slot = ring_choose(service, packet, &entropy, lb_hash_seed,
+			   packet->is_ipv6 ? lb_hash_seed_v6 : 0);
+	if (lb_unlikely(!ring || slot >= LB_RING_SLOTS))
 		return LB_DROP_NO_RING;
-	choice.slot = ring_choose(service, packet, &entropy, lb_hash_seed, lb_hash_seed_v6);
-	if (lb_unlikely(choice.slot >= LB_RING_SLOTS))
-		return LB_DROP_NO_RING;
-	word = LB_READ_ONCE(ring->slots[choice.slot]);
-	choice.cur = LB_SLOT_CUR(word);
-	choice.alt = LB_SLOT_ALT(word);
-	if (lb_likely(choice.cur == choice.alt &&
-		      !(service->flags & (LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL)))) {
-		choice.real = choice.cur;
-	} else {
-		choice.is_probe = uplink->is_self_test;
-		cause = choose_longer(ctx, line, ring, service, packet, &choice);
+	word = LB_READ_ONCE(ring->slots[slot]);
+	real = LB_SLOT_CUR(word);
+	if (lb_unlikely(real != LB_SLOT_ALT(word) ||
+			service->flags & (LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL))) {
+		struct choice choice = { .slot = slot,
+					 .cur = real,
+					 .alt = LB_SLOT_ALT(word),
+					 .why = why,
+					 .is_probe = uplink->is_self_test };
+
+		cause = is_quick ? choose_anew(ctx, line, ring, service, &choice)
+				 : choose_longer(ctx, line, ring, service, packet, &choice);
 		if (cause)
 			return cause;
+		real = choice.real;
+		why = choice.why;
 		/* As katran: what is not hashed keeps its outer source, destination-port or not. */
-		if (choice.why == LB_WHY_ID)
+		if (why == LB_WHY_ID)
 			entropy.client = packet->src[3];
 	}
-	TRACE(trace, slot, choice.slot);
-	TRACE(trace, real, choice.real);
-	TRACE(trace, why, choice.why);
-	if (lb_unlikely(!choice.real))
+	TRACE(trace, slot, slot);
+	TRACE(trace, real, real);
+	TRACE(trace, why, why);
+	if (lb_unlikely(!real))
 		return LB_DROP_NO_REAL;
-	return forward(ctx, uplink, line, service, packet, entropy, choice.real);
+	return forward(ctx, uplink, line, service, packet, entropy, real);
 }
 
 /* The counters of this CPU; the self-test has its own. */
@@ -562,78 +653,30 @@ LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct l
 		return cause;
 	cause = serve_l4(ctx, frame_start(ctx), frame_end(ctx), &packet);
 	if (!cause)
-		cause = serve_flow(ctx, uplink, line, vip, &packet, trace);
+		cause = serve_flow(ctx, uplink, line, vip, &packet, trace, false);
 	return judge_unserved(cause, vip);
 }
 
 /* ---- the quick way ---- */
 
-/* The ports of a TCP or UDP header at l4, see parse_ports(). */
-LB_INLINE int quick_ports(const __u8 *l4, const void *end, struct packet *packet)
-{
-	if (lb_unlikely(l4 + sizeof(struct udphdr) > (const __u8 *)end))
-		return CALL_LONGER;
-	packet->ports = LB_LOAD(__be32, l4);
-	if (packet->proto == IPPROTO_TCP) {
-		if (lb_unlikely(l4 + sizeof(struct tcphdr) > (const __u8 *)end))
-			return CALL_LONGER;
-		packet->is_syn = (l4[13] & 0x12) == 0x02;
-		return 0;
-	}
-	if (lb_unlikely(packet->proto != IPPROTO_UDP))
-		return CALL_LONGER;
-	packet->is_unsummed = LB_LOAD(__be16, l4 + 6) == 0;
-	return 0;
-}
-
-LB_INLINE int quick_ipv4(const char *frame, const char *end, struct packet *packet, __u32 *vip)
+LB_INLINE int quick_vip4(const char *frame, const char *end, __u32 *vip)
 {
 	const struct iphdr *ip = (const void *)(frame + ETH_HLEN);
-	__u32 len;
-	int cause;
 
 	if (lb_unlikely((const char *)(ip + 1) > end))
 		return CALL_LONGER;
-	cause = find_vip4(ip->daddr, vip);
-	if (lb_unlikely(cause))
-		return cause;
-	len = lb_ntohs(ip->tot_len);
-	if (lb_unlikely(*(const __u8 *)ip != 0x45 || len < sizeof(*ip) ||
-			len > (__u32)(end - frame) - ETH_HLEN ||
-			ip->frag_off & lb_htons(PARSE_IPV4_FRAGMENT)))
-		return CALL_LONGER;
-	packet->l3_len = (__u16)len;
-	packet->l4_offset = ETH_HLEN + sizeof(*ip);
-	packet->proto = ip->protocol;
-	packet->tos = ip->tos;
-	parse_map_ipv4(packet->dst, ip->daddr);
-	parse_map_ipv4(packet->src, ip->saddr);
-	return quick_ports((const __u8 *)(ip + 1), end, packet);
+	return find_vip4(ip->daddr, vip);
 }
 
-LB_INLINE int quick_ipv6(const char *frame, const char *end, struct packet *packet, __u32 *vip)
+LB_INLINE int quick_vip6(const char *frame, const char *end, __u32 *vip)
 {
 	const struct ipv6hdr *ip = (const void *)(frame + ETH_HLEN);
-	__u32 first, len;
-	int cause;
+	__be32 dst[4];
 
 	if (lb_unlikely((const char *)(ip + 1) > end))
 		return CALL_LONGER;
-	parse_copy_ipv6(packet->dst, &ip->daddr);
-	cause = find_vip6(packet->dst, vip);
-	if (lb_unlikely(cause))
-		return cause;
-	first = lb_ntohl(LB_LOAD(__be32, ip));
-	len = (__u32)lb_ntohs(ip->payload_len) + (__u32)sizeof(*ip);
-	if (lb_unlikely(first >> 28 != 6 || len > (__u32)(end - frame) - ETH_HLEN))
-		return CALL_LONGER;
-	packet->l3_len = (__u16)len;
-	packet->l4_offset = ETH_HLEN + sizeof(*ip);
-	packet->proto = ip->nexthdr;
-	packet->tos = (__u8)(first >> 20);
-	packet->is_ipv6 = 1;
-	parse_copy_ipv6(packet->src, &ip->saddr);
-	return quick_ports((const __u8 *)(ip + 1), end, packet);
+	parse_copy_ipv6(dst, &ip->daddr);
+	return find_vip6(dst, vip);
 }
 
 /*
@@ -643,7 +686,7 @@ LB_INLINE int quick_ipv6(const char *frame, const char *end, struct packet *pack
  * fields stay in registers and what only the others need is not there.
  */
 LB_INLINE int serve_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
-			  struct lb_counters *line)
+			  struct lb_counters *line, struct lb_trace *trace)
 {
 	const char *frame = frame_start(ctx), *end = frame_end(ctx);
 	struct packet packet = { 0 };
@@ -657,18 +700,21 @@ LB_INLINE int serve_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
 		return LB_PASS_OTHER_MAC;
 	type = LB_LOAD(__be16, frame + 12);
 	if (type == lb_htons(ETH_P_IP)) {
-		cause = quick_ipv4(frame, end, &packet, &vip);
+		cause = quick_vip4(frame, end, &vip);
 		if (lb_likely(!cause))
-			cause = serve_flow(ctx, uplink, line, vip, &packet, NULL);
+			cause = quick_ipv4(frame, end, &packet);
+		if (lb_likely(!cause))
+			cause = serve_flow(ctx, uplink, line, vip, &packet, trace, true);
 	} else if (type == lb_htons(ETH_P_IPV6)) {
-		cause = quick_ipv6(frame, end, &packet, &vip);
+		cause = quick_vip6(frame, end, &vip);
 		if (lb_likely(!cause))
-			cause = serve_flow(ctx, uplink, line, vip, &packet, NULL);
+			cause = quick_ipv6(frame, end, &packet);
+		if (lb_likely(!cause))
+			cause = serve_flow(ctx, uplink, line, vip, &packet, trace, true);
 	} else {
 		return parse_is_tag(type) ? CALL_LONGER : LB_PASS_NOT_IP;
 	}
-	if (lb_is_traced)
-		lb_trace.vip = vip;
+	TRACE(trace, vip, vip);
 	return judge_unserved(cause, vip);
 }
 
@@ -677,27 +723,25 @@ int shoal_lb(struct xdp_md *ctx)
 {
 	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
 	struct lb_counters *line = find_line(uplink);
+	struct lb_trace *trace = lb_is_traced ? &lb_trace : NULL;
 	int cause;
 
 	if (!line)
 		return XDP_PASS; /* cannot be: there is a line for every possible CPU */
-	if (lb_is_traced) {
-		lb_trace.vip = LB_NONE;
-		lb_trace.service = LB_NONE;
-		lb_trace.slot = LB_NONE;
-		lb_trace.real = LB_NONE;
-		lb_trace.why = LB_WHY_NONE;
-	}
+	TRACE(trace, vip, LB_NONE);
+	TRACE(trace, service, LB_NONE);
+	TRACE(trace, slot, LB_NONE);
+	TRACE(trace, real, LB_NONE);
+	TRACE(trace, why, LB_WHY_NONE);
 	if (lb_unlikely(LB_READ_ONCE(lb.capture_until_ns)))
 		cause = CALL_LONGER;
 	else
-		cause = uplink ? serve_quick(ctx, uplink, line) : LB_PASS_NOT_UPLINK;
+		cause = uplink ? serve_quick(ctx, uplink, line, trace) : LB_PASS_NOT_UPLINK;
 	if (lb_unlikely(cause < 0)) {
 		bpf_tail_call_static(ctx, &stages, LB_STAGE_LONGER);
 		cause = LB_PASS_NOT_IP; /* cannot be: the stage is put there when we are loaded */
 	}
-	if (lb_is_traced)
-		lb_trace.cause = (__u32)cause;
+	TRACE(trace, cause, (__u32)cause);
 	return stats_end(line, (__u32)cause);
 }
 

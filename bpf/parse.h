@@ -64,8 +64,7 @@ struct packet {
 	__u8 is_fragment; /* first or not */
 	__u8 is_syn;      /* TCP SYN without ACK */
 	__u8 is_error;    /* an ICMP error; addresses and ports are those of the quoted flow */
-	__u8 is_unsummed; /* UDP without checksum */
-	__u8 pad;
+	__u8 pad[2];
 };
 
 /* Whether a VLAN tag follows: customer or service tag (IEEE 802.1Q, clause 9.5). */
@@ -214,7 +213,6 @@ LB_INLINE int parse_ports(const void *frame, const void *end, struct packet *pac
 	packet->sport = 0;
 	packet->dport = 0;
 	packet->is_syn = 0;
-	packet->is_unsummed = 0;
 	if (packet->is_fragment)
 		return 0;
 	l4 = parse_bytes(frame, end, offset, sizeof(struct udphdr));
@@ -222,10 +220,8 @@ LB_INLINE int parse_ports(const void *frame, const void *end, struct packet *pac
 		return LB_DROP_MALFORMED_L4;
 	packet->sport = LB_LOAD(__be16, l4);
 	packet->dport = LB_LOAD(__be16, l4 + 2);
-	if (!is_tcp) {
-		packet->is_unsummed = LB_LOAD(__be16, l4 + 6) == 0;
+	if (!is_tcp)
 		return 0;
-	}
 	l4 = parse_bytes(frame, end, offset, sizeof(struct tcphdr));
 	if (!l4)
 		return LB_DROP_MALFORMED_L4;
