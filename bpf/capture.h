@@ -14,6 +14,7 @@
 #include "bpf/lb_abi.h"
 #include "bpf/maps.h"
 #include "bpf/parse.h"
+#include "bpf/service.h"
 #include "bpf/stats.h"
 
 LB_INLINE struct watched *capture_scratch(void)
@@ -79,15 +80,17 @@ LB_INLINE __u32 capture_len(const struct xdp_md *ctx)
 	return ctx->data_end - ctx->data;
 }
 
-/* Remember the packet as it came. Returns 0 when it is not looked at. */
+/* Remember the packet as it came. Returns 0 when it is not looked at, as packets of the self-test.
+ */
 __noinline int capture_before(struct xdp_md *ctx, struct lb_counters *line)
 {
+	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
 	__u32 one_in = LB_READ_ONCE(lb.capture.one_in);
 	struct watched *packet = capture_scratch();
 	struct lb_captured *record;
 	int i;
 
-	if (!packet || !line)
+	if (!packet || !line || (uplink && uplink->is_self_test))
 		return 0;
 	if (bpf_ktime_get_boot_ns() >= LB_READ_ONCE(lb.capture_until_ns)) {
 		lb.capture_until_ns = 0;

@@ -79,21 +79,53 @@ static json_t *view_uplink(const struct view *view, uint32_t i)
 			 net ? (int)net->ifindex : 0, "mtu_bytes", net ? (int)net->mtu_bytes : 0);
 }
 
+/* Some 1.3 MiB, so kept; a view is of one moment, and another has another. */
+const struct dataplane_counts *view_counts(const struct view *view)
+{
+	static struct dataplane_counts counts;
+	static usec_t read_at;
+
+	if (read_at != view->now)
+		dataplane_counts_read(view->daemon->dataplane, &counts);
+	read_at = view->now;
+	return &counts;
+}
+
+/* The CPUs that got packets. */
+static json_t *view_cpus(const struct dataplane_counts *counts)
+{
+	json_t *cpus = json_array();
+
+	for (uint32_t i = 0; i < counts->n_cpus; i++) {
+		const struct dataplane_cpu *cpu = &counts->cpus[i];
+
+		if (cpu->sent + cpu->passed + cpu->dropped == 0)
+			continue;
+		json_array_append_new(cpus, json_pack("{s:i, s:I, s:I, s:I}", "cpu", (int)i, "sent",
+						      (json_int_t)cpu->sent, "passed",
+						      (json_int_t)cpu->passed, "dropped",
+						      (json_int_t)cpu->dropped));
+	}
+	return cpus;
+}
+
 json_t *view_dataplane(const struct view *view)
 {
 	struct dataplane *dataplane = view->daemon->dataplane;
+	const struct dataplane_counts *counts = view_counts(view);
 	json_t *uplinks = json_array(), *totals = json_object();
 	uint64_t value, pps = 0;
 	const char *name;
 
 	for (uint32_t i = 0; i < core_config(view->daemon->core)->node.n_uplinks; i++)
 		json_array_append_new(uplinks, view_uplink(view, i));
-	for (unsigned i = 0; dataplane_total(dataplane, i, &name, &value); i++)
+	for (unsigned i = 0; dataplane_totals_at(&counts->totals, i, &name, &value); i++)
 		json_object_set_new(totals, name, json_integer((json_int_t)value));
 	for (uint32_t i = 0; i < core_n_vips(view->daemon->core); i++)
 		pps += core_vip(view->daemon->core, i)->pps;
-	return json_pack("{s:b, s:o, s:I, s:o}", "is_adopted", dataplane_is_adopted(dataplane),
-			 "uplinks", uplinks, "pps", (json_int_t)pps, "totals", totals);
+	return json_pack("{s:b, s:o, s:I, s:o, s:o}", "is_adopted", dataplane_is_adopted(dataplane),
+			 "uplinks", uplinks, "pps", (json_int_t)pps, "totals", totals, "cpus",
+			 view_cpus(counts));
 }
 
 json_t *view_prober(const struct view *view)

@@ -56,6 +56,9 @@ json_t *view_alarms(const struct view *view);
 json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_detail detail);
 json_t *view_pool(const struct view *view, uint32_t pool);
 json_t *view_real(const struct view *view, uint32_t pool, uint32_t real);
+struct dataplane_counts;
+/* The counters as they were when this view first asked. */
+const struct dataplane_counts *view_counts(const struct view *view);
 json_t *view_next_hops(const struct view *view, const struct addr *real);
 /* Which real an address is, as {"pool", "real", "address"}; pool and real null when it is none. */
 json_t *view_address(const struct view *view, uint32_t pool, const struct addr *addr);

@@ -25,8 +25,8 @@ static json_t *view_service(const struct view *view, const struct core_vip *vip,
 	char text[CONFIG_SERVICE_TEXT_MAX];
 
 	service_print(&vip->prefix, service->proto, service->port, text);
-	dataplane_service_count(view->daemon->dataplane, &vip->prefix, service->proto,
-				service->port, &count);
+	dataplane_counts_service(view->daemon->dataplane, view_counts(view), &vip->prefix,
+				 service->proto, service->port, &count);
 	return json_pack("{s:s, s:s, s:i, s:s?, s:b, s:b, s:I, s:I}", "service", text, "proto",
 			 proto_str(service->proto), "port", (int)service->port, "pool",
 			 pool ? pool->config->name : NULL, "is_programmed", service->is_programmed,
@@ -242,7 +242,7 @@ json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 	struct dataplane_count count = { 0 };
 	json_t *object;
 
-	dataplane_real_count(view->daemon->dataplane, &config->addr, &count);
+	dataplane_counts_real(view->daemon->dataplane, view_counts(view), &config->addr, &count);
 	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "pool", pool->config->name,
 			   "name", config->name, "address", ADDR_STR(&config->addr), "state",
 			   real_state_str(real->state), "reason", probe_reason_str(real->reason),

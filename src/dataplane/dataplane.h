@@ -359,6 +359,35 @@ bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
  */
 bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, uint64_t *ret_value);
 
+/*
+ * dataplane_counts_read - all counters in one pass: each CPU's line once, from its beginning to its
+ * end, only the places in use. The questions above walk all lines each; these are for who asks
+ * much.
+ */
+#define DATAPLANE_CPUS_MAX 1024
+#define DATAPLANE_SERVICES 16384
+#define DATAPLANE_REALS    65536
+struct dataplane_totals {
+	uint64_t causes[64], notes[64], self_tests;
+};
+struct dataplane_counts {
+	struct dataplane_totals totals; /* of all CPUs; for dataplane_totals_at() */
+	struct dataplane_cpu {
+		uint64_t sent, passed, dropped; /* packets */
+	} cpus[DATAPLANE_CPUS_MAX];
+	uint32_t n_cpus;
+	struct dataplane_count services[DATAPLANE_SERVICES], reals[DATAPLANE_REALS];
+};
+void dataplane_counts_read(const struct dataplane *dp, struct dataplane_counts *ret);
+/* As dataplane_service_count(), dataplane_real_count() and dataplane_total(), out of counts. */
+bool dataplane_counts_service(const struct dataplane *dp, const struct dataplane_counts *counts,
+			      const struct prefix *vip, uint8_t proto, uint16_t port,
+			      struct dataplane_count *ret);
+bool dataplane_counts_real(const struct dataplane *dp, const struct dataplane_counts *counts,
+			   const struct addr *real, struct dataplane_count *ret);
+bool dataplane_totals_at(const struct dataplane_totals *totals, unsigned i, const char **ret_name,
+			 uint64_t *ret_value);
+
 /* ---- capture ---- */
 
 /* A set of words of dataplane_total(): how packets end and what is noted of them. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses and prefixes: what parses prints to text that parses to the same.
+ * Addresses, with and without port, and prefixes: what parses prints to text that parses to the
+ * same.
  */
 #include "src/base/addr.h"
 #include "tests/fuzz/fuzz.h"
@@ -10,7 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = fuzz_text(data, size);
 	struct prefix prefix, again;
 	struct addr addr;
+	uint16_t port;
 
+	if (addr_parse_port(text, &addr, &port) == 0 &&
+	    (port == 0 || addr_parse(ADDR_STR(&addr), &addr) < 0))
+		abort();
 	if (addr_parse(text, &addr) == 0 && addr_parse(ADDR_STR(&addr), &addr) < 0)
 		abort();
 	if (prefix_parse(text, &prefix) == 0 &&

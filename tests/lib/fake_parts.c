@@ -176,31 +176,42 @@ const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint
 	return &parts.attached[uplink];
 }
 
-bool dataplane_service_count(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
-			     uint16_t port, struct dataplane_count *ret)
+void dataplane_counts_read(const struct dataplane *dp, struct dataplane_counts *ret)
 {
 	(void)dp;
+	ret->n_cpus = 2;
+	ret->cpus[0] = (struct dataplane_cpu){ parts.sent, parts.passed, parts.dropped };
+}
+
+bool dataplane_counts_service(const struct dataplane *dp, const struct dataplane_counts *counts,
+			      const struct prefix *vip, uint8_t proto, uint16_t port,
+			      struct dataplane_count *ret)
+{
+	(void)dp;
+	(void)counts;
 	(void)vip;
 	(void)proto;
 	*ret = (struct dataplane_count){ .packets = 1000U * port, .bytes = 64000U * port };
 	return true;
 }
 
-bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
-			  struct dataplane_count *ret)
+bool dataplane_counts_real(const struct dataplane *dp, const struct dataplane_counts *counts,
+			   const struct addr *real, struct dataplane_count *ret)
 {
 	(void)dp;
+	(void)counts;
 	*ret = (struct dataplane_count){ .packets = 1000U * real->bytes[15],
 					 .bytes = 64000U * real->bytes[15] };
 	return true;
 }
 
-bool dataplane_total(struct dataplane *dp, unsigned i, const char **ret_name, uint64_t *ret_value)
+bool dataplane_totals_at(const struct dataplane_totals *totals, unsigned i, const char **ret_name,
+			 uint64_t *ret_value)
 {
 	static const char *const names[] = { "sent", "passed", "dropped" };
 	const uint64_t values[] = { parts.sent, parts.passed, parts.dropped };
 
-	(void)dp;
+	(void)totals;
 	if (i >= 3)
 		return false;
 	*ret_name = names[i];

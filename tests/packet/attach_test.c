@@ -574,6 +574,31 @@ TEST(self_test, finds_a_program_that_follows_another_ring)
 	remove_all();
 }
 
+static bool count_captured(const struct dataplane_captured *packet, void *arg)
+{
+	(void)packet;
+	++*(unsigned *)arg;
+	return true;
+}
+
+TEST(self_test, is_not_captured)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program(dp);
+	struct dataplane_capture capture = { .reasons = { UINT64_MAX, UINT64_MAX },
+					     .until = usec_now() + 600 * USEC_PER_SEC };
+	struct err err = { "" };
+	unsigned n = 0;
+
+	attach_ok(dp);
+	assert_int_equal(dataplane_capture_start(dp, &capture, &err), 0);
+	assert_int_equal(dataplane_self_test(dp, &service, &err), 0);
+	dataplane_capture_read(dp, count_captured, &n);
+	assert_int_equal(n, 0);
+	dataplane_close(dp);
+	remove_all();
+}
+
 TEST(self_test, counts_in_a_line_of_its_own)
 {
 	struct dataplane *dp = open_here();
@@ -679,6 +704,7 @@ int main(int argc, char **argv)
 		T(self_test, knows_routes_and_drop_lists),
 		T(self_test, finds_a_slot_without_real_and_a_real_without_next_hop),
 		T(self_test, finds_a_program_that_follows_another_ring),
+		T(self_test, is_not_captured),
 		T(self_test, counts_in_a_line_of_its_own),
 	};
 

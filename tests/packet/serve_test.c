@@ -663,6 +663,43 @@ TEST(counters, tell_packets_and_bytes_by_service_real_and_reason)
 	assert_int_equal(total("passed"), 0);
 }
 
+TEST(counters, read_in_one_pass_are_those_asked_for_one_by_one)
+{
+	static struct dataplane_counts counts;
+	struct prefix vip = fixture_prefix(VIP4);
+	struct addr real = fixture_addr("10.0.0.1"), stranger = fixture_addr("10.0.0.99");
+	struct dataplane_count one = { 0 }, all = { 0 };
+	uint64_t on_cpus = 0, value, value_of_all;
+	const char *name, *name_of_all;
+
+	serve_tcp_80();
+	for (uint16_t port = 1; port < 90; port += 8) {
+		struct frame_spec spec = fixture_spec(CLIENT4, VIP4, IPPROTO_TCP, 80);
+
+		spec.sport = port;
+		fixture_send_spec(&f, &spec);
+	}
+	dataplane_counts_read(f.dp, &counts);
+	assert_true(dataplane_service_count(f.dp, &vip, IPPROTO_TCP, 80, &one));
+	assert_true(dataplane_counts_service(f.dp, &counts, &vip, IPPROTO_TCP, 80, &all));
+	assert_int_not_equal(one.packets, 0);
+	assert_memory_equal(&one, &all, sizeof(one));
+	assert_true(dataplane_real_count(f.dp, &real, &one));
+	assert_true(dataplane_counts_real(f.dp, &counts, &real, &all));
+	assert_memory_equal(&one, &all, sizeof(one));
+	assert_false(dataplane_counts_service(f.dp, &counts, &vip, IPPROTO_TCP, 81, &all));
+	assert_false(dataplane_counts_real(f.dp, &counts, &stranger, &all));
+	for (unsigned i = 0; dataplane_total(f.dp, i, &name, &value); i++) {
+		assert_true(dataplane_totals_at(&counts.totals, i, &name_of_all, &value_of_all));
+		assert_string_equal(name, name_of_all);
+		assert_int_equal(value, value_of_all);
+	}
+	for (uint32_t cpu = 0; cpu < counts.n_cpus; cpu++)
+		on_cpus += counts.cpus[cpu].sent;
+	assert_true(dataplane_total(f.dp, 0, &name, &value));
+	assert_int_equal(on_cpus, value);
+}
+
 TEST(counters, stay_over_a_change_and_start_at_zero_when_new)
 {
 	struct prefix vip = fixture_prefix(VIP4);
@@ -842,6 +879,7 @@ int main(void)
 		S(real, index_is_used_again_when_it_rested_and_no_fresh_one_is_left),
 		S(real, reached_by_another_uplink_only_is_redirected),
 		S(counters, tell_packets_and_bytes_by_service_real_and_reason),
+		S(counters, read_in_one_pass_are_those_asked_for_one_by_one),
 		S(counters, stay_over_a_change_and_start_at_zero_when_new),
 		S(ring, refuses_what_is_not_programmed_and_what_is_used),
 		S(gue, has_the_right_outer_checksum_for_every_pair),

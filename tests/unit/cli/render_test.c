@@ -218,9 +218,9 @@ TEST(table, prints_nothing_without_rows)
 /* ---- renderers ---- */
 
 static void (*const renderers[])(const struct screen *screen, const json_t *result) = {
-	render_status,  render_why,    render_vips,           render_pools,
-	render_reals,   render_peers,  render_routes,         render_drain,
-	render_undrain, render_reload, render_reload_refusal,
+	render_status,         render_why,    render_vips,  render_pools,   render_reals,
+	render_peers,          render_routes, render_drain, render_undrain, render_reload,
+	render_reload_refusal, render_flow,   render_flows,
 };
 
 static char *render(size_t i, const json_t *result, unsigned width)
@@ -372,6 +372,71 @@ TEST(render, tells_what_a_reload_did)
 			"f: nothing changed, generation a\n");
 }
 
+TEST(units, sizes_are_read)
+{
+	uint64_t bytes;
+	struct err err;
+
+	assert_int_equal(units_parse_size("500000", &bytes, &err), 0);
+	assert_int_equal(bytes, 500000);
+	assert_int_equal(units_parse_size("64k", &bytes, &err), 0);
+	assert_int_equal(bytes, 65536);
+	assert_int_equal(units_parse_size("2G", &bytes, &err), 0);
+	assert_true(bytes == 2147483648U);
+	assert_int_equal(units_parse_size("", &bytes, &err), -EINVAL);
+	assert_int_equal(units_parse_size("-1", &bytes, &err), -EINVAL);
+	assert_int_equal(units_parse_size("1T", &bytes, &err), -EINVAL);
+	assert_int_equal(units_parse_size("1kk", &bytes, &err), -EINVAL);
+	assert_int_equal(units_parse_size("99999999999", &bytes, &err), -EINVAL);
+}
+
+TEST(render, tells_where_a_flow_goes)
+{
+	assert_rendered(
+		render_flow,
+		"{\"proto\":\"tcp\",\"source\":\"192.0.2.1:4000\",\"destination\":\"203.0.113.10:"
+		"443\","
+		"\"vip\":\"www\",\"service\":\"203.0.113.10:443/tcp\",\"pool\":\"web\",\"slot\":17,"
+		"\"state\":\"moving\",\"cur\":{\"pool\":\"web\",\"real\":\"w2\",\"address\":\"10.1."
+		"0.2\"},"
+		"\"alt\":{\"pool\":\"web\",\"real\":\"w1\",\"address\":\"10.1.0.1\"},\"asks_"
+		"table\":true,"
+		"\"entry\":{\"pool\":null,\"real\":null,\"address\":\"10.1.0.1\",\"is_protected\":"
+		"true,"
+		"\"is_programmed\":true,\"age_s\":8},\"real\":{\"pool\":\"web\",\"real\":\"w1\","
+		"\"address\":\"10.1.0.1\"},\"why\":\"flow-table\",\"outcome\":\"forwarded\",\"next_"
+		"hops\":"
+		"[{\"uplink\":\"eth0\",\"is_usable\":true,\"mac\":\"02:00:00:00:00:01\"}],\"with\":"
+		"{\"file\":\"new.yaml\",\"vip\":\"www\",\"outcome\":\"unserved\"}}",
+		"tcp 192.0.2.1:4000 to 203.0.113.10:443\n"
+		"VIP        www\n"
+		"service    203.0.113.10:443/tcp, pool web\n"
+		"slot       17, moving: web/w2 10.1.0.2, before web/w1 10.1.0.1\n"
+		"table      10.1.0.1, protected, used 8.0s ago\n"
+		"goes to    web/w1 10.1.0.1, remembered: forwarded\n"
+		"next hop   02:00:00:00:00:01 on eth0\n"
+		"\n"
+		"with new.yaml\n"
+		"VIP        www\n"
+		"goes to    unserved\n");
+}
+
+TEST(render, tells_what_the_flow_table_holds)
+{
+	assert_rendered(
+		render_flows,
+		"{\"capacity\":64,\"configured\":128,\"used\":3,\"protected\":2,\"stale\":1,"
+		"\"reals\":[{\"address\":\"10.1.0.1\",\"names\":[\"web/w1\",\"api/"
+		"w1\"],\"flows\":3,"
+		"\"protected\":2,\"stale\":1,\"youngest_s\":4,\"oldest_s\":72}]}",
+		"3 of 64 entries used, 2 protected, 1 stale\n"
+		"the config says 128; a table in use keeps its size\n"
+		"\n"
+		"ADDRESS   REAL           FLOWS  PROTECTED  STALE  USED  OLDEST\n"
+		"10.1.0.1  web/w1,api/w1      3          2      1  4.0s   1m12s\n");
+	assert_rendered(render_flows, "{\"purged\":12}", "12 flows forgotten\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +459,9 @@ int main(void)
 		T(render, stops_at_a_depth),
 		T(render, tells_what_a_drain_did),
 		T(render, tells_what_a_reload_did),
+		T(units, sizes_are_read),
+		T(render, tells_where_a_flow_goes),
+		T(render, tells_what_the_flow_table_holds),
 	};
 
 	setenv("TZ", "UTC", 1);

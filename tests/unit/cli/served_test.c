@@ -242,6 +242,73 @@ TEST(served, unknown_names_are_usage_errors_with_a_suggestion)
 	node_stop(&node);
 }
 
+TEST(served, a_flow_is_read_strictly)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "flow", "tcp", "192.0.2.1:4000", "203.0.113.10:443"),
+			 CTL_DONE);
+	assert_said(&node, "goes to    not-a-vip");
+	assert_int_equal(SHOAL(&node, "flow", "icmp", "192.0.2.1:4000", "203.0.113.10:443"),
+			 CTL_USAGE);
+	assert_said(&node, "a flow is of tcp or udp, not of 'icmp'");
+	assert_int_equal(SHOAL(&node, "flow", "tcp", "192.0.2.1", "203.0.113.10:443"), CTL_USAGE);
+	assert_said(&node, "'192.0.2.1' is no source");
+	assert_int_equal(SHOAL(&node, "flow", "tcp", "[2001:db8::1]:1", "203.0.113.10:443"),
+			 CTL_USAGE);
+	assert_said(&node, "different families");
+	assert_int_equal(SHOAL(&node, "flow", "tcp", "192.0.2.1:4000"), CTL_USAGE);
+	node_stop(&node);
+}
+
+TEST(served, flows_are_looked_at_by_all_and_purged_by_admins)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "flows", "--socket", node.server.read_path), CTL_DONE);
+	assert_said(&node, "0 of 4194304 entries used");
+	assert_int_equal(SHOAL(&node, "flows", "find", "tcp", "192.0.2.1:4000", "203.0.113.10:443"),
+			 CTL_FAILED);
+	assert_said(&node, "the flow is not remembered");
+	assert_int_equal(SHOAL(&node, "flows", "purge", "--all", "--socket", node.server.read_path),
+			 CTL_PERMISSION);
+	assert_said(&node, "answered on admin.sock only");
+	assert_int_equal(SHOAL(&node, "flows", "purge", "--all"), CTL_DONE);
+	assert_said(&node, "0 flows forgotten");
+	assert_int_equal(SHOAL(&node, "flows", "purge"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "flows", "purge", "--all", "--stale"), CTL_USAGE);
+	assert_said(&node, "purge takes one of");
+	assert_int_equal(SHOAL(&node, "flows", "--real", "web/none"), CTL_FAILED);
+	assert_int_equal(SHOAL(&node, "flows", "--stale"), CTL_USAGE);
+	node_stop(&node);
+}
+
+TEST(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "capture", "--for", "50ms"), CTL_DONE);
+	assert_said(&node, "0 packets, 0 lost");
+	assert_int_equal(SHOAL(&node, "capture", "--for", "50ms", "--service",
+			       "203.0.113.10:443/tcp", "--real", "web/10.1.0.1", "--reason",
+			       "no-real"),
+			 CTL_DONE);
+	assert_int_equal(SHOAL(&node, "capture", "--for", "2h"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "capture", "--sample", "7"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "capture", "--count", "0"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "capture", "--size", "much"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "capture", "--reason", "unheard-of"), CTL_USAGE);
+	assert_said(&node, "no reason 'unheard-of'");
+	assert_int_equal(SHOAL(&node, "capture", "--service", "203.0.113.10:1/tcp"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "capture", "-w", "/nonexistent/file"), CTL_FAILED);
+	assert_int_equal(SHOAL(&node, "capture", "--socket", node.server.read_path),
+			 CTL_PERMISSION);
+	node_stop(&node);
+}
+
 /* ---- reaching shoald ---- */
 
 TEST(served, says_how_to_start_what_does_not_run)
@@ -459,6 +526,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(served, every_command_that_looks_answers_in_text_and_json),
 		T(served, explains_every_kind_of_thing),
+		T(served, a_flow_is_read_strictly),
+		T(served, flows_are_looked_at_by_all_and_purged_by_admins),
+		T(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense),
 		T(served, unknown_names_are_usage_errors_with_a_suggestion),
 		T(served, says_how_to_start_what_does_not_run),
 		T(served, an_admin_command_on_the_read_socket_is_no_permission),
