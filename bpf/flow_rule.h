@@ -178,6 +178,7 @@ LB_INLINE __u64 flow_find(const struct lb_flow_line *line, __u32 tag, __u32 *way
 {
 	int i;
 
+	*way = 0;
 	for (i = 0; i < LB_FLOW_WAYS; i++) {
 		__u32 at = (__u32)(i + LB_FLOW_PROBATION) % LB_FLOW_WAYS;
 		const __u32 *halves = (const __u32 *)&line->ways[at];
@@ -207,6 +208,8 @@ LB_INLINE __u32 flow_victim(const struct lb_flow_line *line, int first, int end,
 {
 	__u32 oldest = 0, way = (__u32)first;
 	int i;
+
+	*seen = 0;
 
 	for (i = first; i < end; i++) {
 		__u64 entry = LB_READ_ONCE(line->ways[i]);
