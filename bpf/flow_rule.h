@@ -229,7 +229,8 @@ enum flow_put { FLOW_PUT_NOT, FLOW_PUT_OVER, FLOW_PUT_NEW, FLOW_PUT_EVICTED };
 #define FLOW_ATTEMPTS 4
 
 /*
- * Remember a flow: over its own entry, else, unless only_over, in the place of another. Fails only
+ * Remember a flow: over its own entry, else in the place of another; only_over: nothing but the
+ * former, and only what is not old, so that it does not matter when the sweep comes by. Fails only
  * when other CPUs are faster several times in a row.
  */
 LB_INLINE enum flow_put flow_put(struct lb_flow_line *line, __u64 entry, __u32 idle, bool only_over)
@@ -243,7 +244,7 @@ LB_INLINE enum flow_put flow_put(struct lb_flow_line *line, __u64 entry, __u32 i
 		enum flow_put done = FLOW_PUT_OVER;
 
 		seen = flow_find(line, LB_FLOW_TAG(entry), &way);
-		if (!seen && only_over)
+		if (only_over && !(seen && flow_is_young(seen, now, idle)))
 			return FLOW_PUT_NOT;
 		if (!seen) {
 			way = flow_victim(line, 0, LB_FLOW_PROBATION, now, &seen);

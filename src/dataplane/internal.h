@@ -119,6 +119,12 @@ void cells_del(__u64 *cells, unsigned cells_log2, uint64_t key);
 #define DP_STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 #define DP_LOAD(place)         __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
 
+/*
+ * dataplane_reread - forget what is kept beside the maps and rebuild it from them, as a restart
+ * does; for tests of private programs.
+ */
+int dataplane_reread(struct dataplane *dp, struct err *err);
+
 /* clock.c: the clock of the flow table and ours. */
 
 /* Tell the program, before it is loaded, how ages are counted and how many entries are too many. */

@@ -645,7 +645,8 @@ static int load_adopted(struct dataplane *dp, const struct config *config, struc
 	return use_program(dp, fd_take(&old_fd), err);
 }
 
-static int rebuild(struct dataplane *dp, struct err *err)
+/* What stands beside the maps, from them. */
+static int rebuild_lists(struct dataplane *dp, struct err *err)
 {
 	int r;
 
@@ -653,18 +654,37 @@ static int rebuild(struct dataplane *dp, struct err *err)
 	dp->transits = calloc(dp->n_rings, sizeof(*dp->transits));
 	if (!dp->ring_used || !dp->transits)
 		return err_set(err, -ENOMEM, "no memory for the data plane's lists");
-	r = clock_start(dp, err);
-	if (r < 0)
-		return r;
 	reals_rebuild(dp);
 	services_rebuild(dp);
 	rings_rebuild(dp);
 	r = sources_rebuild(dp, err);
+	return r ? r : ids_rebuild(dp, err);
+}
+
+static int rebuild(struct dataplane *dp, struct err *err)
+{
+	int r = clock_start(dp, err);
+
 	if (!r)
-		r = ids_rebuild(dp, err);
+		r = rebuild_lists(dp, err);
+	if (r < 0)
+		return r;
 	uplinks_init(dp);
 	dataplane_capture_stop(dp); /* whoever read an earlier one is gone */
-	return r;
+	return 0;
+}
+
+int dataplane_reread(struct dataplane *dp, struct err *err)
+{
+	free(dp->ring_used);
+	free(dp->transits);
+	sources_fini(dp);
+	ids_fini(dp);
+	memset(dp->real_bucket, 0, sizeof(dp->real_bucket));
+	memset(dp->real_next, 0, sizeof(dp->real_next));
+	memset(dp->counter_used, 0, sizeof(dp->counter_used));
+	dp->sweep = (struct sweep){ 0 };
+	return rebuild_lists(dp, err);
 }
 
 static int open_pinned(struct dataplane *dp, const char *dir, const struct config *config,

@@ -31,19 +31,20 @@ uint32_t flow_model_packet(struct flow_model *model, uint32_t flow, uint32_t slo
 	uint64_t *entry = &model->entries[flow];
 	uint32_t real = LB_FLOW_REAL(*entry);
 	struct flow_miss miss;
+	bool is_young;
 
 	if (flow_slot_is_steady(word) && !(kind & FLOW_ALWAYS))
 		return LB_SLOT_CUR(word);
 	if (kind & FLOW_UDP && model->now - model->changed <= UDP_AGES)
 		kind |= FLOW_RECENT;
-	if (*entry && flow_is_young(*entry, model->now, model->idle) &&
-	    flow_stays(model->flags[real], kind)) {
+	is_young = *entry && flow_is_young(*entry, model->now, model->idle);
+	if (is_young && flow_stays(model->flags[real], kind)) {
 		if (!(kind & FLOW_READ_ONLY))
 			*entry = flow_refreshed(*entry, model->now);
 		return real;
 	}
 	miss = flow_decide_miss(word, model->flags[LB_SLOT_ALT(word) % MODEL_REALS], kind);
-	if (miss.real && !(kind & FLOW_READ_ONLY) && (miss.remembers || *entry))
+	if (miss.real && !(kind & FLOW_READ_ONLY) && (miss.remembers || is_young))
 		*entry = LB_FLOW_ENTRY(1, miss.real, model->now);
 	return miss.real;
 }
