@@ -75,6 +75,8 @@ struct bench_case {
 	uint32_t head;        /* by what the frame grows; for a case that passes, the floor's */
 	uint32_t left;        /* of the frame when the end is cut; 0: all */
 	bool is_error;        /* an ICMP error that quotes the flow */
+	const char *data;     /* what the payload begins with, or the TCP options */
+	size_t data_len;      /* of options: whole words */
 	bool is_remembered;   /* its flows are in the flow table: it is filled before each series */
 	const char *cause;    /* as dataplane_total() names it */
 };
@@ -89,7 +91,17 @@ struct bench_case {
 #define MOVING4 "10.200.1.4" /* every slot is moving */
 #define TENTH4  "10.200.1.5" /* one slot of ten is */
 #define TRACK4  "10.200.1.6" /* remembers every flow */
+#define QUIC4   "10.200.1.7"
+#define IDS4    "10.200.1.8" /* server ids in TCP options */
+#define ROUTED4 "10.200.1.9" /* with a source route for the client */
 #define NO_VIP4 "10.200.9.9"
+
+/* Ids of the real 10.0.1.N are N: 7 of a real, 0x777 of none. */
+#define QUIC_INITIAL "\xc0\0\0\0\1\x08\1\2\3\4\5\6\7\x08"
+#define QUIC_ID      "\x40\x80\0\0\7\1\2\3\4"
+#define QUIC_UNKNOWN "\x40\x80\0\7\x77\1\2\3\4"
+#define TCP_ID       "\1\1\x08\x0a\1\2\3\4\5\6\7\x08\1\1\xb7\6\7\0\0\0"
+#define DATA(bytes)  .data = (bytes), .data_len = sizeof(bytes) - 1
 
 #define FLOW_TABLE 4194304
 
@@ -111,6 +123,17 @@ static const struct bench_case cases[] = {
 	  .left = ETH_LEN + 84, .cause = "sent/too-big-reply" },
 	{ "icmp-error", CLIENT4, VIP4, IPPROTO_TCP, .is_error = true, .head = 20,
 	  .cause = "sent/forwarded" },
+	{ "quic-initial", CLIENT4, QUIC4, IPPROTO_UDP, DATA(QUIC_INITIAL), .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "quic-id", CLIENT4, QUIC4, IPPROTO_UDP, DATA(QUIC_ID), .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "quic-id-64k", CLIENT4, QUIC4, IPPROTO_UDP, DATA(QUIC_ID), .flows = FLOWS_64K, .head = 20,
+	  .is_remembered = true, .cause = "sent/forwarded" },
+	{ "quic-unknown-id", CLIENT4, QUIC4, IPPROTO_UDP, DATA(QUIC_UNKNOWN), .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "tcp-server-id", CLIENT4, IDS4, IPPROTO_TCP, DATA(TCP_ID), .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "source-route", CLIENT4, ROUTED4, IPPROTO_TCP, .head = 20, .cause = "sent/forwarded" },
 	{ "slots-moving-10", CLIENT4, TENTH4, IPPROTO_TCP, .flows = FLOWS_64K, .head = 20,
 	  .is_remembered = true, .cause = "sent/forwarded" },
 	{ "all-in-transition", CLIENT4, MOVING4, IPPROTO_TCP, .head = 20, .is_remembered = true,
@@ -209,6 +232,48 @@ static void provision_flows(struct fixture *f, uint32_t ring)
 	move_slots(f, tenth, 10);
 }
 
+static void set_special(struct fixture *f, struct dataplane_service *service, const char *vip)
+{
+	struct err err = { "" };
+
+	service->vip = fixture_prefix(vip);
+	if (dataplane_set_service(f->dp, service, &err) < 0)
+		die("%s", err.text);
+}
+
+/* Ids for the reals of make_ring(), and a service for each way to use them. */
+static void provision_special(struct fixture *f, uint32_t ring)
+{
+	static struct config_real reals[REALS];
+	struct config_source_route route = { fixture_prefix("10.99.0.0/16"), 7 };
+	struct dataplane_service quic = {
+		.proto = IPPROTO_UDP, .port = 80, .ring = ring, .quic = true
+	};
+	struct dataplane_service ids = {
+		.proto = IPPROTO_TCP, .port = 80, .ring = ring, .tcp_server_id = true
+	};
+	struct dataplane_service routed = { .proto = IPPROTO_TCP,
+					    .port = 80,
+					    .ring = ring,
+					    .source_routes = &route,
+					    .n_source_routes = 1,
+					    .reals = reals };
+	struct err err = { "" };
+
+	for (unsigned i = 0; i < REALS; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "10.0.1.%u", i + 1);
+		reals[i].addr = fixture_addr(text);
+		reals[i].server_id = i + 1;
+	}
+	if (dataplane_set_server_ids(f->dp, ring, reals, REALS, &err) < 0)
+		die("%s", err.text);
+	set_special(f, &quic, QUIC4);
+	set_special(f, &ids, IDS4);
+	set_special(f, &routed, ROUTED4);
+}
+
 static void provision(struct fixture *f)
 {
 	const struct private_switches switches = { .is_untraced = true };
@@ -229,6 +294,7 @@ static void provision(struct fixture *f)
 	fixture_service(f, CROSS4, IPPROTO_TCP, 80, ring6);
 	fixture_service(f, CROSS6, IPPROTO_TCP, 80, ring4);
 	provision_flows(f, ring4);
+	provision_special(f, ring4);
 	gue.ring = ring4;
 	if (dataplane_set_service(f->dp, &gue, &err) < 0)
 		die("%s", err.text);
@@ -257,15 +323,30 @@ static size_t build_error(const struct bench_case *c, uint8_t *frame)
 	return len;
 }
 
+/* Into an IPv4 packet that has room for it. */
+static void put_data(const struct bench_case *c, uint8_t *l4)
+{
+	bool is_tcp = c->proto == IPPROTO_TCP;
+
+	if (!c->data_len)
+		return;
+	memcpy(l4 + (is_tcp ? 20 : 8), c->data, c->data_len);
+	if (is_tcp)
+		l4[12] = (uint8_t)((20 + c->data_len) / 4 << 4);
+}
+
 static size_t build(const struct bench_case *c, uint8_t *frame)
 {
 	struct frame_spec spec = fixture_spec(c->src, c->dst, c->proto, 80);
+	size_t len;
 
 	if (c->is_error)
 		return build_error(c, frame);
 	spec.tcp_flags = c->tcp_flags;
-	spec.payload_len = c->payload_len ? c->payload_len : PAYLOAD;
-	return frame_build(&spec, frame);
+	spec.payload_len = c->payload_len ? c->payload_len : PAYLOAD + c->data_len;
+	len = frame_build(&spec, frame);
+	put_data(c, frame + ETH_LEN + 20);
+	return len;
 }
 
 /* Let frame and wrapper be those of the case. */
