@@ -231,17 +231,29 @@ bool dataplane_service_stands(const struct dataplane *dp, const struct dataplane
 	(void)dp;
 	return at && at->ring == service->ring && at->encap == service->encap &&
 	       at->gue_port == service->gue_port && at->hash == service->hash &&
-	       at->track == service->track && at->rate == service->rate;
+	       at->track == service->track && at->rate == service->rate &&
+	       at->n_source_routes == service->n_source_routes &&
+	       at->n_drop_sources == service->n_drop_sources;
 }
 
 int dataplane_set_server_ids(struct dataplane *dp, uint32_t ring, const struct config_real *reals,
 			     size_t n_reals, struct err *err)
 {
-	(void)dp;
-	(void)reals;
-	(void)n_reals;
-	(void)err;
-	return ring < FAKE_MAX ? 0 : -ENOENT;
+	uint32_t ids[FAKE_MAX] = { 0 };
+
+	if (ring >= FAKE_MAX || !fake.ring_used[ring])
+		return err_set(err, -ENOENT, "no such ring");
+	for (size_t i = 0; i < n_reals; i++) {
+		uint16_t index = dataplane_real_index(dp, &reals[i].addr);
+
+		if (reals[i].server_id && index == DATAPLANE_NO_REAL)
+			return err_set(err, -EINVAL, "no such real");
+		ids[index] = reals[i].server_id;
+	}
+	if (memcmp(ids, fake.ids[ring], sizeof(ids)) != 0)
+		note("ids-set");
+	memcpy(fake.ids[ring], ids, sizeof(ids));
+	return 0;
 }
 
 int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_t proto,

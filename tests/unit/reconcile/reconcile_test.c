@@ -408,6 +408,56 @@ TEST(reconcile, real_stays_while_a_ring_names_it)
 
 /* ---- what becomes of flows ---- */
 
+TEST(reconcile, programs_server_ids_before_the_service_and_follows_their_changes)
+{
+	fake_reset();
+	node.now = 1000 * USEC_PER_SEC;
+	build_one(&node.config);
+	node.config.reals[0][1].server_id = 1023;
+	start_controller(build_finish(&node.config));
+	judge_all(REAL_UP);
+	run_for(2 * USEC_PER_SEC);
+	assert_true(fake_did("real-set", "ids-set"));
+	assert_true(fake_did("ids-set", "service-set"));
+	assert_int_equal(fake.ids[0][2], 1023);
+	fake.journal[0] = '\0';
+	build_one(&node.other);
+	node.other.reals[0][1].server_id = 77;
+	node.other.reals[0][2].server_id = 1023;
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	tell_ways();
+	run_for(2 * USEC_PER_SEC);
+	assert_true(fake_did("ids-set", NULL));
+	assert_false(fake_did("withdraw", NULL));
+	assert_int_equal(fake.ids[0][2], 77);
+	assert_int_equal(fake.ids[0][3], 1023);
+	stop_controller();
+}
+
+/* The route names a real that the pool gets with the same reload. */
+TEST(reconcile, a_changed_source_route_withdraws_nothing)
+{
+	struct config_source_route route = { .real = 3 };
+
+	start_announced();
+	fake.journal[0] = '\0';
+	build_start(&node.other);
+	build_service(&node.other, build_vip(&node.other, "203.0.113.10/32"), 80,
+		      build_pool(&node.other, "web", 4));
+	assert_int_equal(prefix_parse("198.51.100.0/24", &route.source), 0);
+	node.other.services[0][0].source_routes = &route;
+	node.other.services[0][0].n_source_routes = 1;
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	tell_ways();
+	run_for(2 * USEC_PER_SEC);
+	assert_true(fake_did("real-set", "service-set"));
+	assert_false(fake_did("withdraw", NULL));
+	assert_int_equal(fake.services[0].n_source_routes, 1);
+	stop_controller();
+}
+
 TEST(reconcile, a_death_is_written_before_the_ring_and_undone_by_any_answer)
 {
 	start_announced();
@@ -527,6 +577,8 @@ TEST(reconcile, a_real_that_left_keeps_its_flows_until_they_are_idle)
 }
 
 RUN_TESTS(T(reconcile, goes_up_in_order),
+	  T(reconcile, programs_server_ids_before_the_service_and_follows_their_changes),
+	  T(reconcile, a_changed_source_route_withdraws_nothing),
 	  T(reconcile, a_death_is_written_before_the_ring_and_undone_by_any_answer),
 	  T(reconcile, a_restart_keeps_every_life_until_it_is_judged),
 	  T(reconcile, an_address_of_two_pools_has_one_life),
