@@ -165,6 +165,38 @@ static int program_vip(struct simulation *sim, size_t v, const uint32_t *rings, 
 	return 0;
 }
 
+/* Whether every pool that has the address has it down. */
+static bool is_gone(const struct simulation *sim, const struct addr *addr)
+{
+	for (size_t p = 0; p < sim->config->n_pools; p++) {
+		const struct config_pool *pool = &sim->config->pools[p];
+
+		for (size_t i = 0; i < pool->n_reals; i++)
+			if (addr_eq(&pool->reals[i].addr, addr) && !sim->is_down[p][i])
+				return false;
+	}
+	return true;
+}
+
+/* Nothing leads to a real that is down, be it a server id or a source route. */
+static int program_lives(const struct simulation *sim, struct err *err)
+{
+	int r = 0;
+
+	for (size_t p = 0; p < sim->config->n_pools; p++) {
+		const struct config_pool *pool = &sim->config->pools[p];
+
+		for (size_t i = 0; i < pool->n_reals && !r; i++)
+			if (sim->is_down[p][i])
+				r = dataplane_set_real_life(sim->dp, &pool->reals[i].addr,
+							    is_gone(sim, &pool->reals[i].addr)
+								    ? DATAPLANE_REAL_DEAD
+								    : DATAPLANE_REAL_LEAVING,
+							    err);
+	}
+	return r;
+}
+
 static int program_all(struct simulation *sim, struct err *err)
 {
 	AUTO(freep) uint32_t *rings = calloc(sim->config->n_pools + 1, sizeof(*rings));
@@ -174,7 +206,7 @@ static int program_all(struct simulation *sim, struct err *err)
 		r = program_pool(sim, p, &rings[p], err);
 	for (size_t v = 0; v < sim->config->n_vips && !r; v++)
 		r = program_vip(sim, v, rings, err);
-	return r;
+	return r ? r : program_lives(sim, err);
 }
 
 /* ---- running ---- */
@@ -274,12 +306,19 @@ static int run_frame(struct simulation *sim, const struct pcap_frame *frame,
 	return 0;
 }
 
+/* Its name in the pool, else, as an id may have led there, in any other. */
 static const char *real_name(const struct simulation *sim, const struct config_pool *pool,
 			     uint32_t index)
 {
-	for (size_t i = 0; i < pool->n_reals; i++) {
+	for (size_t i = 0; i < pool->n_reals; i++)
 		if (dataplane_real_index(sim->dp, &pool->reals[i].addr) == index)
 			return pool->reals[i].name;
+	for (size_t p = 0; p < sim->config->n_pools; p++) {
+		const struct config_pool *other = &sim->config->pools[p];
+
+		for (size_t i = 0; i < other->n_reals; i++)
+			if (dataplane_real_index(sim->dp, &other->reals[i].addr) == index)
+				return other->reals[i].name;
 	}
 	return NULL;
 }

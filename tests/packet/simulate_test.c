@@ -22,8 +22,15 @@ static const char yaml[] = "node:\n"
 			   "pools:\n"
 			   "  web: {check: none, reals: {web1: 10.1.0.11, web2: 10.1.0.12}}\n"
 			   "  six: {check: none, encap: gue, reals: {six1: \"fc00::1\"}}\n"
+			   "  ids: {check: none, reals: {a: 10.1.0.21,\n"
+			   "    b: {address: 10.1.0.22, server-id: 66051}}}\n" /* 0x010203 */
 			   "vips:\n"
 			   "  www: {address: 203.0.113.10, services: [{tcp: 443, pool: web}]}\n"
+			   "  ids: {address: 203.0.113.11, services: [\n"
+			   "    {udp: 443, pool: ids, stable-udp: true},\n"
+			   "    {udp: 444, pool: web, stable-udp: true, server-ids: any},\n"
+			   "    {tcp: 443, pool: ids, rate: 1k, drop-sources: [192.0.2.0/24],\n"
+			   "     source-routes: {198.51.100.0/24: b}}]}\n"
 			   "  net6: {address: \"2001:db8:cafe::/48\", unserved: pass,\n"
 			   "         services: [{udp: any, pool: six}]}\n";
 
@@ -150,6 +157,54 @@ TEST(simulate, tells_of_each_packet_and_keeps_what_left)
 	free(frame);
 }
 
+/* "real" of each line in turn, one after another, "-" for none; frees the text. */
+static void expect_reals(char *text, const char *want)
+{
+	char got[64] = "";
+
+	for (const char *at = text; (at = strstr(at, "\"real\":"));) {
+		size_t used = strlen(got);
+
+		at += 7;
+		if (*at == '"')
+			snprintf(got + used, sizeof(got) - used, "%.*s ",
+				 (int)strcspn(at + 1, "\""), at + 1);
+		else
+			snprintf(got + used, sizeof(got) - used, "- ");
+	}
+	assert_string_equal(got, want);
+	free(text);
+}
+
+TEST(simulate, follows_ids_and_rules_to_reals_that_are_there)
+{
+	/* The payload of a datagram is 0, 1, 2, ...; its first byte is made the type below. */
+	struct frame_spec specs[] = {
+		fixture_spec("198.51.100.1", "203.0.113.11", IPPROTO_UDP, 443),
+		fixture_spec("198.51.100.1", "203.0.113.11", IPPROTO_UDP, 444),
+		fixture_spec("198.51.100.1", "203.0.113.11", IPPROTO_TCP, 443),
+		fixture_spec("192.0.2.1", "203.0.113.11", IPPROTO_TCP, 443),
+	};
+	static const char *const down[] = { "ids/b", "web/web1" };
+	uint8_t bytes[4096];
+	struct err err = { "" };
+	FILE *file;
+	size_t len;
+	int r;
+
+	write_capture(specs, 4);
+	file = fopen(in_path, "r+e");
+	assert_non_null(file);
+	len = fread(bytes, 1, sizeof(bytes), file);
+	for (size_t i = 0; i + 4 < len; i++)
+		if (!memcmp(bytes + i, "\0\1\2\3", 4) && bytes[i + 4] == 4)
+			bytes[i] = 0x52;
+	fclose(file);
+	write_file(bytes, len);
+	expect_reals(simulate(NULL, 0, &r, &err), "b b b - ");
+	expect_reals(simulate(down, 2, &r, &err), "a web2 a - ");
+}
+
 TEST(simulate, says_when_no_real_is_left)
 {
 	struct frame_spec spec = fixture_spec("198.51.100.1", "203.0.113.10", IPPROTO_TCP, 443);
@@ -218,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(simulate, tells_of_each_packet_and_keeps_what_left),
+		T(simulate, follows_ids_and_rules_to_reals_that_are_there),
 		T(simulate, says_when_no_real_is_left),
 		T(simulate, refuses_reals_that_are_not_there),
 		T(simulate, refuses_files_that_are_no_captures),
