@@ -680,11 +680,43 @@ static void check_mtu(struct load *load)
 	}
 }
 
+#define VIPS_MAX     8192 /* with the addresses of node.decap */
+#define PREFIXES_MAX 4096
+#define SERVICES_MAX 16384
+
+/* More than the data plane's tables hold. */
+static void check_vip_room(struct load *load)
+{
+	const struct config *config = load->config;
+	size_t vips = config->n_vips + config->node.n_decap_balance + config->node.n_decap_egress;
+	size_t prefixes = 0, services = 0;
+
+	for (size_t v = 0; v < config->n_vips; v++) {
+		const struct prefix *prefix = &config->vips[v].prefix;
+
+		prefixes += prefix->len < (addr_is_ipv4(&prefix->addr) ? 32 : 128);
+		services += config->vips[v].n_services;
+	}
+	if (vips > VIPS_MAX)
+		load_error(load, load_node(load, &config->vips),
+			   "there are %zu VIPs and decap addresses; at most %d are possible", vips,
+			   VIPS_MAX);
+	if (prefixes > PREFIXES_MAX)
+		load_error(load, load_node(load, &config->vips),
+			   "%zu VIPs are prefixes; at most %d are possible", prefixes,
+			   PREFIXES_MAX);
+	if (services > SERVICES_MAX)
+		load_error(load, load_node(load, &config->vips),
+			   "the VIPs have %zu services; at most %d are possible", services,
+			   SERVICES_MAX);
+}
+
 static void check_vips(struct load *load)
 {
 	const struct config *config = load->config;
 	struct vip_set set = sort_vips(load);
 
+	check_vip_room(load);
 	check_overlaps(load, &set);
 	check_collisions(load, &set);
 	for (size_t v = 0; v < config->n_vips; v++) {

@@ -59,6 +59,25 @@ static void check_offload(struct alarms *alarms, uint32_t i)
 			    "shoal why node", "%s", err.text);
 }
 
+/* Packets to an address of the node itself would be forwarded instead of arriving. */
+static void check_own_address(struct alarms *alarms, const char *uplink, const struct addr *addr)
+{
+	const struct config *config = core_config(alarms->view->daemon->core);
+	char command[96];
+
+	for (size_t i = 0; i < config->n_vips; i++) {
+		if (!prefix_has_addr(&config->vips[i].prefix, addr))
+			continue;
+		snprintf(command, sizeof(command), "shoal why %.64s", config->vips[i].name);
+		raise_alarm(
+			alarms, LEVEL_CRITICAL, config->vips[i].name, command,
+			"vip %s (%s) covers %s, the node's own address on %s: what is sent to the "
+			"node is forwarded to the reals; take the address out of the VIP",
+			config->vips[i].name, PREFIX_STR(&config->vips[i].prefix), ADDR_STR(addr),
+			uplink);
+	}
+}
+
 static void check_uplink(struct alarms *alarms, uint32_t i)
 {
 	const struct commands_context *daemon = alarms->view->daemon;
@@ -66,6 +85,10 @@ static void check_uplink(struct alarms *alarms, uint32_t i)
 	const struct net_uplink *net = net_uplink(daemon->net, i);
 	const struct dataplane_uplink *uplink = dataplane_uplink(daemon->dataplane, i);
 
+	if (net && net->has_addr4)
+		check_own_address(alarms, name, &net->addr4);
+	if (net && net->has_addr6)
+		check_own_address(alarms, name, &net->addr6);
 	if (!net || !net->present)
 		raise_alarm(alarms, LEVEL_CRITICAL, name, "shoal why node",
 			    "uplink %s does not exist", name);

@@ -394,6 +394,54 @@ TEST(config, refuses_more_than_a_mebibyte)
 	free(text);
 }
 
+/* n VIPs of this prefix length, each with services on `ports`. */
+static char *many_vips(size_t n, unsigned len, const char *ports)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs("pools: {p: {reals: {r: 10.0.0.1}}}\nvips:\n", out);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out,
+			" v%zu: {address: 20.%zu.%zu.%zu/%u, services: [{tcp: %s, pool: p}]}\n", i,
+			i >> 15, i >> 7 & 0xff, i << 1 & 0xff, len, ports);
+	fclose(out);
+	return text;
+}
+
+TEST(config, refuses_more_than_the_tables_hold)
+{
+	static const struct {
+		size_t n;
+		unsigned len;
+		const char *ports, *message;
+	} cases[] = {
+		{ 8192, 32, "[1, 2]", NULL },
+		{ 8193, 32, "1",
+		  "f:3:2: error: there are 8193 VIPs and decap addresses; at most "
+		  "8192 are possible" },
+		{ 5462, 32, "[1, 2, 3]",
+		  "f:3:2: error: the VIPs have 16386 services; at most "
+		  "16384 are possible" },
+		{ 4096, 31, "1", NULL },
+		{ 4097, 31, "1",
+		  "f:3:2: error: 4097 VIPs are prefixes; at most 4096 are "
+		  "possible" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *text = many_vips(cases[i].n, cases[i].len, cases[i].ports);
+		struct config_report report;
+		int r = parse_whole(text, strlen(text), CONFIG_NEED_SERVICES, &report);
+
+		assert_int_equal(r, cases[i].message ? -EINVAL : 0);
+		assert_true(!cases[i].message || strstr(report.text, cases[i].message));
+		config_report_fini(&report);
+		free(text);
+	}
+}
+
 TEST(config, says_when_a_file_cannot_be_read)
 {
 	struct config *config = NULL;
@@ -490,7 +538,7 @@ TEST(config, refuses_one_id_for_two_addresses_where_ids_lead_anywhere)
 RUN_TESTS(T(config, takes_the_file_the_mistakes_are_put_into),
 	  T(config, finds_every_mistake_at_its_place),
 	  T(config, refuses_a_file_without_what_is_needed), T(config, refuses_more_than_a_mebibyte),
-	  T(config, says_when_a_file_cannot_be_read),
+	  T(config, refuses_more_than_the_tables_hold), T(config, says_when_a_file_cannot_be_read),
 	  T(config, takes_other_kinds_of_checks_where_no_node_is_needed),
 	  T(config, wants_a_port_for_checks_of_any_port_services),
 	  T(config, refuses_ids_too_wide_for_stable_udp),
