@@ -10,6 +10,7 @@
 #include "health/prober.h"
 #include "src/base/auto.h"
 #include "src/base/log.h"
+#include "src/reconcile/places.h"
 #include "src/core/core.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
@@ -27,7 +28,9 @@ struct uplink {
 
 struct paths {
 	struct paths_options options;
+	struct places places;          /* of options.config */
 	const struct config *prepared; /* by paths_prepare(), until the reload it belongs to */
+	struct places prepared_places;
 	struct net *net;
 	struct health_path *probe_path; /* NULL: no check goes through the tunnel */
 	struct uplink uplinks[DATAPLANE_UPLINKS_MAX];
@@ -180,13 +183,11 @@ static void tell_real(struct paths *p, uint32_t pool, uint32_t real)
 	write_probe_target(p, pool, real);
 }
 
-static bool config_has_real(const struct config *config, const struct addr *addr)
+static bool is_configured(const struct places *places, const struct addr *addr)
 {
-	for (size_t i = 0; i < config->n_pools; i++)
-		for (size_t k = 0; k < config->pools[i].n_reals; k++)
-			if (addr_eq(&config->pools[i].reals[k].addr, addr))
-				return true;
-	return false;
+	size_t n;
+
+	return places_find(places, addr, &n) != NULL;
 }
 
 /* Reals that left the config are still sent the packets of their flows. */
@@ -199,7 +200,7 @@ static void write_reals_that_left(struct paths *p)
 	if (dataplane_list_reals(p->options.dataplane, &reals, &n, &err) < 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (!config_has_real(p->options.config, &reals[i]))
+		if (!is_configured(&p->places, &reals[i]))
 			paths_real_programmed(p, &reals[i]);
 }
 
@@ -219,16 +220,16 @@ static void tell_all_reals(struct paths *p)
 static void next_hop_changed(const struct net_next_hop *hop, void *arg)
 {
 	struct paths *p = arg;
-	const struct config *config = p->options.config;
+	const struct place *places;
+	size_t n;
 
 	log_info("next_hop", "real=%s uplink=%u usable=%s%s%s", ADDR_STR(&hop->real), hop->uplink,
 		 hop->usable ? "yes" : "no", hop->usable ? "" : " why=",
 		 hop->usable ? "" : LOG_QUOTE(hop->why ? hop->why : ""));
 	write_next_hop(p, hop->uplink, &hop->real);
-	for (uint32_t i = 0; i < config->n_pools; i++)
-		for (uint32_t k = 0; k < config->pools[i].n_reals; k++)
-			if (addr_eq(&config->pools[i].reals[k].addr, &hop->real))
-				tell_real(p, i, k);
+	places = places_find(&p->places, &hop->real, &n);
+	for (size_t i = 0; i < n; i++)
+		tell_real(p, places[i].pool, places[i].real);
 	p->options.changed(p->options.arg);
 }
 
@@ -240,7 +241,7 @@ void paths_real_programmed(struct paths *p, const struct addr *real)
 
 void paths_real_deleted(struct paths *p, const struct addr *real)
 {
-	if (!config_has_real(p->options.config, real))
+	if (!is_configured(&p->places, real))
 		net_unwatch_real(p->net, real);
 }
 
@@ -480,7 +481,11 @@ int paths_new(const struct paths_options *options, struct paths **ret, struct er
 		free(p);
 		return err_set(err, -ENOMEM, "paths: %m");
 	}
-	r = net_new(options->base, &callbacks, &p->net, err);
+	r = places_init(&p->places, options->config);
+	if (r < 0)
+		err_set(err, r, "paths: %m");
+	else
+		r = net_new(options->base, &callbacks, &p->net, err);
 	if (r == 0)
 		r = open_probe_path(p, options->config, err);
 	for (uint32_t u = 0; r == 0 && u < node->n_uplinks; u++)
@@ -503,6 +508,8 @@ void paths_free(struct paths *p)
 		return;
 	net_free(p->net);
 	health_path_close(p->probe_path);
+	places_fini(&p->places);
+	places_fini(&p->prepared_places);
 	free(p->no_way_until);
 	free(p);
 }
@@ -524,32 +531,39 @@ int paths_prepare(struct paths *p, const struct config *config, struct err *err)
 	int r = open_probe_path(p, config, err);
 
 	p->prepared = config;
+	places_fini(&p->prepared_places);
+	if (r == 0 && places_init(&p->prepared_places, config) < 0)
+		r = err_set(err, -ENOMEM, "paths: %m");
 	return r < 0 ? r : watch_reals(p, config, err);
 }
 
-static void unwatch_unless_needed(struct paths *p, const struct config *config,
-				  const struct addr *real)
+static void unwatch_unless_needed(struct paths *p, const struct addr *real)
 {
-	if (!config_has_real(config, real) &&
+	if (!is_configured(&p->places, real) &&
 	    dataplane_real_index(p->options.dataplane, real) == DATAPLANE_NO_REAL)
 		net_unwatch_real(p->net, real);
 }
 
-static void unwatch_reals_beyond(struct paths *p, const struct config *old,
-				 const struct config *config)
+/* Of another config than the one in force. */
+static void unwatch_reals_of(struct paths *p, const struct config *old)
 {
 	for (size_t i = 0; i < old->n_pools; i++)
 		for (size_t k = 0; k < old->pools[i].n_reals; k++)
-			unwatch_unless_needed(p, config, &old->pools[i].reals[k].addr);
+			unwatch_unless_needed(p, &old->pools[i].reals[k].addr);
 }
 
 void paths_reload(struct paths *p, const struct config *config)
 {
-	unwatch_reals_beyond(p, p->options.config, config);
-	if (p->prepared) /* another one when that was refused after all */
-		unwatch_reals_beyond(p, p->prepared, config);
-	p->prepared = NULL;
+	const struct config *old = p->options.config;
+
+	if (config == p->prepared) {
+		places_fini(&p->places);
+		p->places = p->prepared_places;
+		p->prepared_places = (struct places){ 0 };
+	} /* else: back to the one in force, as that one was refused after all */
 	p->options.config = config;
+	unwatch_reals_of(p, p->prepared && config != p->prepared ? p->prepared : old);
+	p->prepared = NULL;
 	drop_gone_marks(p);
 	tell_all_reals(p);
 	tell_sources(p);
