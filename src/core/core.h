@@ -276,8 +276,9 @@ struct desired_pool {
 	const bool *takes_new_flows;  /* per real of the config */
 	const struct ring_real *ring; /* the same as the overlay's input, `serves` included */
 	struct ring_policy policy;
-	bool is_needed;   /* a programmed or desired service names it */
-	uint64_t version; /* rises with each change of the above or of the config */
+	uint64_t lives_version; /* rises with what the lives of its reals rest on */
+	bool is_needed;         /* a programmed or desired service names it */
+	uint64_t version;       /* rises with each change of the above or of the config */
 };
 
 struct desired_service {

@@ -34,13 +34,6 @@ static uint64_t load_le64(const uint8_t *p)
 	return x;
 }
 
-uint64_t hash_fmix(uint64_t x)
-{
-	x = (x ^ x >> 33) * 0xff51afd7ed558ccdULL;
-	x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53ULL;
-	return x ^ x >> 33;
-}
-
 static uint64_t mix(uint64_t upper, uint64_t lower)
 {
 	uint64_t x = (lower ^ upper) * MIX_FACTOR;

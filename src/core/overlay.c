@@ -54,7 +54,7 @@ struct overlay {
 	const struct ring_real *reals;
 	size_t n_reals;
 	bool any_withheld;
-	struct logs logs;
+	const struct logs *logs; /* NULL: equal weights */
 };
 
 /* log2 of x in [1, 2), x and result with 40 fraction bits: each squaring yields one bit. */
@@ -78,6 +78,16 @@ static void logs_fill(struct logs *logs)
 		logs->point[i] = log2_of(LOG_ONE + (i << (40 - LOG_BITS)));
 	logs->point[LOG_POINTS - 1] = LOG_ONE;
 	logs->is_filled = true;
+}
+
+/* Filled at first use; the same for ever. */
+static const struct logs *logs_get(void)
+{
+	static struct logs logs;
+
+	if (!logs.is_filled)
+		logs_fill(&logs);
+	return &logs;
 }
 
 /* -log2(draw / 2^64), 40 fraction bits; falls as the draw grows. */
@@ -212,7 +222,7 @@ static void overlay_init(struct overlay *o, const struct ring_real *reals, size_
 		o->any_withheld |= reals[i].withheld > 0;
 	}
 	if (is_weighed)
-		logs_fill(&o->logs);
+		o->logs = logs_get();
 }
 
 /* The larger draw wins, of equal ones the smaller address. */
@@ -274,6 +284,16 @@ static void draw_weighed(struct orphans *orphans, size_t i, const struct ring_re
 	orphans->owner[i] = candidate;
 }
 
+/* The usual case: all weights are equal and nobody withholds. */
+static void candidate_draw_plain(const struct overlay *o, struct orphans *orphans,
+				 uint16_t candidate)
+{
+	uint64_t hash = ring_addr_hash(&o->reals[candidate].addr);
+
+	for (size_t i = 0; i < orphans->n; i++)
+		draw_equal(orphans, i, o->reals, candidate, hash_fmix(hash ^ orphans->key[i]));
+}
+
 /* Let one real draw for every orphan. */
 static void candidate_draw(const struct overlay *o, struct orphans *orphans, uint16_t candidate,
 			   bool withholds)
@@ -286,8 +306,8 @@ static void candidate_draw(const struct overlay *o, struct orphans *orphans, uin
 
 		if (withholds && is_withheld(real, hash, orphans->key[i]))
 			continue;
-		if (o->logs.is_filled)
-			draw_weighed(orphans, i, o->reals, candidate, draw, &o->logs);
+		if (o->logs)
+			draw_weighed(orphans, i, o->reals, candidate, draw, o->logs);
 		else
 			draw_equal(orphans, i, o->reals, candidate, draw);
 	}
@@ -320,9 +340,14 @@ static void orphans_settle(const struct overlay *o, struct orphans *orphans)
 {
 	struct orphans left;
 
-	for (size_t r = 0; r < o->n_reals; r++)
-		if (o->reals[r].serves)
+	for (size_t r = 0; r < o->n_reals; r++) {
+		if (!o->reals[r].serves)
+			continue;
+		if (o->logs || o->any_withheld)
 			candidate_draw(o, orphans, (uint16_t)r, o->any_withheld);
+		else
+			candidate_draw_plain(o, orphans, (uint16_t)r);
+	}
 	if (o->any_withheld)
 		give_withheld(o, orphans, &left);
 }

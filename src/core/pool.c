@@ -157,7 +157,7 @@ bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop)
 	pool->facts[next_hop->real].next_hop_known = true;
 	real->has_next_hop = next_hop->usable;
 	pool->facts[next_hop->real].way_lost_since = next_hop->usable ? 0 : core->now;
-	pool->is_dirty = true;
+	pool->is_dirty = pool->is_heard_anew = true;
 	return true;
 }
 
@@ -303,7 +303,8 @@ void pool_update(struct core *core, struct pool *pool)
 	if (takers_update(core, pool))
 		core->tables.desired_pools[pool - core->tables.pools].version = ++core->version;
 	if (lives_update(core, pool))
-		core->lives_version++;
+		core->tables.desired_pools[pool - core->tables.pools].lives_version =
+			++core->lives_version;
 	pool->is_dirty = false;
 }
 

@@ -159,13 +159,15 @@ int uplink_publish(struct dataplane *dp, uint32_t uplink, struct err *err)
 	return 0;
 }
 
+/* With what packets of the uplink itself meet; the kernel is not asked for each service tested. */
 int uplink_publish_self_test(struct dataplane *dp, uint32_t uplink, struct err *err)
 {
+	uint64_t word = dp->tables->uplink_cells[uplink];
 	struct lb_uplink record;
 
-	if (!dp->uplinks[uplink].ifindex)
+	if (!dp->uplinks[uplink].ifindex || !word)
 		return err_set(err, -ENODEV, "no uplink is attached");
-	fill_record(dp, uplink, &record);
+	record = dp->tables->uplinks[word & (LB_UPLINK_RECORDS - 1)];
 	record.is_self_test = 1;
 	publish(dp, SELF_TEST, LO_IFINDEX, &record);
 	return 0;

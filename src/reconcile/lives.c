@@ -18,19 +18,20 @@ struct leaver {
 	usec_t quiet_since; /* 0: not looked at yet */
 };
 
-/* What the pools say of one address. */
-struct joint {
-	uint8_t lives; /* 1 << life, or-ed */
-	bool is_heard;
-};
+/* What pools say of an address: 1 << life, or-ed, and whether one hears it. */
+#define SAID_HEARD 0x80U
+_Static_assert(REAL_LIFE_MAX < 7, "lives and what is heard share a byte");
 
 struct lives {
 	struct lives_options options;
-	uint64_t version; /* of the core's lives that is carried out */
-	bool is_due;      /* whatever the version says */
-	struct joint joints[UINT16_MAX + 1];
-	uint8_t written[UINT16_MAX + 1]; /* enum real_life by index; unknown: not known */
-	uint16_t *index;                 /* of every real of every pool; NULL: look them up */
+	uint64_t version;                /* of the core's lives that is carried out */
+	bool is_due;                     /* whatever the version says */
+	uint8_t joints[UINT16_MAX + 1];  /* what all pools say, by index */
+	uint8_t written[UINT16_MAX + 1]; /* the joint that was written; 0: not known */
+	/* of every real of every pool; NULL: look them up and ask again */
+	uint16_t *index;
+	uint8_t *said;
+	uint64_t *asked; /* the lives_version that said is of, per pool */
 	struct leaver *leavers;
 	size_t n_leavers;
 	usec_t look_at;
@@ -73,15 +74,32 @@ static size_t count_reals(const struct lives *l)
 	return n;
 }
 
+/* Look everything up, ask and write it again. */
+static void forget(struct lives *l)
+{
+	l->is_due = true;
+	free(l->index);
+	free(l->said);
+	free(l->asked);
+	l->index = NULL;
+	l->said = NULL;
+	l->asked = NULL;
+	memset(l->written, 0, sizeof(l->written));
+}
+
 /* Where every real stands in the data plane, pool after pool. */
 static int index_reals(struct lives *l)
 {
 	const struct config *config = core_config(l->options.core);
-	size_t at = 0;
+	size_t at = 0, n = count_reals(l) + 1;
 
-	l->index = calloc(count_reals(l) + 1, sizeof(*l->index));
-	if (!l->index)
+	l->index = calloc(n, sizeof(*l->index));
+	l->said = calloc(n, sizeof(*l->said));
+	l->asked = calloc(config->n_pools + 1, sizeof(*l->asked));
+	if (!l->index || !l->said || !l->asked) {
+		forget(l);
 		return -ENOMEM;
+	}
 	for (size_t p = 0; p < config->n_pools; p++)
 		for (size_t i = 0; i < config->pools[p].n_reals; i++)
 			l->index[at++] = dataplane_real_index(l->options.dataplane,
@@ -89,63 +107,74 @@ static int index_reals(struct lives *l)
 	return 0;
 }
 
-static void join_pool(struct lives *l, const struct core_pool *pool, const uint16_t *index)
+/* Kept, as reading the records of all reals for each that changes takes milliseconds. */
+static void ask_pool(struct lives *l, uint32_t p, size_t at)
 {
+	const struct core_pool *pool = core_pool(l->options.core, p);
+	uint64_t version = core_desired(l->options.core)->pools[p].lives_version;
+
+	if (version && l->asked[p] == version)
+		return;
 	for (size_t i = 0; i < pool->config->n_reals; i++) {
 		const struct core_real *real = &pool->reals[i];
-		struct joint *joint = &l->joints[index[i]];
+		bool is_heard = real->sign == REAL_SIGN_ANSWERS && real->has_next_hop;
 
-		joint->lives |= (uint8_t)(1U << real->life);
-		joint->is_heard |= real->sign == REAL_SIGN_ANSWERS && real->has_next_hop;
+		l->said[at + i] = (uint8_t)(1U << real->life | (is_heard ? SAID_HEARD : 0));
+	}
+	l->asked[p] = version;
+}
+
+static void join_pool(struct lives *l, uint32_t p, size_t at)
+{
+	size_t n = core_pool(l->options.core, p)->config->n_reals;
+
+	ask_pool(l, p, at);
+	for (size_t i = at; i < at + n; i++)
+		l->joints[l->index[i]] |= l->said[i];
+}
+
+static void write_pool(struct lives *l, uint32_t p, size_t at)
+{
+	const struct config_pool *pool = core_pool(l->options.core, p)->config;
+
+	for (size_t i = 0; i < pool->n_reals; i++) {
+		uint16_t index = l->index[at + i];
+		uint8_t joint = l->joints[index];
+		enum real_life life;
+
+		if (l->written[index] == joint)
+			continue;
+		life = real_life_join(joint & ~SAID_HEARD, joint & SAID_HEARD);
+		if (life != REAL_LIFE_UNKNOWN)
+			set_life(l, &pool->reals[i].addr, life);
+		l->written[index] = joint;
 	}
 }
 
-static void write_pool(struct lives *l, const struct core_pool *pool, const uint16_t *index)
+static void for_pools(struct lives *l, void (*act)(struct lives *l, uint32_t pool, size_t at))
 {
-	for (size_t i = 0; i < pool->config->n_reals; i++) {
-		const struct joint *joint = &l->joints[index[i]];
-		enum real_life life = real_life_join(joint->lives, joint->is_heard);
+	size_t at = 0;
 
-		if (life == REAL_LIFE_UNKNOWN || l->written[index[i]] == life)
-			continue;
-		set_life(l, &pool->reals[i].config->addr, life);
-		l->written[index[i]] = (uint8_t)life;
+	for (uint32_t p = 0; p < core_n_pools(l->options.core); p++) {
+		if (pool_has_a_say(l, p))
+			act(l, p, at);
+		at += core_pool(l->options.core, p)->config->n_reals;
 	}
 }
 
 void lives_carry_out(struct lives *l)
 {
 	uint64_t version = core_desired(l->options.core)->lives_version;
-	void (*const turns[])(struct lives *, const struct core_pool *,
-			      const uint16_t *) = { join_pool, write_pool };
 
 	if (version == l->version && !l->is_due)
 		return;
 	if (!l->index && index_reals(l) < 0)
 		return; /* with the next pass */
 	memset(l->joints, 0, sizeof(l->joints));
-	for (size_t turn = 0; turn < 2; turn++) {
-		const uint16_t *index = l->index;
-
-		for (uint32_t p = 0; p < core_n_pools(l->options.core); p++) {
-			const struct core_pool *pool = core_pool(l->options.core, p);
-
-			if (pool_has_a_say(l, p))
-				turns[turn](l, pool, index);
-			index += pool->config->n_reals;
-		}
-	}
+	for_pools(l, join_pool);
+	for_pools(l, write_pool);
 	l->version = version;
 	l->is_due = false;
-}
-
-/* Look everything up and write it again. */
-static void forget(struct lives *l)
-{
-	l->is_due = true;
-	free(l->index);
-	l->index = NULL;
-	memset(l->written, REAL_LIFE_UNKNOWN, sizeof(l->written));
 }
 
 void lives_reals_changed(struct lives *l)
@@ -308,6 +337,6 @@ void lives_free(struct lives *l)
 	if (!l)
 		return;
 	free(l->leavers);
-	free(l->index);
+	forget(l);
 	free(l);
 }

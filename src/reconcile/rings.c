@@ -8,6 +8,8 @@
 #include "src/base/auto.h"
 #include "src/reconcile/bases.h"
 
+#define BLOCK 16 /* slots looked at together */
+
 struct rings {
 	struct dataplane *dataplane;
 	struct bases *bases;
@@ -147,21 +149,49 @@ static bool only_leaves(const struct rings *rings, size_t n, const struct rings_
 	return any_stays;
 }
 
-static void mark_leavers(struct rings *rings, size_t n, const struct rings_written *written,
-			 bool leaves)
+/* Returns the index of the only one, DATAPLANE_NO_REAL when there are none or several. */
+static uint32_t mark_leavers(struct rings *rings, size_t n, const struct rings_written *written,
+			     bool leaves)
 {
-	for (size_t i = 0; i < n; i++)
-		if (written->serves[i] && !rings->reals[i].serves)
-			rings->leaves[rings->index[i]] = leaves;
+	uint32_t last = DATAPLANE_NO_REAL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!written->serves[i] || rings->reals[i].serves)
+			continue;
+		rings->leaves[rings->index[i]] = leaves;
+		last = rings->index[i];
+		count++;
+	}
+	return count == 1 ? last : DATAPLANE_NO_REAL;
 }
 
-/* The slots of those that leave, into moved. */
-static size_t find_slots(struct rings *rings, uint32_t ring)
+/* Whether one of BLOCK slots names this real; a loop that the compiler turns into a few wide
+ * compares. */
+static bool block_names(const uint32_t *words, uint32_t index)
+{
+	uint32_t found = 0;
+
+	for (int i = 0; i < BLOCK; i++)
+		found |= (words[i] & 0xffff) == index;
+	return found;
+}
+
+/*
+ * The slots of those that leave, into moved. only: the one real that does, or DATAPLANE_NO_REAL;
+ * then most blocks need no second look.
+ */
+static size_t find_slots(struct rings *rings, uint32_t ring, uint32_t only)
 {
 	const uint32_t *words = dataplane_ring(rings->dataplane, ring);
 	size_t n = 0;
 
 	for (uint32_t s = 0; words && s < RING_SLOTS; s++) {
+		if (only && s % BLOCK == 0 && s + BLOCK <= RING_SLOTS &&
+		    !block_names(words + s, only)) {
+			s += BLOCK - 1;
+			continue;
+		}
 		rings->moved[n] = s; /* without a branch: kept when it counts */
 		n += rings->leaves[words[s] & 0xffff];
 	}
@@ -172,10 +202,9 @@ static int write_leavers(struct rings *rings, uint32_t ring, size_t n,
 			 const struct rings_written *written, uint32_t *ret_changed,
 			 struct err *err)
 {
-	size_t n_moved;
+	uint32_t only = mark_leavers(rings, n, written, true);
+	size_t n_moved = find_slots(rings, ring, only);
 
-	mark_leavers(rings, n, written, true);
-	n_moved = find_slots(rings, ring);
 	mark_leavers(rings, n, written, false);
 	ring_inherit(rings->reals, n, rings->moved, n_moved, rings->slots);
 	for (size_t i = 0; i < n_moved; i++)

@@ -137,7 +137,7 @@ static void report(const char *name, double ms, size_t rings, double target)
 
 /* ---- the site ---- */
 
-/* Address i: every pool has the common one, the rest overlap from pool to pool, or are equal. */
+/* Every pool has address 0; the others are equal in all pools, or differ in every one. */
 static struct addr address(uint32_t i)
 {
 	uint8_t raw[4] = { 10, (uint8_t)(64 + i / 65536), (uint8_t)(i / 256), (uint8_t)i };
@@ -159,15 +159,12 @@ static void pool_fill(struct site *s, uint32_t p, bool equal)
 				      .reals = &s->reals[p * REALS],
 				      .n_reals = REALS };
 	for (uint32_t i = 0; i < REALS; i++) {
-		uint32_t own = equal ? i : 1 + (p * (REALS - 1) + i - 1) % (ADDRESSES - 1);
+		uint32_t own = equal ? i : 1 + (p * 97 + i * (1 + p / 100)) % (ADDRESSES - 1);
 
 		s->reals[p * REALS + i] = (struct config_real){
 			.name = "r", .addr = address(i == 0 ? COMMON : own), .weight = 1
 		};
 	}
-	/* Pools that start over at the first address differ by a weight. */
-	if (!equal)
-		s->reals[p * REALS + 1 + p / 101 % (REALS - 1)].weight += p / 101;
 }
 
 static void vip_fill(struct site *s, uint32_t i)
