@@ -122,7 +122,9 @@ enum schedule_pace judge_pace(const struct judge *judge)
 {
 	bool agrees = judge->in_a_row > 0 && judge->row_passes == (judge->state == REAL_UP);
 
-	if (judge->state == REAL_UNKNOWN || !agrees)
+	bool is_dying = judge->n_silent > 0 && judge->sign != REAL_SIGN_GONE;
+
+	if (judge->state == REAL_UNKNOWN || !agrees || is_dying)
 		return SCHEDULE_FAST;
 	return judge->state == REAL_UP ? SCHEDULE_NORMAL : SCHEDULE_SLOW;
 }

@@ -5,8 +5,8 @@
  * A target is unknown until it has been judged. `rise` passes in a row make it up, `fall` failures
  * in a row make it down, from any state. A target that is still unknown after rise + fall results
  * is down: it cannot pass `rise` times in a row, and must not leave its pool unjudged for ever.
- * While the last result disagrees with the state, or nothing has been seen yet, the target is
- * undecided and is probed at the fast interval.
+ * While the last result disagrees with the state, or nothing has been seen yet, or its address has
+ * fallen silent and is not gone yet, the target is undecided and is probed at the fast interval.
  *
  * Results that say something about this node instead of the real (probe path, lateness, a missing
  * resource) never count: they neither extend nor break a row. They are shown as the reason.

@@ -199,6 +199,21 @@ TEST(judge, an_address_is_gone_after_fall_silences_and_back_with_any_answer)
 		}
 }
 
+TEST(judge, a_down_target_that_falls_silent_is_undecided_until_it_is_gone)
+{
+	struct judge judge;
+
+	judge_init(&judge, REAL_DOWN);
+	judge_step(&judge, 3, 2, PROBE_REFUSED);
+	judge_hear(&judge, 2, JUDGE_HEARD_ANSWER);
+	assert_int_equal(judge_pace(&judge), SCHEDULE_SLOW);
+	judge_hear(&judge, 2, JUDGE_HEARD_NOTHING);
+	assert_int_equal(judge_pace(&judge), SCHEDULE_FAST);
+	judge_hear(&judge, 2, JUDGE_HEARD_NOTHING);
+	assert_int_equal(judge.sign, REAL_SIGN_GONE);
+	assert_int_equal(judge_pace(&judge), SCHEDULE_SLOW);
+}
+
 TEST(judge, a_refusal_and_a_wrong_status_are_answers)
 {
 	assert_int_equal(judge_heard_in(PROBE_REFUSED), JUDGE_HEARD_ANSWER);
@@ -221,6 +236,7 @@ TEST(judge, every_reason_has_a_meaning)
 
 RUN_TESTS(T(judge, follows_the_specification_for_every_short_history),
 	  T(judge, an_address_is_gone_after_fall_silences_and_back_with_any_answer),
+	  T(judge, a_down_target_that_falls_silent_is_undecided_until_it_is_gone),
 	  T(judge, a_refusal_and_a_wrong_status_are_answers),
 	  T(judge, rises_and_falls_after_exactly_that_many_in_a_row),
 	  T(judge, never_moves_on_reasons_that_are_the_nodes_own),

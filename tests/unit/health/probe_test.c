@@ -288,6 +288,15 @@ TEST(probe, names_what_each_server_does)
 	for (size_t i = 0; i < N_MEETINGS; i++)
 		expect(&site, &site.pools[i], meetings[i].state, meetings[i].reason,
 		       meetings[i].evidence);
+	/* Whoever answered is alive; a full server is known to be only by its host's echo. */
+	for (size_t i = 0; i < N_MEETINGS; i++) {
+		const enum real_sign *sign = &site.pools[i].verdict.sign;
+
+		if (meetings[i].behaviour != SERVER_IS_FULL || geteuid() == 0)
+			assert_true(WAIT_FOR(&site, *sign == REAL_SIGN_ANSWERS));
+		else
+			assert_int_not_equal(*sign, REAL_SIGN_GONE);
+	}
 	for (size_t i = 0; i < N_MEETINGS; i++)
 		server_stop(&servers[i]);
 	site_fini(&site);
