@@ -34,6 +34,7 @@
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
 #include "src/reconcile/drains.h"
+#include "src/reconcile/lives.h"
 #include "src/reconcile/paths.h"
 #include "src/reconcile/reconcile.h"
 
@@ -771,6 +772,19 @@ static bool transition(void *daemon, uint32_t pool, struct dataplane_transition 
 	return dataplane_ring_transition(d->dataplane, reconcile_ring(d->reconcile, pool), ret);
 }
 
+static bool removed_real(void *daemon, size_t i, struct commands_removed *ret)
+{
+	struct shoald *d = daemon;
+	struct lives_leaver leaver;
+
+	if (!lives_leaver(reconcile_lives(d->reconcile), i, &leaver))
+		return false;
+	*ret = (struct commands_removed){ .addr = leaver.addr,
+					  .since = leaver.since,
+					  .quiet_since = leaver.quiet_since };
+	return true;
+}
+
 /* ---- signals ---- */
 
 static void on_stop(evutil_socket_t signal, short what, void *arg)
@@ -932,6 +946,7 @@ static void fill_context(struct shoald *d)
 		.drain = drain,
 		.is_settled = is_settled,
 		.transition = transition,
+		.removed_real = removed_real,
 	};
 }
 

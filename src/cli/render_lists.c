@@ -264,6 +264,19 @@ static void put_real_row(struct table *table, const json_t *real)
 	put_evidence(table, real);
 }
 
+static void put_removed_row(struct table *table, const json_t *removed)
+{
+	double quiet = get_real(removed, "quiet_s");
+
+	table_cell(table, STYLE_DIM, "(removed)");
+	table_cell(table, STYLE_PLAIN, "%s", get_text(removed, "address"));
+	for (int i = 0; i < 3; i++)
+		table_cell(table, STYLE_PLAIN, "-");
+	put_flows(table, removed);
+	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(removed, "packets")));
+	table_cell(table, STYLE_PLAIN, "no packet for %s", UNITS_AGE(quiet));
+}
+
 void render_reals(const struct screen *screen, const json_t *result)
 {
 	static const struct table_column columns[] = {
@@ -282,6 +295,8 @@ void render_reals(const struct screen *screen, const json_t *result)
 
 	json_array_foreach (json_object_get(result, "reals"), i, real)
 		put_real_row(table, real);
+	json_array_foreach (json_object_get(result, "removed"), i, real)
+		put_removed_row(table, real);
 	table_print(table, screen);
 	table_free(table);
 }

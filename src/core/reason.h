@@ -67,6 +67,8 @@ enum vip_reason {
 	X(KEPT, "kept", "its check fails; it gets new flows by an override of its pool")           \
 	X(CHECK_FAILS, "check-fails", "its check fails; its flows stay")                           \
 	X(NO_WEIGHT, "no-weight", "its weight is 0; its flows stay")                               \
+	X(REMOVED, "removed",                                                                      \
+	  "no longer in the config; its flows stay until they are silent for the idle time")       \
 	X(NO_NEXT_HOP, "no-next-hop", "there is no way to it; its flows stay")                     \
 	X(NOBODY_ELSE, "nobody-else",                                                              \
 	  "its address is gone, but no other real could take its "                                 \

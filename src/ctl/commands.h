@@ -20,6 +20,12 @@ struct net;
 struct prober;
 struct router;
 
+struct commands_removed {
+	struct addr addr;
+	usec_t since;       /* of its removal, or of this start; 0: just now */
+	usec_t quiet_since; /* no packet went to it from then on; 0 likewise */
+};
+
 /* Owned by src/main.c; pointers stay valid for the life of the control sockets. */
 struct commands_context {
 	struct event_base *base;
@@ -47,6 +53,8 @@ struct commands_context {
 	bool (*is_settled)(void *daemon);
 	/* The slots of a pool's ring that are not steady; false when it has no ring. */
 	bool (*transition)(void *daemon, uint32_t pool, struct dataplane_transition *ret);
+	/* A real that left the config and keeps its flows; i from 0, false ends the list. */
+	bool (*removed_real)(void *daemon, size_t i, struct commands_removed *ret);
 };
 
 /* The table; ended by a NULL name. context of every handler is struct commands_context. */

@@ -269,6 +269,33 @@ static void append_reals(const struct view *view, uint32_t pool, json_t *reals)
 		json_array_append_new(reals, view_real(view, pool, r));
 }
 
+/* Of reals that left the config nobody knows a name any more. */
+static json_t *view_removed(const struct view *view, const struct commands_removed *removed)
+{
+	struct dataplane_count count = { 0 };
+	json_t *flows = json_pack("{s:s, s:s, s:s}", "life", real_life_str(REAL_LEAVING), "reason",
+				  life_reason_str(LIFE_REMOVED), "sentence",
+				  life_reason_sentence(LIFE_REMOVED));
+	usec_t quiet = removed->quiet_since ? removed->quiet_since : view->now;
+
+	dataplane_counts_real(view->daemon->dataplane, view_counts(view), &removed->addr, &count);
+	view_set_since(flows, view, removed->since);
+	return json_pack("{s:s, s:o, s:f, s:I, s:I}", "address", ADDR_STR(&removed->addr), "flows",
+			 flows, "quiet_s", view_age(view, quiet), "packets",
+			 (json_int_t)count.packets, "bytes", (json_int_t)count.bytes);
+}
+
+static json_t *all_removed(const struct view *view)
+{
+	const struct commands_context *daemon = view->daemon;
+	struct commands_removed removed;
+	json_t *list = json_array();
+
+	for (size_t i = 0; daemon->removed_real(daemon->daemon, i, &removed); i++)
+		json_array_append_new(list, view_removed(view, &removed));
+	return list;
+}
+
 json_t *view_reals(const struct view *view, const json_t *names, struct err *err)
 {
 	const struct core *core = view->daemon->core;
@@ -292,5 +319,6 @@ json_t *view_reals(const struct view *view, const json_t *names, struct err *err
 	if (json_array_size(names) == 0)
 		for (uint32_t p = 0; p < core_n_pools(core); p++)
 			append_reals(view, p, reals);
-	return json_pack("{s:o}", "reals", reals);
+	return json_pack("{s:o, s:o}", "reals", reals, "removed",
+			 json_array_size(names) ? json_array() : all_removed(view));
 }

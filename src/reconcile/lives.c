@@ -11,11 +11,9 @@
 
 #define LOOK_US (1 * USEC_PER_SEC)
 
-/* A real that left the config. */
 struct leaver {
-	struct addr addr;
-	uint64_t packets;   /* to it, as last seen */
-	usec_t quiet_since; /* 0: not looked at yet */
+	struct lives_leaver view;
+	uint64_t packets; /* to it, as last seen */
 };
 
 /* What pools say of an address: 1 << life, or-ed, and whether one hears it. */
@@ -187,7 +185,7 @@ void lives_reals_changed(struct lives *l)
 static const struct leaver *leaver_find(const struct lives *l, const struct addr *addr)
 {
 	for (size_t i = 0; i < l->n_leavers; i++)
-		if (addr_eq(&l->leavers[i].addr, addr))
+		if (addr_eq(&l->leavers[i].view.addr, addr))
 			return &l->leavers[i];
 	return NULL;
 }
@@ -225,7 +223,7 @@ void lives_config_changed(struct lives *l)
 
 		if (configured[dataplane_real_index(l->options.dataplane, &reals[i])])
 			continue;
-		leavers[n_leavers++] = was ? *was : (struct leaver){ .addr = reals[i] };
+		leavers[n_leavers++] = was ? *was : (struct leaver){ .view.addr = reals[i] };
 		set_life(l, &reals[i], REAL_LEAVING);
 	}
 	free(l->leavers);
@@ -237,16 +235,19 @@ static void look_at(struct lives *l, struct leaver *leaver, usec_t now)
 {
 	struct dataplane_count count;
 
-	if (!dataplane_real_count(l->options.dataplane, &leaver->addr, &count))
+	if (!dataplane_real_count(l->options.dataplane, &leaver->view.addr, &count))
 		return;
-	if (leaver->quiet_since == 0 || count.packets != leaver->packets)
-		leaver->quiet_since = now;
+	if (leaver->view.since == 0)
+		leaver->view.since = now;
+	if (leaver->view.quiet_since == 0 || count.packets != leaver->packets)
+		leaver->view.quiet_since = now;
 	leaver->packets = count.packets;
 }
 
 static bool is_quiet(const struct lives *l, const struct leaver *leaver, usec_t now)
 {
-	return now >= usec_add(leaver->quiet_since, core_config(l->options.core)->node.idle_us);
+	return now >=
+	       usec_add(leaver->view.quiet_since, core_config(l->options.core)->node.idle_us);
 }
 
 bool lives_watch(struct lives *l, usec_t now, usec_t *ret_next)
@@ -287,17 +288,21 @@ void lives_collect(struct lives *l, usec_t now, const bool *named)
 
 	for (size_t i = 0; i < l->n_leavers; i++) {
 		const struct leaver *leaver = &l->leavers[i];
-		uint16_t index = dataplane_real_index(l->options.dataplane, &leaver->addr);
+		uint16_t index = dataplane_real_index(l->options.dataplane, &leaver->view.addr);
 
-		if (!is_quiet(l, leaver, now) || named[index] || !delete_real(l, &leaver->addr))
+		if (!is_quiet(l, leaver, now) || named[index] ||
+		    !delete_real(l, &leaver->view.addr))
 			l->leavers[n++] = *leaver;
 	}
 	l->n_leavers = n;
 }
 
-size_t lives_n_leavers(const struct lives *l)
+bool lives_leaver(const struct lives *l, size_t i, struct lives_leaver *ret)
 {
-	return l->n_leavers;
+	if (i >= l->n_leavers)
+		return false;
+	*ret = l->leavers[i].view;
+	return true;
 }
 
 /* ---- life ---- */

@@ -54,5 +54,11 @@ bool lives_watch(struct lives *lives, usec_t now, usec_t *ret_next);
 /* Delete the quiet ones that no slot names. @named: by real index, of all rings. */
 void lives_collect(struct lives *lives, usec_t now, const bool *named);
 
-/* The reals that left and are still there. */
-size_t lives_n_leavers(const struct lives *lives);
+/* A real that left and is still there. */
+struct lives_leaver {
+	struct addr addr;
+	usec_t since;       /* of its leaving, or of this start; 0: not looked at yet */
+	usec_t quiet_since; /* of the last packet to it as far as known, 0 likewise */
+};
+/* i counts from 0; false ends the list. */
+bool lives_leaver(const struct lives *lives, size_t i, struct lives_leaver *ret);

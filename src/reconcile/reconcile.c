@@ -1061,6 +1061,11 @@ uint32_t reconcile_ring(const struct reconcile *r, uint32_t pool)
 	return pool < r->n_pools ? r->pools_more[pool].ring : DATAPLANE_NO_RING;
 }
 
+const struct lives *reconcile_lives(const struct reconcile *r)
+{
+	return r->lives;
+}
+
 /* ---- life ---- */
 
 static int alloc_pools(size_t n, struct observed_pool **ret_pools, struct pool_more **ret_more)

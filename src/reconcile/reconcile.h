@@ -21,6 +21,7 @@
 #include "src/core/core.h"
 
 struct dataplane;
+struct lives;
 struct router;
 struct reconcile;
 
@@ -76,6 +77,9 @@ usec_t reconcile_planned_at(const struct reconcile *reconcile);
 
 /* The ring of a pool of the config, DATAPLANE_NO_RING when it has none. */
 uint32_t reconcile_ring(const struct reconcile *reconcile, uint32_t pool);
+
+/* The lives of reals, for views. */
+const struct lives *reconcile_lives(const struct reconcile *reconcile);
 
 struct reconcile_stats {
 	uint64_t passes, ops, failures;

@@ -90,6 +90,9 @@ static void serve(struct site *site)
 static void real_down(struct site *site)
 {
 	serve(site);
+	addr_parse("10.1.0.14", &parts.removed.addr);
+	parts.removed.since = site->now;
+	parts.removed.quiet_since = site->now + 180 * USEC_PER_SEC;
 	verdict(site, WEB, 1, PROBE_HTTP_STATUS, "HTTP 503 in 1.2 ms");
 	parts.transitions[WEB] =
 		(struct dataplane_transition){ .moving = 16384, .changed_us = site->now };
@@ -193,7 +196,7 @@ static const struct {
 	    "why www", "why web", "why web/web1", "why tor1", "why node" } },
 	{ "real-down",
 	  real_down,
-	  { "status", "pools web", "reals web", "why web/web2", "why 203.0.113.10" } },
+	  { "status", "pools web", "reals", "why web/web2", "why 203.0.113.10" } },
 	{ "quorum-lost",
 	  quorum_lost,
 	  { "status", "why mail-v4", "reals mail", "routes", "vips mail-v4" } },

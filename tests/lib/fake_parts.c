@@ -296,6 +296,13 @@ static bool transition(void *daemon, uint32_t pool, struct dataplane_transition 
 	return true;
 }
 
+static bool removed_real(void *daemon, size_t i, struct commands_removed *ret)
+{
+	(void)daemon;
+	*ret = parts.removed;
+	return i == 0 && parts.removed.since;
+}
+
 struct commands_context fake_context(struct site *site)
 {
 	return (struct commands_context){
@@ -309,6 +316,7 @@ struct commands_context fake_context(struct site *site)
 		.drain = drain,
 		.is_settled = is_settled,
 		.transition = transition,
+		.removed_real = removed_real,
 	};
 }
 

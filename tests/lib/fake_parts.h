@@ -28,6 +28,7 @@ struct fake_parts {
 	bool is_attached[PARTS_MAX];
 	const char *no_way; /* to the real at no_way_to */
 	struct addr no_way_to;
+	struct commands_removed removed; /* since 0: none */
 	uint64_t sent, passed, dropped;
 	struct dataplane_transition transitions[PARTS_MAX]; /* of each pool's ring */
 
