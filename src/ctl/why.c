@@ -214,7 +214,8 @@ static json_t *uplink_link(const struct view *view, uint32_t i)
 	const struct dataplane_uplink *uplink = dataplane_uplink(daemon->dataplane, i);
 	bool is_attached = dataplane_is_attached(daemon->dataplane, i);
 	bool is_well = net && net->present && net->has_carrier && is_attached;
-	const struct link link = {
+	struct err err;
+	struct link link = {
 		.kind = "uplink",
 		.name = core_config(daemon->core)->node.uplinks[i],
 		.state = is_well ? "usable" : "not usable",
@@ -227,6 +228,10 @@ static json_t *uplink_link(const struct view *view, uint32_t i)
 		return link_new(view, &link, "no carrier, or set down");
 	if (!is_attached)
 		return link_new(view, &link, "XDP is not attached");
+	if (dataplane_check_offload(daemon->dataplane, i, &err) < 0) {
+		link.verdict = VERDICT_WARN;
+		return link_new(view, &link, "%s", err.text);
+	}
 	if (uplink && !uplink->is_native)
 		return link_new(view, &link, "XDP generic%s%s, MTU %u",
 				uplink->generic_why[0] ? ", because " : "", uplink->generic_why,

@@ -44,7 +44,7 @@ done
 
 test_that "the flow table shows the flows of slots that move, and flow why they stay"
 for ((i = 1; i <= 12; i++)); do
-	start_download "download$i" client1 "$LAB_VIP4" 3000000 200k
+	start_file "file$i" client1 "$LAB_VIP4" 200k
 done
 cp "$LAB_DIR/new.yaml" "$LAB_DIR/lb1/shoal.yaml"
 shoal_on lb1 reload >/dev/null || fail "reload"
