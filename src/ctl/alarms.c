@@ -97,7 +97,9 @@ static void check_uplink(struct alarms *alarms, uint32_t i)
 			    "uplink %s has no carrier", name);
 	else if (!dataplane_is_attached(daemon->dataplane, i))
 		raise_alarm(alarms, LEVEL_CRITICAL, name, "shoal why node",
-			    "XDP is not attached to uplink %s", name);
+			    "XDP is not attached to uplink %s%s%s", name,
+			    uplink && uplink->refused_why[0] ? ": " : "",
+			    uplink ? uplink->refused_why : "");
 	else if (uplink && !uplink->is_native &&
 		 core_config(daemon->core)->node.xdp_mode != CONFIG_XDP_GENERIC)
 		raise_alarm(alarms, LEVEL_WARNING, name, "shoal why node",

@@ -227,7 +227,9 @@ static json_t *uplink_link(const struct view *view, uint32_t i)
 	if (!net->has_carrier)
 		return link_new(view, &link, "no carrier, or set down");
 	if (!is_attached)
-		return link_new(view, &link, "XDP is not attached");
+		return link_new(view, &link, "XDP is not attached%s%s",
+				uplink && uplink->refused_why[0] ? ": " : "",
+				uplink ? uplink->refused_why : "");
 	if (dataplane_check_offload(daemon->dataplane, i, &err) < 0) {
 		link.verdict = VERDICT_WARN;
 		return link_new(view, &link, "%s", err.text);

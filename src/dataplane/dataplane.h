@@ -57,10 +57,11 @@ bool dataplane_is_adopted(const struct dataplane *dp);
 
 struct dataplane_uplink {
 	char name[16];
-	uint32_t ifindex;     /* 0: detached */
-	uint8_t mac[6];       /* frames for another MAC pass untouched */
-	bool is_native;       /* as attached; generic mode works with a warning */
-	char generic_why[96]; /* after dataplane_attach(): why auto fell back to generic, or "" */
+	uint32_t ifindex;      /* 0: detached */
+	uint8_t mac[6];        /* frames for another MAC pass untouched */
+	bool is_native;        /* as attached; generic mode works with a warning */
+	char generic_why[96];  /* after dataplane_attach(): why auto fell back to generic, or "" */
+	char refused_why[256]; /* why the last dataplane_attach() failed, or "" */
 };
 
 /*

@@ -408,8 +408,12 @@ int dataplane_attach(struct dataplane *dp, uint32_t uplink, const char *ifname, 
 	snprintf(up.name, sizeof(up.name), "%s", ifname);
 	memcpy(up.mac, mac, 6);
 	r = uplink_link(dp, &up, mode, &fd, err);
-	if (r < 0)
+	if (r < 0) {
+		if (err)
+			snprintf(dp->uplinks[uplink].refused_why,
+				 sizeof(dp->uplinks[uplink].refused_why), "%.255s", err->text);
 		return r;
+	}
 	/* Next hops of a slot are those of its interface. */
 	if (dp->tables->uplink_cells[uplink] && dp->tables->uplink_cells[uplink] >> 32 != ifindex)
 		reals_uplink_changed(dp, uplink);

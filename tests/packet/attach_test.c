@@ -358,10 +358,12 @@ TEST(dataplane, refuses_native_mode_while_the_nic_takes_tags_off)
 		assert_int_equal(attach(dp, &err), -EOPNOTSUPP);
 		snprintf(remedy, sizeof(remedy), "ethtool -K up0 %s", off[i]);
 		assert_string_equal(strstr(err.text, "ethtool"), remedy);
+		assert_string_equal(dataplane_uplink(dp, 0)->refused_why, err.text);
 		assert_false(has_xdp());
 		assert_int_equal(system(remedy), 0);
 	}
 	attach_ok(dp);
+	assert_string_equal(dataplane_uplink(dp, 0)->refused_why, "");
 	assert_int_equal(dataplane_check_offload(dp, 0, &err), 0);
 
 	/* What stands goes on, but somebody shall know. */
