@@ -364,6 +364,21 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		event_in(d->tick_event, next > now ? next - now : 1000);
 }
 
+/* The table is pinned: making it anew would forget every flow. */
+static void warn_of_flow_table(const struct shoald *d)
+{
+	uint64_t entries, configured;
+
+	dataplane_flow_table(d->dataplane, &entries, &configured);
+	if (entries != configured)
+		log_warn(
+			"flow_table",
+			"entries=%llu configured=%llu remedy=\"the pinned table keeps its size; to "
+			"change it drain the node, stop shoald, run shoald --remove and start "
+			"again\"",
+			(unsigned long long)entries, (unsigned long long)configured);
+}
+
 /* After a pass that wrote something the next tick may be due earlier than the last one said. */
 static void tick_after_ops(struct shoald *d)
 {
@@ -1086,6 +1101,7 @@ static int run(struct shoald *d)
 	log_notice("start", "node=%s generation=%s version=%s adopted=%s", d->config->node.name,
 		   d->config->generation, SHOAL_VERSION,
 		   dataplane_is_adopted(d->dataplane) ? "yes" : "no");
+	warn_of_flow_table(d);
 	sd_notify(0, "READY=1");
 	pass_soon(d);
 	event_in(d->tick_event, 0);

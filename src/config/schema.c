@@ -203,7 +203,6 @@ static const struct schema_row node_rows[] = {
 	  .value = { .type = VALUE_COUNT, .min = 1000, .max = 1000000000 },
 	  AT(config_node, flow_table),
 	  .fallback = "4M",
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "Flows remembered while their slots are in transition; 8 bytes each, sized at "
 		     "start." },
 	{ .key = "hash-key-file",
@@ -215,10 +214,9 @@ static const struct schema_row node_rows[] = {
 		  "File with the secret key of the packet hash, the same on all nodes; none is the "
 		  "public, katran-compatible one." },
 	{ .key = "idle",
-	  .value = { .type = VALUE_DURATION, .min = SEC, .max = 7 * DAY },
+	  .value = { .type = VALUE_DURATION, .min = SEC, .max = DAY },
 	  AT(config_node, idle_us),
 	  .fallback = "15m",
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "A remembered flow that is silent for longer is forgotten." },
 	{ .key = "decap",
 	  .form = ROW_SECTION,
@@ -675,7 +673,6 @@ static const struct schema_row service_rows[] = {
 	  .value = WORDS(track_words),
 	  AT(config_service, track),
 	  .fallback = "moving",
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "Which flows are remembered: of slots in transition, all, or none." },
 	{ .key = "rate",
 	  .value = { .type = VALUE_COUNT, .min = 1, .max = 1000000000 },

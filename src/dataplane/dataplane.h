@@ -235,6 +235,10 @@ struct dataplane_flow {
 	uint16_t sport, dport;
 };
 
+/* How many entries the flow table has, and should have by the config: pinned, it keeps its size. */
+void dataplane_flow_table(const struct dataplane *dp, uint64_t *ret_entries,
+			  uint64_t *ret_configured);
+
 /* What the flow table holds. Counting reads the whole table: about 2 ms a million entries. */
 struct dataplane_flows {
 	uint64_t capacity;   /* entries */

@@ -115,6 +115,13 @@ usec_t flows_sweep(struct dataplane *dp, usec_t now)
 
 /* ---- what is in it ---- */
 
+void dataplane_flow_table(const struct dataplane *dp, uint64_t *ret_entries,
+			  uint64_t *ret_configured)
+{
+	*ret_entries = (uint64_t)dp->n_flow_lines * LB_FLOW_WAYS;
+	*ret_configured = (uint64_t)dp->n_flow_lines_wanted * LB_FLOW_WAYS;
+}
+
 static int by_flows(const void *a, const void *b)
 {
 	const struct dataplane_flows_of *x = a, *y = b;
@@ -189,13 +196,11 @@ static void list_reals(const struct dataplane *dp, const struct tally *tally,
 
 int dataplane_flows(const struct dataplane *dp, struct dataplane_flows *ret, struct err *err)
 {
-	struct dataplane_flows flows = {
-		.capacity = (uint64_t)dp->n_flow_lines * LB_FLOW_WAYS,
-		.configured = (uint64_t)dp->n_flow_lines_wanted * LB_FLOW_WAYS,
-	};
+	struct dataplane_flows flows = { 0 };
 	struct tally *tally = calloc(1, sizeof(*tally));
 	uint32_t now = clock_age(dp);
 
+	dataplane_flow_table(dp, &flows.capacity, &flows.configured);
 	flows.reals = calloc(LB_REALS, sizeof(*flows.reals));
 	if (!tally || !flows.reals) {
 		free(tally);

@@ -143,6 +143,83 @@ static void remove_all(void)
 	assert_int_equal(access(dir, F_OK), -1);
 }
 
+/* Where the ACK of a client's flow leaves for: the last byte of the outer destination. */
+static uint32_t outer(const struct dataplane *dp, uint16_t sport, uint8_t tcp_flags)
+{
+	struct frame_spec spec = fixture_spec("192.168.1.1", "10.200.1.1", IPPROTO_TCP, 80);
+	uint8_t frame[FRAME_MAX], out[FRAME_MAX];
+	size_t out_len = sizeof(out), len;
+	struct err err = { "" };
+
+	spec.sport = sport;
+	spec.tcp_flags = tcp_flags;
+	len = frame_build(&spec, frame);
+	assert_int_equal(dataplane_run(dp, frame, len, out, &out_len, &err), XDP_TX);
+	return out[33];
+}
+
+static void give_all(struct dataplane *dp, uint32_t ring, const char *real)
+{
+	static uint16_t slots[RING_SLOTS];
+	struct dataplane_next_hop next_hop = { .usable = true };
+	struct addr addr = fixture_addr(real);
+	struct err err = { "" };
+	uint16_t index;
+
+	memcpy(next_hop.mac, fixture_gateway, 6);
+	assert_int_equal(dataplane_set_real(dp, &addr, false, &index, &err), 0);
+	assert_int_equal(dataplane_set_next_hop(dp, 0, &addr, &next_hop, &err), 0);
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slots[i] = index;
+	assert_int_equal(dataplane_ring_write(dp, ring, slots, NULL, &err), 0);
+}
+
+/* Test runs come in on the loopback: let it be the uplink, in the cell of the self-test. */
+static struct dataplane *open_on_loopback(void)
+{
+	struct dataplane *dp = open_here();
+
+	attach_ok(dp);
+	dp->tables->uplink_cells[LB_UPLINKS] =
+		(dp->tables->uplink_cells[0] & UINT32_MAX) | 1ULL << 32;
+	return dp;
+}
+
+TEST(dataplane, restarts_in_the_middle_of_a_move_without_losing_a_flow)
+{
+	struct dataplane_transition before, after;
+	struct dataplane *dp = open_on_loopback();
+	struct dataplane_service service = program(dp);
+	uint64_t entries, configured;
+
+	give_all(dp, service.ring, "10.0.0.3");
+	give_all(dp, service.ring, "10.0.0.4"); /* an alt of its own for some */
+	assert_int_equal(outer(dp, 1, 0x02), 4);
+	give_all(dp, service.ring, "10.0.0.5");
+	assert_true(dataplane_ring_transition(dp, service.ring, &before));
+	assert_int_equal(before.moving, RING_SLOTS);
+	dataplane_close(dp);
+
+	config.node.flow_table = 123456; /* has to wait for new maps */
+	dp = open_on_loopback();
+	config.node.flow_table = 0;
+	assert_true(dataplane_is_adopted(dp));
+	dataplane_flow_table(dp, &entries, &configured);
+	assert_int_equal(entries, 65536);
+	assert_int_equal(configured, 131072);
+	assert_true(dataplane_ring_transition(dp, service.ring, &after));
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(outer(dp, 1, 0x10), 4); /* remembered */
+	assert_int_equal(outer(dp, 2, 0x02), 5);
+	assert_true(dataplane_tick(dp, usec_now()) > usec_now());
+	assert_true(dataplane_tick(dp, usec_now() + 1000 * USEC_PER_SEC) != USEC_NEVER);
+	assert_true(dataplane_ring_transition(dp, service.ring, &after));
+	assert_int_equal(after.settling, RING_SLOTS); /* the clock began before the restart */
+	assert_int_equal(outer(dp, 1, 0x10), 4);
+	dataplane_close(dp);
+	remove_all();
+}
+
 TEST(dataplane, survives_its_process_and_is_adopted)
 {
 	struct dataplane *dp = open_here();
@@ -687,6 +764,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(dataplane, survives_its_process_and_is_adopted),
+		T(dataplane, restarts_in_the_middle_of_a_move_without_losing_a_flow),
 		T(dataplane, keeps_the_program_where_nothing_changed),
 		T(dataplane, exchanges_a_program_that_differs_under_the_link),
 		T(dataplane, makes_room_for_more_pools_when_adopted),
