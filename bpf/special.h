@@ -162,16 +162,16 @@ __noinline int special_choose(struct xdp_md *ctx, struct lb_counters *line,
 		return LB_DROP_UNSERVED;
 	if (service->flags & LB_SERVICE_DROPS && special_rule(&source_drops, service, packet))
 		return LB_DROP_SOURCE;
-	if (service->flags & LB_SERVICE_SOURCES)
-		special_route(line, service, packet, choice);
-	if (service->flags & SPECIAL_IDS) {
+	if (service->flags & SPECIAL_IDS)
 		found = special_find_id(ctx, service, packet, &id);
-		if (service->flags & SPECIAL_IDS_OF_FLOWS)
-			choice->asks_flows = !packet->is_fragment;
-	}
+	/* Before anything that costs more: this is what ends a flood. */
 	if (service->flags & LB_SERVICE_RATE && (packet->is_syn || found == IDS_INITIAL) &&
 	    !special_lets_in(service))
 		return LB_DROP_RATE;
+	if (service->flags & LB_SERVICE_SOURCES)
+		special_route(line, service, packet, choice);
+	if (service->flags & SPECIAL_IDS_OF_FLOWS)
+		choice->asks_flows = !packet->is_fragment;
 	if (found == IDS_FOUND)
 		special_follow_id(line, service, packet, id, choice);
 	else if (found == IDS_INITIAL)
