@@ -162,6 +162,12 @@ static int add_new(struct dataplane *dp, uint32_t ring, const struct server_ids 
 	return r;
 }
 
+static void count_names(struct dataplane *dp, const struct server_ids *ids, int sign)
+{
+	for (size_t i = 0; i < ids->n; i++)
+		dp->real_names[ids->ids[i].real & (LB_REALS - 1)] += (uint32_t)sign;
+}
+
 int dataplane_set_server_ids(struct dataplane *dp, uint32_t ring, const struct config_real *reals,
 			     size_t n_reals, struct err *err)
 {
@@ -187,6 +193,8 @@ int dataplane_set_server_ids(struct dataplane *dp, uint32_t ring, const struct c
 	}
 	dp->ids[ring] = next;
 	remove_old(dp, ring, &old);
+	count_names(dp, &next, 1);
+	count_names(dp, &old, -1);
 	free(old.ids);
 	return 0;
 }
@@ -197,17 +205,8 @@ void ids_forget(struct dataplane *dp, uint32_t ring)
 
 	dp->ids[ring] = (struct server_ids){ 0 };
 	remove_old(dp, ring, &old);
+	count_names(dp, &old, -1);
 	free(old.ids);
-}
-
-bool ids_name(const struct dataplane *dp, uint16_t real)
-{
-	for (uint32_t ring = 0; ring < dp->n_rings; ring++) {
-		for (size_t i = 0; i < dp->ids[ring].n; i++)
-			if (dp->ids[ring].ids[i].real == real)
-				return true;
-	}
-	return false;
 }
 
 /* ---- after a restart ---- */
@@ -266,6 +265,7 @@ static int adopt_ring(struct dataplane *dp, const struct id_entry *entries, size
 	for (ids->n = 0; ids->n < n; ids->n++)
 		ids->ids[ids->n] =
 			(struct server_id){ entries[ids->n].key.id, entries[ids->n].real };
+	count_names(dp, ids, 1);
 	return 0;
 }
 

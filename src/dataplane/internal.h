@@ -90,6 +90,7 @@ struct dataplane {
 	size_t n_source_routes, n_source_drops;   /* of all services */
 	struct server_ids *ids;                   /* by ring */
 	size_t n_ids;                             /* entries of the map */
+	uint32_t real_names[LB_REALS];            /* how often routes and ids name a real */
 };
 
 /* load.c */
@@ -189,8 +190,6 @@ void sources_undo(struct dataplane *dp, uint16_t counter, struct source_lists *l
 /* Remove the rules from before; takes the lists. */
 void sources_keep(struct dataplane *dp, uint16_t counter, struct source_lists *lists);
 bool sources_equal(const struct dataplane *dp, uint16_t counter, const struct source_lists *lists);
-/* Whether any source route leads to this real. */
-bool sources_name(const struct dataplane *dp, uint16_t real);
 /* Whether packets of this client to the service are dropped; the real that a route names, or 0. */
 bool sources_drop(const struct dataplane *dp, uint16_t counter, const struct addr *client);
 uint16_t sources_route(const struct dataplane *dp, uint16_t counter, const struct addr *client);
@@ -200,7 +199,6 @@ int ids_rebuild(struct dataplane *dp, struct err *err);
 void ids_fini(struct dataplane *dp);
 /* The ring goes: so do its ids. */
 void ids_forget(struct dataplane *dp, uint32_t ring);
-bool ids_name(const struct dataplane *dp, uint16_t real);
 
 /* uplink.c */
 void uplinks_init(struct dataplane *dp);

@@ -197,7 +197,7 @@ int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err
 
 	if (!index)
 		return err_set(err, -ENOENT, "real %s is not programmed", ADDR_STR(addr));
-	if (sources_name(dp, index) || ids_name(dp, index))
+	if (dp->real_names[index])
 		return err_set(err, -EBUSY, "real %s is still named by a source route or server id",
 			       ADDR_STR(addr));
 	dp->tables->reals[index].freed_us = clock_now(dp);

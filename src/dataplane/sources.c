@@ -210,12 +210,20 @@ void sources_undo(struct dataplane *dp, uint16_t counter, struct source_lists *l
 	source_lists_fini(lists);
 }
 
+static void count_names(struct dataplane *dp, const struct source_list *routes, int sign)
+{
+	for (size_t i = 0; i < routes->n; i++)
+		dp->real_names[routes->rules[i].real & (LB_REALS - 1)] += (uint32_t)sign;
+}
+
 void sources_keep(struct dataplane *dp, uint16_t counter, struct source_lists *lists)
 {
 	struct source_lists *old = &dp->sources[counter];
 
 	list_settle(routes_fd(dp), &lists->routes, &old->routes);
 	list_settle(drops_fd(dp), &lists->drops, &old->drops);
+	count_names(dp, &lists->routes, 1);
+	count_names(dp, &old->routes, -1);
 	dp->n_source_routes += lists->routes.n - old->routes.n;
 	dp->n_source_drops += lists->drops.n - old->drops.n;
 	source_lists_fini(old);
@@ -228,18 +236,6 @@ bool sources_equal(const struct dataplane *dp, uint16_t counter, const struct so
 	const struct source_lists *old = &dp->sources[counter];
 
 	return list_equal(&old->routes, &lists->routes) && list_equal(&old->drops, &lists->drops);
-}
-
-bool sources_name(const struct dataplane *dp, uint16_t real)
-{
-	for (uint32_t counter = 0; counter < LB_SERVICES; counter++) {
-		const struct source_list *routes = &dp->sources[counter].routes;
-
-		for (size_t i = 0; i < routes->n; i++)
-			if (routes->rules[i].real == real)
-				return true;
-	}
-	return false;
 }
 
 /* ---- what a packet of a client meets ---- */
@@ -339,6 +335,8 @@ static int share_out(struct dataplane *dp, int map_fd, struct source_list *all, 
 			       are_routes ? &dp->sources[counter].routes
 					  : &dp->sources[counter].drops) < 0)
 			return err_set(err, -ENOMEM, "no memory for the source rules");
+		if (are_routes)
+			count_names(dp, &dp->sources[counter].routes, 1);
 	}
 	return 0;
 }

@@ -818,6 +818,13 @@ TEST(source_routes, name_programmed_reals_only)
 	assert_int_equal(dataplane_del_real(f.dp, &reals[1].addr, &err), -EBUSY);
 	assert_string_equal(err.text,
 			    "real 10.0.0.2 is still named by a source route or server id");
+	/* An id names it as well: both must let go. */
+	service.n_source_routes = 0;
+	set_service(&service);
+	assert_int_equal(dataplane_del_real(f.dp, &reals[1].addr, &err), -EBUSY);
+	must(dataplane_set_server_ids(f.dp, ring, reals, 1, &err), &err);
+	must(dataplane_del_real(f.dp, &reals[1].addr, &err), &err);
+	assert_int_equal(dataplane_del_real(f.dp, &reals[0].addr, &err), -EBUSY);
 }
 
 /* ---- drop lists ---- */

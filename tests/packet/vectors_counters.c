@@ -165,6 +165,10 @@ static void compare_ends(struct comparison *c)
 	compare(c, "of too-big replies", total(c, "sent/too-big-reply"),
 		pair_at(global(c, 4), 0) + pair_at(global(c, 4), 1));
 	compare(c, "of slots without real", total(c, "dropped/no-real"), pair_at(global(c, 9), 1));
+	compare(c, "of tunnels opened", total(c, "noted/tunnel-opened"),
+		pair_at(global(c, 10), 0) + pair_at(global(c, 10), 1));
+	compare(c, "of packets sent on", total(c, "sent/egress"),
+		pair_at(global(c, 20), 0) + pair_at(global(c, 20), 1));
 }
 
 static void compare_ids(struct comparison *c)
