@@ -15,24 +15,26 @@
 #include "src/ctl/view.h"
 #include "tests/lib/fake_parts.h"
 
-static const char yaml[] =
-	"node: {name: lb1, uplinks: [eth0, eth1]}\n"
-	"routing:\n"
-	"  vty: /run/frr\n"
-	"  local-as: 65010\n"
-	"  vip-ranges: [203.0.113.0/24, \"2001:db8:cafe::/48\"]\n"
-	"  peers: {tor1: 10.0.2.1, tor2: 10.0.3.1}\n"
-	"checks:\n"
-	"  http-ok: {type: http, path: /healthz}\n"
-	"  smtp: {type: tcp}\n"
-	"pools:\n"
-	"  web:\n"
-	"    check: http-ok\n"
+/* Between the parts stand settings of pools that one scenario has. */
+static const char yaml_head[] = "node: {name: lb1, uplinks: [eth0, eth1]}\n"
+				"routing:\n"
+				"  vty: /run/frr\n"
+				"  local-as: 65010\n"
+				"  vip-ranges: [203.0.113.0/24, \"2001:db8:cafe::/48\"]\n"
+				"  peers: {tor1: 10.0.2.1, tor2: 10.0.3.1}\n"
+				"checks:\n"
+				"  http-ok: {type: http, path: /healthz}\n"
+				"  smtp: {type: tcp}\n"
+				"pools:\n"
+				"  web:\n"
+				"    check: http-ok\n";
+static const char yaml_web[] =
 	"    reals: {web1: 10.1.0.11, web2: 10.1.0.12, web3: {address: 10.1.0.13, weight: 2},\n"
 	"            spare: {address: 10.1.0.99, backup: true}}\n"
 	"  mail:\n"
 	"    check: smtp\n"
-	"    quorum: {return: 3, stay: 2}\n"
+	"    quorum: {return: 3, stay: 2}\n";
+static const char yaml_rest[] =
 	"    reals: {smtp1: 10.1.1.11, smtp2: 10.1.1.12, smtp3: 10.1.1.13}\n"
 	"vips:\n"
 	"  www:\n"
@@ -185,6 +187,25 @@ static void no_way(struct site *site)
 	site_pass(site, 10 * USEC_PER_SEC);
 }
 
+static const char overrides_web[] = "    slow-start: 30s\n    depool-floor: 50%\n";
+static const char overrides_mail[] = "    all-down: open\n";
+
+/* Slow start, floor, all down, and a VIP on the node's own address. */
+static void overrides(struct site *site)
+{
+	serve(site);
+	verdict(site, WEB, 2, PROBE_REFUSED, "refused");
+	verdict(site, WEB, 2, PROBE_OK, "HTTP 200 in 0.8 ms");
+	for (uint32_t i = 0; i < 2; i++)
+		verdict(site, WEB, i, PROBE_HTTP_STATUS, "HTTP 503 in 1.2 ms");
+	for (uint32_t i = 0; i < 3; i++)
+		site_check(site, MAIL, i, 0, REAL_DOWN, PROBE_REFUSED);
+	site_run(site);
+	site_pass(site, 12 * USEC_PER_SEC);
+	parts.uplinks[0].has_addr4 = true;
+	parts.uplinks[0].addr4 = core_config(site->core)->vips[MAIL_V4].prefix.addr;
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct site *site);
@@ -206,6 +227,9 @@ static const struct {
 	{ "peer-down", peer_down, { "status", "why tor2", "peers" } },
 	{ "starting", starting, { "status", "why www", "why web" } },
 	{ "no-way", no_way, { "status", "why node", "why web", "reals web/web1" } },
+	{ "overrides",
+	  overrides,
+	  { "status", "pools", "reals", "why web", "why mail", "why mail-v4" } },
 };
 
 /* ---- one command ---- */
@@ -257,11 +281,15 @@ static void run(const struct view *view, const struct screen *screen, bool is_js
 static void play(size_t scenario, const struct screen *screen, bool is_json)
 {
 	struct config_report report;
+	bool overrides_any = scenarios[scenario].make == overrides;
 	struct config *config = NULL;
 	struct site site;
+	char yaml[4096];
+	int len = snprintf(yaml, sizeof(yaml), "%s%s%s%s%s", yaml_head,
+			   overrides_any ? overrides_web : "", yaml_web,
+			   overrides_any ? overrides_mail : "", yaml_rest);
 
-	if (config_parse("shoal.yaml", yaml, sizeof(yaml) - 1, CONFIG_NEED_NODE, &config, &report) <
-	    0) {
+	if (config_parse("shoal.yaml", yaml, (size_t)len, CONFIG_NEED_NODE, &config, &report) < 0) {
 		fputs(report.text, stderr);
 		exit(1);
 	}
