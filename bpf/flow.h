@@ -4,8 +4,9 @@
  * service keeps flows. The rule itself is in bpf/flow_rule.h. Only lb.bpf.c and headers that are
  * part of it include this.
  *
- * All of it is global functions, which the verifier looks at once and whose stack is their own;
- * a packet of a remembered flow takes one call, what writes more than an age another.
+ * Hash and kind of a packet are made where its fields are in registers; the rest is global
+ * functions, which the verifier looks at once and whose stack is their own. A packet of a
+ * remembered flow takes one call, what writes more than an age another.
  *
  * For those who know better than the slot (bpf/special.h): set choice->asks_flows on every packet
  * of a service whose flows may be elsewhere, so that the table is asked in steady slots too; call
@@ -83,7 +84,9 @@ LB_INLINE void flow_enter(struct lb_counters *line, __u64 hash, __u32 real, __u3
 	flow_count_new(line, now);
 }
 
-#define FLOW_ANSWER_ALT 0x10000U /* beside the real: it is the slot's alt */
+/* Beside the real: it is the slot's alt, or was remembered. */
+#define FLOW_ANSWER_ALT  0x10000U
+#define FLOW_ANSWER_FLOW 0x20000U
 
 /*
  * A packet of a flow that is not remembered, or not with a real it may go to; of the slot with this
@@ -136,16 +139,15 @@ LB_INLINE __u32 flow_kind(const struct lb_service *service, const struct packet 
 	return kind;
 }
 
-/* Evidence against settling: the slot is needed as it is. Not for services that ask the table in
- * steady slots as well. */
-LB_INLINE void flow_mark(struct lb_ring *ring, const struct choice *choice, __u32 kind)
-{
-	__u32 slot = choice->slot;
+/* More of a packet, beside what the rule asks: for flow_look(). */
+#define FLOW_UNMARKED   256U /* its service asks the table in steady slots too: no evidence */
+#define FLOW_UNKNOWABLE 512U /* a fragment: not looked for */
+#define FLOW_SLOT_SHIFT 10
 
-	LB_FORGET(slot);
-	if (slot >= LB_RING_SLOTS || kind & FLOW_ALWAYS || choice->asks_flows)
-		return;
-	if (!LB_READ_ONCE(ring->marks[slot]))
+/* Evidence against settling: the slot is needed as it is. */
+LB_INLINE void flow_mark(struct lb_ring *ring, __u32 slot)
+{
+	if (slot < LB_RING_SLOTS && !LB_READ_ONCE(ring->marks[slot]))
 		ring->marks[slot] = 1;
 }
 
@@ -160,47 +162,69 @@ LB_INLINE void flow_touch(struct lb_flow_line *line, __u64 hash, __u32 way, __u6
 }
 
 /*
- * Choose the real of a packet whose slot is not steady, or whose service keeps flows. Returns 0.
+ * A packet whose slot, of this word, is not steady, or whose service keeps flows. more: FLOW_* and
+ * the slot's number. Returns the real, with FLOW_ANSWER_*. All in registers: what is passed by
+ * pointer costs the caller a copy.
  */
-LB_INLINE int flow_choose(struct lb_counters *line, struct lb_ring *ring,
-			  const struct lb_service *service, const struct packet *packet,
-			  struct choice *choice)
+LB_INLINE __u32 flow_look(struct lb_counters *line, struct lb_ring *ring, __u64 hash, __u32 word,
+			  __u32 more)
 {
-	struct lb_flow_line *flows_line;
-	__u32 way = 0, real, now, answer, word, kind;
-	__u64 hash, seen;
+	struct lb_flow_line *flows_line = flow_line(hash);
+	__u32 way = 0, real, now, kind = more & 0xff;
+	__u64 seen = 0;
 
-	if (!line || !ring || !service || !packet || !choice)
-		return 0;
-	word = LB_SLOT(choice->cur, choice->alt);
-	kind = flow_kind(service, packet);
+	if (!line || !ring || !flows_line)
+		return LB_SLOT_CUR(word);
+	now = flow_now();
+	if (lb_likely(!(more & FLOW_UNKNOWABLE)))
+		seen = flow_find(flows_line, flow_tag(hash), &way);
+	real = LB_FLOW_REAL(seen);
+	if (lb_unlikely(!seen || !flow_is_young(seen, now, LB_READ_ONCE(lb.flow_idle)) ||
+			!flow_stays(flow_flags(real), kind)))
+		return flow_serve_miss(line, ring, hash, word, (__u64)now << 32 | kind);
+	stats_note(line, LB_NOTE_FLOW_HIT);
+	if (kind & FLOW_READ_ONLY)
+		return real | FLOW_ANSWER_FLOW;
+	flow_touch(flows_line, hash, way, seen, now, kind);
+	if (real != LB_SLOT_CUR(word) && flow_slot_is_settling(word) &&
+	    !(more & (FLOW_UNMARKED | FLOW_ALWAYS)))
+		flow_mark(ring, more >> FLOW_SLOT_SHIFT);
+	return real | FLOW_ANSWER_FLOW;
+}
+
+__noinline __u32 flow_serve(struct lb_counters *line, struct lb_ring *ring, __u64 hash, __u32 word,
+			    __u32 more)
+{
+	return flow_look(line, ring, hash, word, more);
+}
+
+/*
+ * Choose the real of a packet whose slot is not steady, or whose service keeps flows. is_quick: the
+ * caller is a function with a stack of its own, which saves a call.
+ */
+LB_INLINE void flow_choose(struct lb_counters *line, struct lb_ring *ring,
+			   const struct lb_service *service, const struct packet *packet,
+			   struct choice *choice, bool is_quick)
+{
+	__u32 more = flow_kind(service, packet) | choice->slot << FLOW_SLOT_SHIFT;
+	__u32 answer, word = LB_SLOT(choice->cur, choice->alt);
+	__u64 hash;
+
 	choice->real = choice->cur;
 	if (service->flags & LB_SERVICE_TRACK_NONE || choice->is_probe)
-		return 0;
+		return;
+	if (choice->asks_flows)
+		more |= FLOW_UNMARKED;
+	if (packet->is_fragment)
+		more |= FLOW_UNKNOWABLE;
 	hash = flow_hash(lb.flow_key, packet, service->ring);
-	flows_line = flow_line(hash);
-	if (!flows_line)
-		return 0;
-	now = flow_now();
-	seen = packet->is_fragment ? 0 : flow_find(flows_line, flow_tag(hash), &way);
-	real = LB_FLOW_REAL(seen);
-	if (lb_likely(seen && flow_is_young(seen, now, LB_READ_ONCE(lb.flow_idle)) &&
-		      flow_stays(flow_flags(real), kind))) {
-		stats_note(line, LB_NOTE_FLOW_HIT);
-		choice->real = real;
-		choice->why = LB_WHY_FLOW;
-		if (kind & FLOW_READ_ONLY)
-			return 0;
-		flow_touch(flows_line, hash, way, seen, now, kind);
-		if (real != choice->cur && flow_slot_is_settling(word))
-			flow_mark(ring, choice, kind);
-		return 0;
-	}
-	answer = flow_serve_miss(line, ring, hash, word, (__u64)now << 32 | kind);
+	answer = is_quick ? flow_look(line, ring, hash, word, more)
+			  : flow_serve(line, ring, hash, word, more);
 	choice->real = answer & 0xffff;
-	if (answer & FLOW_ANSWER_ALT)
+	if (answer & FLOW_ANSWER_FLOW)
+		choice->why = LB_WHY_FLOW;
+	else if (answer & FLOW_ANSWER_ALT)
 		choice->why = LB_WHY_ALT;
-	return 0;
 }
 
 /*

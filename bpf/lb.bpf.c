@@ -509,7 +509,7 @@ LB_INLINE int quick_ipv6(const char *frame, const char *end, struct packet *pack
 /* Choose the real where it is not just the slot's. Returns 0 or how the packet ends. */
 LB_INLINE int choose_longer(struct xdp_md *ctx, struct lb_counters *line, struct lb_ring *ring,
 			    const struct lb_service *service, const struct packet *packet,
-			    struct choice *choice)
+			    struct choice *choice, bool is_quick)
 {
 	int cause = 0;
 
@@ -521,7 +521,7 @@ LB_INLINE int choose_longer(struct xdp_md *ctx, struct lb_counters *line, struct
 	    !(service->flags & LB_SERVICE_TRACK_ALL))
 		choice->real = choice->cur;
 	else
-		flow_choose(line, ring, service, packet, choice);
+		flow_choose(line, ring, service, packet, choice, is_quick);
 	return 0;
 }
 
@@ -544,7 +544,7 @@ __noinline int choose_anew(struct xdp_md *ctx, struct lb_counters *line, struct 
 		cause = quick_ipv4(frame, end, &packet);
 	if (cause)
 		return LB_DROP_NO_RING; /* cannot be: it was read before */
-	return choose_longer(ctx, line, ring, service, &packet, choice);
+	return choose_longer(ctx, line, ring, service, &packet, choice, true);
 }
 
 LB_INLINE struct lb_ring *find_ring(const struct lb_service *service)
@@ -590,7 +590,7 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 					 .is_probe = uplink->is_self_test };
 
 		cause = is_quick ? choose_anew(ctx, line, ring, service, &choice)
-				 : choose_longer(ctx, line, ring, service, packet, &choice);
+				 : choose_longer(ctx, line, ring, service, packet, &choice, false);
 		if (cause)
 			return cause;
 		real = choice.real;
