@@ -3,7 +3,7 @@
  * capture.h - the longer way of packets while `shoal capture` runs: the head of the frame before
  * and after, and what was decided between, into a ring buffer. Only lb.bpf.c includes this.
  *
- * Packets are decided by the second copy of serve(), so that the first one has nothing of this but
+ * Packets are decided in the second stage, so that the first one has nothing of this but
  * one test of a word. What is to be taken is known only afterwards, so the head of every packet
  * that is looked at is copied; `one_in` spares the others that. What a packet noted is seen from
  * the counters of its CPU, which only that packet can have raised.

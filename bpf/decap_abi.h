@@ -42,5 +42,9 @@ enum decap_result {
 
 struct decap_counts {
 	__u64 packets[DECAP_RESULT_MAX];
-	__u64 bytes_opened; /* of the inner packets */
+	__u64 bytes_opened;    /* of the inner packets */
+	__u64 outer_ipv4;      /* of the opened ones, how many had an IPv4 outer header */
+	__u64 ids;             /* opened packets with a TCP server id */
+	__u64 ids_misrouted;   /* of those, with another server's */
+	__u64 sources_matched; /* inner sources put right, see shoal_source_match() */
 };

@@ -17,16 +17,17 @@
 #include "bpf/capture.h"
 #include "bpf/encap.h"
 #include "bpf/flow.h"
+#include "bpf/frame.h"
 #include "bpf/hash.h"
 #include "bpf/icmp.h"
 #include "bpf/lb_abi.h"
 #include "bpf/maps.h"
+#include "bpf/mss.h"
 #include "bpf/parse.h"
 #include "bpf/ring.h"
 #include "bpf/service.h"
 #include "bpf/special.h"
 #include "bpf/stats.h"
-#include "bpf/tunnel.h"
 
 /* Beside enum lb_cause: not a common packet, or one with tags or a tunnel around it. */
 #define CALL_LONGER (-1) /* the second stage looks at it anew */
@@ -40,16 +41,6 @@
 
 #define SUM_CHUNK      64
 #define SUM_OFFSET_MAX 4095 /* no frame in one piece is longer */
-
-LB_INLINE void *frame_start(const struct xdp_md *ctx)
-{
-	return (void *)(long)ctx->data;
-}
-
-LB_INLINE void *frame_end(const struct xdp_md *ctx)
-{
-	return (void *)(long)ctx->data_end;
-}
 
 /* The most specific prefix VIP of an address. */
 LB_INLINE __u32 find_prefix(const __be32 addr[4])
@@ -399,6 +390,15 @@ LB_INLINE const struct lb_uplink *find_via(const struct lb_uplink *arrival, __u6
 	return cell ? &lb.uplinks[cell & (LB_UPLINK_RECORDS - 1)] : NULL;
 }
 
+/* The SYN of a client who may send more than the way to the real carries; clamp 0: it carries all.
+ */
+LB_INLINE void clamp_mss(struct xdp_md *ctx, struct lb_counters *line, const struct packet *packet,
+			 __u32 clamp)
+{
+	if (clamp && mss_clamp(ctx, packet->l4_offset, clamp, packet->is_ipv6))
+		stats_note(line, LB_NOTE_CLAMPED);
+}
+
 /* Send the packet of a service to a real. Returns how it ends. */
 LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
 		      const struct lb_service *service, const struct packet *packet,
@@ -434,6 +434,9 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 			return LB_DROP_PACKET_TOO_BIG;
 		return answer_too_big(ctx, limit, packet->is_ipv6);
 	}
+	if (lb_unlikely(packet->is_syn))
+		clamp_mss(ctx, line, packet,
+			  tunnel.via->clamp[LB_LIMIT(tunnel.encap & 1U, tunnel.real_is_ipv6)]);
 	cause = encapsulate(ctx, &tunnel);
 	if (lb_unlikely(cause))
 		return cause;
@@ -626,7 +629,9 @@ LB_INLINE int judge_unserved(int cause, __u32 vip)
 	return cause;
 }
 
-/* Every packet that serve_quick() leaves. Returns how it ends. */
+#include "bpf/tunnel.h"
+
+/* Every packet that serve_quick() leaves, with nothing around it any more. Returns how it ends. */
 LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
 		    struct lb_trace *trace)
 {
@@ -645,9 +650,9 @@ LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct l
 	else if (eth->h_proto == lb_htons(ETH_P_IPV6))
 		cause = serve_ipv6(ctx, frame, end, &packet, &vip);
 	else
-		return parse_is_tag(eth->h_proto) ? tunnel_untag(ctx) : LB_PASS_NOT_IP;
+		return LB_PASS_NOT_IP;
 	if (cause == CALL_LONGER)
-		return tunnel_open(ctx);
+		return LB_DROP_TUNNEL; /* cannot be: tunnel_unwrap() opened it */
 	TRACE(trace, vip, vip);
 	if (cause)
 		return cause;
@@ -745,6 +750,18 @@ int shoal_lb(struct xdp_md *ctx)
 	return stats_end(line, (__u32)cause);
 }
 
+/* Serve what is in the frame and put its tags back. Returns how it ends. */
+LB_INLINE int serve_longer(struct xdp_md *ctx, const struct lb_uplink *uplink,
+			   struct lb_counters *line)
+{
+	struct tunnel_tags tags = { .vip = LB_NONE };
+	int cause = tunnel_unwrap(ctx, uplink, line, &tags);
+
+	if (!cause)
+		cause = serve(ctx, uplink, line, capture_trace());
+	return tags.n ? tunnel_retag(ctx, &tags, cause) : cause;
+}
+
 /*
  * The second stage: the longer way of all but the common packets, and of all packets while some are
  * captured. A program of its own, because both ways on one stack are more than the kernel allows.
@@ -760,7 +777,7 @@ int shoal_lb_longer(struct xdp_md *ctx)
 		return XDP_PASS; /* cannot be: the first stage had it */
 	if (LB_READ_ONCE(lb.capture_until_ns))
 		is_taken = capture_before(ctx, line);
-	cause = uplink ? serve(ctx, uplink, line, capture_trace()) : LB_PASS_NOT_UPLINK;
+	cause = uplink ? serve_longer(ctx, uplink, line) : LB_PASS_NOT_UPLINK;
 	if (is_taken)
 		capture_after(ctx, line, (__u32)cause);
 	if (lb_is_traced)

@@ -5,10 +5,10 @@
  * The tables are one global of the program (pinned as `tables`), the rings and counters are
  * mmapable arrays (`rings`, `counters`, `flows`), prefix VIPs are an LPM trie (`prefixes`), rules
  * by client address are two more (`source_routes`, `source_drops`), server ids a hash map
- * (`server_ids`), captured frames leave by a ring buffer (`captured`), the second stage of the
- * program stands in `stages`. User space is the only
- * writer of tables and slots (but for the program ending a capture), the program the only writer of
- * counters; flows and the marks of used slots are written by both.
+ * (`server_ids`), captured frames leave by a ring buffer (`captured`), and the second stage of the
+ * program stands in `stages`. User space is the only writer of tables and slots (but for the
+ * program ending a capture), the program the only writer of counters; flows and the marks of used
+ * slots are written by both.
  *
  * How records are published: whatever a packet follows is a single word (a cell, a slot, a next
  * hop) stored after the record it names is complete. A record in use is never edited but in
@@ -62,7 +62,8 @@
 	X(UNSERVED, "unserved-passed")  /* VIP without such a service, `unserved: pass` */         \
 	X(LOCAL_REAL, "local-real")     /* the real is this host */                                \
 	X(NEIGHBOUR, "neighbour")       /* ICMPv6 neighbour discovery */                           \
-	X(DECAPSULATED, "decapsulated") /* a tunnel was opened; what was in it is for the host */
+	X(DECAPSULATED, "decapsulated") /* a tunnel was opened; what was in it is for the host */  \
+	X(NOT_TUNNEL, "not-a-tunnel")   /* to a decapsulation address: the host's own */
 #define LB_DROP_CAUSES(X)                                                                          \
 	X(UNSERVED, "unserved")         /* VIP without such a service */                           \
 	X(MALFORMED_IP, "malformed-ip") /* to a VIP: bad version, header or total length */        \
@@ -138,7 +139,7 @@ enum lb_hash { LB_HASH_5_TUPLE, LB_HASH_ALL_PORTS, LB_HASH_SOURCE_IP, LB_HASH_DE
 struct lb_uplink {
 	__u64 mac;         /* the six bytes as they stand in a frame, then two zero bytes */
 	__u16 limit[4];    /* largest L3 length of a client's packet; by LB_LIMIT() */
-	__u16 clamp[4];    /* MSS clamp: as limit, 0: none */
+	__u16 clamp[4];    /* what a SYN's MSS is lowered to fit into; as limit, 0: not */
 	__be32 source6[4]; /* outer source for GUE; all zero: none */
 	__be32 source4;    /* 0: none */
 	__u8 slot;         /* 0..LB_UPLINKS-1, the column of next hops */
@@ -156,6 +157,9 @@ _Static_assert(sizeof(struct lb_uplink) == 48, "lb_uplink has no holes");
 #define LB_VIP_DECAP_BALANCE 8U
 #define LB_VIP_DECAP_EGRESS  16U
 #define LB_VIP_DECAP_LOCAL   32U
+#define LB_VIP_DECAP         (LB_VIP_DECAP_BALANCE | LB_VIP_DECAP_EGRESS | LB_VIP_DECAP_LOCAL)
+/* The UDP port of GUE there, network order; in the upper half of the flags. */
+#define LB_VIP_GUE_PORT(flags) ((__be16)((flags) >> 16))
 /* In the index that a cell or prefix gives: not a plain VIP, see the record's flags. */
 #define LB_VIP_IS_DECAP 0x8000U
 struct lb_vip {
@@ -334,6 +338,7 @@ struct lb_counters {
 	__u64 pad[7];
 	struct lb_count services[LB_SERVICES];
 	struct lb_count reals[LB_REALS];
+	__u64 opened[LB_SERVICES]; /* packets of a service out of tunnels, that the host got */
 };
 
 struct lb_prefix_key {

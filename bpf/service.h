@@ -62,6 +62,7 @@ LB_INLINE __u32 lb_cells_find(const __u64 *cells, __u32 place, __u64 key)
 	return cell ? lb_window_find((const struct lb_window *)&cells[place], key) : LB_NONE;
 }
 
+/* The index of a VIP, LB_NONE, or one with LB_VIP_IS_DECAP: not below LB_VIPS. */
 LB_INLINE __u32 lb_find_vip4(const struct lb_tables *tables, __be32 addr)
 {
 	__u64 key = LB_KEY_IPV4(addr);
@@ -75,10 +76,10 @@ LB_INLINE __u32 lb_find_vip6(const struct lb_tables *tables, const __be32 addr[4
 	__u32 vip = lb_cells_find(tables->vip6_cells, lb_key_place(key, LB_VIP_CELLS_LOG2), key);
 	const __be32 *found;
 
-	if (vip >= LB_VIPS)
+	if (vip == LB_NONE)
 		return LB_NONE;
 	/* The tag says "probably"; two VIPs of one tag are refused when the second is added. */
-	found = tables->vips[vip].addr;
+	found = tables->vips[vip & (LB_VIPS - 1)].addr;
 	LB_FORGET(found);
 	if (LB_LOAD(__u64, found) != LB_PAIR(addr[0], addr[1]) ||
 	    LB_LOAD(__u64, found + 2) != LB_PAIR(addr[2], addr[3]))

@@ -102,6 +102,44 @@ static const char *prefix_text(struct load *load, const struct prefix *prefix)
 
 /* ---- node ---- */
 
+static void refuse_twice(struct load *load, const struct addr *addr, const char *key,
+			 const struct addr *others, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!is_given(load, &others[i]) || !addr_eq(addr, &others[i]))
+			continue;
+		load_error(load, load_node(load, addr),
+			   "%s: %s is listed already (line %zu); a tunnel is opened one way", key,
+			   ADDR_STR(addr), line_of(load, &others[i]));
+		return;
+	}
+}
+
+/* Addresses whose tunnels are opened: each usable, none twice. */
+static void check_decap(struct load *load)
+{
+	const struct config_node *node = &load->config->node;
+	const struct {
+		const char *key;
+		const struct addr *addrs;
+		size_t n;
+	} lists[] = { { "balance", node->decap_balance, node->n_decap_balance },
+		      { "egress", node->decap_egress, node->n_decap_egress },
+		      { "local", node->decap_local, node->n_decap_local } };
+
+	for (size_t l = 0; l < 3; l++) {
+		for (size_t i = 0; i < lists[l].n; i++) {
+			const struct addr *addr = &lists[l].addrs[i];
+
+			if (!is_given(load, addr) || refuse_unusable(load, addr, lists[l].key))
+				continue;
+			for (size_t o = 0; o <= l; o++)
+				refuse_twice(load, addr, lists[l].key, lists[o].addrs,
+					     o == l ? i : lists[o].n);
+		}
+	}
+}
+
 static void check_node(struct load *load)
 {
 	const struct config_node *node = &load->config->node;
@@ -110,6 +148,7 @@ static void check_node(struct load *load)
 		refuse_unusable(load, &node->encap_source4, "encap-source");
 	if (node->has_encap_source6)
 		refuse_unusable(load, &node->encap_source6, "encap-source");
+	check_decap(load);
 }
 
 /* ---- routing ---- */
@@ -592,6 +631,8 @@ static void check_collisions(struct load *load, const struct vip_set *set)
 		refuse_in_vip(load, set, &node->decap_balance[i], "balance");
 	for (size_t i = 0; i < node->n_decap_egress; i++)
 		refuse_in_vip(load, set, &node->decap_egress[i], "egress");
+	for (size_t i = 0; i < node->n_decap_local; i++)
+		refuse_in_vip(load, set, &node->decap_local[i], "local");
 }
 
 static bool is_in_ranges(const struct config_routing *routing, const struct prefix *prefix)

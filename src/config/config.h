@@ -70,8 +70,9 @@ struct config_node {
 	uint64_t flow_table;       /* entries */
 	const char *hash_key_file; /* NULL: none */
 	usec_t idle_us;
-	const struct addr *decap_balance, *decap_egress;
-	size_t n_decap_balance, n_decap_egress;
+	const struct addr *decap_balance, *decap_egress, *decap_local;
+	size_t n_decap_balance, n_decap_egress, n_decap_local;
+	uint16_t decap_gue_port;
 };
 
 struct config_peer {

@@ -141,6 +141,17 @@ static const struct schema_row decap_rows[] = {
 	  MANY(config_node, decap_egress),
 	  .fallback = "",
 	  .meaning = "Tunnels to these addresses are opened and their packets sent on." },
+	{ .key = "local",
+	  .form = ROW_LIST,
+	  .value = { .type = VALUE_ADDRESS },
+	  MANY(config_node, decap_local),
+	  .fallback = "",
+	  .meaning = "Tunnels to these addresses are opened and their packets given to this host." },
+	{ .key = "gue-port",
+	  .value = { .type = VALUE_PORT },
+	  AT(config_node, decap_gue_port),
+	  .fallback = "6080",
+	  .meaning = "UDP port on which these addresses take GUE." },
 };
 static const struct schema schema_decap = {
 	.noun = "decap",
@@ -192,7 +203,6 @@ static const struct schema_row node_rows[] = {
 	  .value = WORDS(switch_words),
 	  AT(config_node, mss_clamp),
 	  .fallback = "auto",
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "Lower the MSS of clients' SYNs; auto does so when mtu cannot carry "
 		     "client-mtu." },
 	{ .key = "encap-source",
@@ -221,7 +231,6 @@ static const struct schema_row node_rows[] = {
 	{ .key = "decap",
 	  .form = ROW_SECTION,
 	  .schema = &schema_decap,
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "Tunnels that end at this node." },
 };
 static const struct schema schema_node = {

@@ -132,6 +132,19 @@ bool dataplane_service_count(struct dataplane *dp, const struct prefix *vip, uin
 	return true;
 }
 
+bool dataplane_service_opened(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
+			      uint16_t port, uint64_t *ret)
+{
+	const struct lb_service *service = service_find(dp, vip, proto, port);
+
+	if (!service)
+		return false;
+	*ret = 0;
+	for (uint32_t cpu = 0; cpu < dp->n_cpus; cpu++)
+		*ret += DP_LOAD(dp->lines[cpu].opened[service->counter]);
+	return true;
+}
+
 bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
 			  struct dataplane_count *ret)
 {

@@ -38,7 +38,8 @@ int dataplane_open(const char *bpffs_dir, const struct config *config, struct da
 		   struct err *err);
 
 /*
- * dataplane_reconfigure - take over what a reload may change: mtu, client-mtu, encap-source, idle.
+ * dataplane_reconfigure - take over what a reload may change: mtu, client-mtu, mss-clamp,
+ * encap-source, decap, idle.
  * Rings grow only at dataplane_open(); a reload that adds more pools than there is head room for
  * (a quarter more than at open, and 16) gets -ENOSPC from dataplane_ring_new().
  */
@@ -355,6 +356,9 @@ bool dataplane_service_count(struct dataplane *dp, const struct prefix *vip, uin
 			     uint16_t port, struct dataplane_count *ret);
 bool dataplane_real_count(struct dataplane *dp, const struct addr *real,
 			  struct dataplane_count *ret);
+/* Packets of a service that came out of tunnels for this host (`decap: local`). */
+bool dataplane_service_opened(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
+			      uint16_t port, uint64_t *ret);
 
 /*
  * Named totals: the verdicts "sent", "passed", "dropped", then each reason as "VERDICT/WORD"

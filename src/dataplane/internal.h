@@ -73,6 +73,7 @@ struct dataplane {
 	uint32_t mtu_bytes, client_mtu_bytes; /* of the config; 0: the uplink's */
 	bool has_source[2];
 	struct addr source[2]; /* encap-source, IPv4 and IPv6 */
+	enum config_switch mss_clamp;
 	usec_t idle_us;
 	usec_t age_us;      /* a unit of ages, see clock.c */
 	usec_t age_zero_us; /* about when ages began */
@@ -199,6 +200,17 @@ int ids_rebuild(struct dataplane *dp, struct err *err);
 void ids_fini(struct dataplane *dp);
 /* The ring goes: so do its ids. */
 void ids_forget(struct dataplane *dp, uint32_t ring);
+
+/* A record for an address or prefix of our own, LB_VIP_* flags beside LB_VIP_USED. -EBUSY: there is
+ * one, of another kind. */
+int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t flags, uint32_t *ret,
+	    struct err *err);
+void vip_unpublish(struct dataplane *dp, const struct prefix *prefix);
+struct prefix vip_prefix(const struct lb_vip *vip);
+
+/* node_decap.c: make the addresses whose tunnels are opened here those of the config. On failure
+ * they are as before. */
+int node_decap_apply(struct dataplane *dp, const struct config_node *node, struct err *err);
 
 /* uplink.c */
 void uplinks_init(struct dataplane *dp);

@@ -454,6 +454,7 @@ static void configure(struct dataplane *dp, const struct config *config)
 	dp->source[0] = config->node.encap_source4;
 	dp->source[1] = config->node.encap_source6;
 	dp->idle_us = config->node.idle_us;
+	dp->mss_clamp = config->node.mss_clamp;
 }
 
 static struct dataplane *dataplane_new(const char *dir, const struct config *config)
@@ -661,7 +662,7 @@ static int rebuild_lists(struct dataplane *dp, struct err *err)
 	return r ? r : ids_rebuild(dp, err);
 }
 
-static int rebuild(struct dataplane *dp, struct err *err)
+static int rebuild(struct dataplane *dp, const struct config *config, struct err *err)
 {
 	int r = clock_start(dp, err);
 
@@ -671,7 +672,7 @@ static int rebuild(struct dataplane *dp, struct err *err)
 		return r;
 	uplinks_init(dp);
 	dataplane_capture_stop(dp); /* whoever read an earlier one is gone */
-	return 0;
+	return node_decap_apply(dp, &config->node, err);
 }
 
 int dataplane_reread(struct dataplane *dp, struct err *err)
@@ -704,7 +705,7 @@ static int open_pinned(struct dataplane *dp, const char *dir, const struct confi
 		r = check_tables(dp, tables_fd, err);
 	if (!r)
 		r = tables_fd >= 0 ? load_adopted(dp, config, err) : load_fresh(dp, err);
-	return r ? r : rebuild(dp, err);
+	return r ? r : rebuild(dp, config, err);
 }
 
 static int open_private(struct dataplane *dp, const struct config *config,
@@ -728,7 +729,7 @@ static int open_private(struct dataplane *dp, const struct config *config,
 	r = make_flow_key(dp, err);
 	if (!r)
 		r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
-	return r ? r : rebuild(dp, err);
+	return r ? r : rebuild(dp, config, err);
 }
 
 int dataplane_open(const char *bpffs_dir, const struct config *config, struct dataplane **ret,
@@ -775,6 +776,10 @@ int dataplane_open_private(const struct config *config, const struct private_swi
 
 int dataplane_reconfigure(struct dataplane *dp, const struct config *config, struct err *err)
 {
+	int done = node_decap_apply(dp, &config->node, err);
+
+	if (done < 0)
+		return done;
 	configure(dp, config);
 	clock_set_idle(dp);
 	rings_reschedule(dp);

@@ -45,14 +45,24 @@ struct prefix vip_prefix(const struct lb_vip *vip)
 	return prefix;
 }
 
-uint32_t vip_find(const struct dataplane *dp, const struct prefix *prefix)
+static uint32_t host_find(const struct dataplane *dp, const struct addr *addr)
 {
 	uint32_t words[4];
 
+	words_from_addr(words, addr);
+	return addr_is_ipv4(addr) ? lb_find_vip4(dp->tables, words[3])
+				  : lb_find_vip6(dp->tables, words);
+}
+
+uint32_t vip_find(const struct dataplane *dp, const struct prefix *prefix)
+{
+	uint32_t words[4], index;
+
+	if (prefix_is_host(prefix)) {
+		index = host_find(dp, &prefix->addr);
+		return index < LB_VIPS ? index : LB_NONE;
+	}
 	words_from_addr(words, &prefix->addr);
-	if (prefix_is_host(prefix))
-		return addr_is_ipv4(&prefix->addr) ? lb_find_vip4(dp->tables, words[3])
-						   : lb_find_vip6(dp->tables, words);
 	for (uint32_t i = 0; i < LB_VIPS; i++) {
 		const struct lb_vip *vip = &dp->tables->vips[i];
 
@@ -105,7 +115,7 @@ static int vip_publish(struct dataplane *dp, const struct prefix *prefix, uint32
 	return cells_put(cells, LB_VIP_CELLS_LOG2, cell_key, index);
 }
 
-static void vip_unpublish(struct dataplane *dp, const struct prefix *prefix)
+void vip_unpublish(struct dataplane *dp, const struct prefix *prefix)
 {
 	struct lb_prefix_key key = prefix_key(prefix);
 	int map_fd = bpf_map__fd(dp->skel->maps.prefixes);
@@ -121,13 +131,16 @@ static void vip_unpublish(struct dataplane *dp, const struct prefix *prefix)
 	cells_del(cells, LB_VIP_CELLS_LOG2, cell_key);
 }
 
-static int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t *ret,
-		   struct err *err)
+int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t flags, uint32_t *ret,
+	    struct err *err)
 {
+	uint32_t index = 0, kind = flags & LB_VIP_DECAP ? LB_VIP_IS_DECAP : 0;
 	struct lb_vip *vip = NULL;
-	uint32_t index = 0;
 	int r;
 
+	if (prefix_is_host(prefix) && host_find(dp, &prefix->addr) != LB_NONE)
+		return err_set(err, -EBUSY, "address %s is %s already", ADDR_STR(&prefix->addr),
+			       kind ? "a VIP" : "one whose tunnels are opened here (decap)");
 	for (uint32_t i = 0; i < LB_VIPS && !vip; i++) {
 		index = (dp->next_vip + i) % LB_VIPS;
 		if (!(dp->tables->vips[index].flags & LB_VIP_USED))
@@ -138,8 +151,8 @@ static int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t *
 			       LB_VIPS);
 	words_from_addr(vip->addr, &prefix->addr);
 	vip->len = mapped_len(prefix);
-	DP_STORE(vip->flags, LB_VIP_USED);
-	r = vip_publish(dp, prefix, index);
+	DP_STORE(vip->flags, LB_VIP_USED | flags);
+	r = vip_publish(dp, prefix, index | kind);
 	if (r < 0) {
 		DP_STORE(vip->flags, 0);
 		return err_set(err, r, "VIP %s: no room in the table of VIPs", PREFIX_STR(prefix));
@@ -179,7 +192,7 @@ int dataplane_set_vip(struct dataplane *dp, const struct prefix *vip, enum confi
 	int r = 0;
 
 	if (index == LB_NONE)
-		r = vip_add(dp, vip, &index, err);
+		r = vip_add(dp, vip, 0, &index, err);
 	if (r < 0)
 		return r;
 	if (unserved == CONFIG_UNSERVED_PASS)
@@ -252,8 +265,10 @@ static int counter_take(struct dataplane *dp, uint16_t *ret)
 			continue;
 		dp->counter_used[index] = true;
 		dp->next_counter = index + 1;
-		for (uint32_t cpu = 0; cpu <= dp->n_cpus; cpu++)
+		for (uint32_t cpu = 0; cpu <= dp->n_cpus; cpu++) {
 			dp->lines[cpu].services[index] = (struct lb_count){ 0 };
+			dp->lines[cpu].opened[index] = 0;
+		}
 		*ret = (uint16_t)index;
 		return 0;
 	}
@@ -393,7 +408,7 @@ int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *
 	int r = service_check(dp, service, err);
 
 	if (!r && vip == LB_NONE)
-		r = vip_add(dp, &service->vip, &vip, err);
+		r = vip_add(dp, &service->vip, 0, &vip, err);
 	if (r < 0)
 		return r;
 	record.vip = (uint16_t)vip;

@@ -86,6 +86,12 @@ static void fill_sources(const struct dataplane *dp, const char *ifname, struct 
 	memcpy(record->source6, words, sizeof(words));
 }
 
+/* Whether SYNs are told of a limit; by default only of one that is below what clients may send. */
+static bool clamps(const struct dataplane *dp, uint32_t limit, uint32_t client)
+{
+	return dp->mss_clamp == CONFIG_ON || (dp->mss_clamp == CONFIG_AUTO && limit < client);
+}
+
 static void fill_limits(const struct dataplane *dp, const char *ifname, struct lb_uplink *record)
 {
 	uint32_t own = uplink_mtu(ifname);
@@ -100,6 +106,8 @@ static void fill_limits(const struct dataplane *dp, const char *ifname, struct l
 			limit = limit < client ? limit : client;
 			limit = limit < UINT16_MAX ? limit : UINT16_MAX;
 			record->limit[LB_LIMIT(encap, v6)] = (uint16_t)limit;
+			if (clamps(dp, limit, client))
+				record->clamp[LB_LIMIT(encap, v6)] = (uint16_t)limit;
 		}
 	}
 }

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    ring_choose(&service, &packet, &entropy, 1, 2) >= LB_RING_SLOTS)
 			abort();
 	}
-	if (decap_read(frame, frame + size, lb_htons(6080), &tunnel) == DECAP_OPENED &&
+	if (decap_read(frame, frame + size, (__u32)size, lb_htons(6080), &tunnel) == DECAP_OPENED &&
 	    ETH_HLEN + tunnel.outer_len + 20 > size)
 		abort();
 	free(memory);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/packet/fixture.h"
 
+#include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/encap.h"
 #include "tests/lib/test.h"
 
 #define LO_IFINDEX 1 /* what a test run arrives on */
@@ -165,4 +167,28 @@ int fixture_send_spec(struct fixture *f, const struct frame_spec *spec)
 
 	assert_int_not_equal(len, 0);
 	return fixture_send(f, frame, len);
+}
+
+size_t fixture_wrap(const uint8_t *frame, size_t len, const char *dst, uint16_t gue_port,
+		    uint8_t out[FRAME_MAX])
+{
+	struct addr addr = fixture_addr(dst);
+	bool is_ipv6 = !addr_is_ipv4(&addr), inner_is_ipv6 = frame[12] == 0x86;
+	uint32_t words[4], src[4] = { htonl(0x01000000), 0, 0, 1 };
+	uint32_t ip_len = is_ipv6 ? 40 : 20, outer_len = ip_len + (gue_port ? 8 : 0);
+	uint8_t proto = gue_port ? IPPROTO_UDP : inner_is_ipv6 ? 41 : 4;
+	uint32_t inner_len = (uint32_t)len - 14;
+
+	words_from_addr(words, &addr);
+	memcpy(out, frame, 12);
+	memcpy(out + 12, is_ipv6 ? "\x86\xdd" : "\x08\x00", 2);
+	if (is_ipv6)
+		encap_write_ipv6(out + 14, inner_len + outer_len - 40, 0, proto, src, words);
+	else
+		encap_write_ipv4(out + 14, inner_len + outer_len, 0, proto, htonl(0xac100001),
+				 words[3]);
+	if (gue_port)
+		encap_write_udp(out + 14 + ip_len, htons(1000), htons(gue_port), inner_len + 8, 0);
+	memcpy(out + 14 + outer_len, frame + 14, inner_len);
+	return 14 + outer_len + inner_len;
 }

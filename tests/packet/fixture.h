@@ -60,5 +60,9 @@ struct frame_spec fixture_spec(const char *src, const char *dst, uint8_t proto, 
 int fixture_send(struct fixture *f, const uint8_t *frame, size_t len);
 int fixture_send_spec(struct fixture *f, const struct frame_spec *spec);
 
+/* The packet of a frame in a tunnel to dst; gue_port 0: IPIP. Returns the length of out. */
+size_t fixture_wrap(const uint8_t *frame, size_t len, const char *dst, uint16_t gue_port,
+		    uint8_t out[FRAME_MAX]);
+
 struct addr fixture_addr(const char *text);
 struct prefix fixture_prefix(const char *text);

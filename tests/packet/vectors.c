@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,13 +23,12 @@
 
 #include "src/base/auto.h"
 #include "src/dataplane/internal.h"
-#include "tests/packet/vectors_decap.h"
 
 #define ETH_LEN 14
 
 struct runner {
-	const char *suite; /* its name */
-	bool is_decap;     /* the program of a real, else the balancer */
+	const char *suite;                    /* its name */
+	const struct vector_program *program; /* NULL: the balancer */
 	struct vector_balancer balancer;
 	const json_t *vectors; /* of this phase */
 	bool takes_longer;     /* packets go the way of those that are captured */
@@ -36,7 +36,7 @@ struct runner {
 };
 
 struct result {
-	int verdict; /* enum xdp_action */
+	int verdict; /* enum xdp_action, or VECTOR_TC() */
 	uint8_t frame[FRAME_MAX];
 	size_t len;
 };
@@ -48,20 +48,40 @@ static size_t hex_at(const json_t *vector, const char *key, uint8_t *out)
 	return text ? vector_hex(text, out) : 0;
 }
 
+static const struct {
+	const char *word; /* in the suites */
+	int verdict;
+	const char *text;
+} verdicts[] = {
+	{ "XDP_ABORTED", XDP_ABORTED, "aborted" },
+	{ "XDP_DROP", XDP_DROP, "dropped" },
+	{ "XDP_PASS", XDP_PASS, "passed" },
+	{ "XDP_TX", XDP_TX, "sent" },
+	{ "XDP_REDIRECT", XDP_REDIRECT, "redirected" },
+	{ "TC_ACT_UNSPEC", VECTOR_TC(TC_ACT_UNSPEC), "left alone" },
+	{ "TC_ACT_OK", VECTOR_TC(TC_ACT_OK), "passed by tc" },
+	{ "TC_ACT_SHOT", VECTOR_TC(TC_ACT_SHOT), "dropped by tc" },
+	{ "TC_ACT_PIPE", VECTOR_TC(TC_ACT_PIPE), "passed on by tc" },
+	{ "TC_ACT_REDIRECT", VECTOR_TC(TC_ACT_REDIRECT), "redirected by tc" },
+};
+#define N_VERDICTS (sizeof(verdicts) / sizeof(verdicts[0]))
+
 static int verdict_of(const char *word)
 {
-	if (!strcmp(word, "XDP_TX"))
-		return XDP_TX;
-	if (!strcmp(word, "XDP_PASS"))
-		return XDP_PASS;
-	return !strcmp(word, "XDP_DROP") ? XDP_DROP : -1;
+	for (size_t i = 0; i < N_VERDICTS; i++) {
+		if (!strcmp(verdicts[i].word, word))
+			return verdicts[i].verdict;
+	}
+	return -1;
 }
 
 static const char *verdict_str(int verdict)
 {
-	static const char *const words[] = { "aborted", "dropped", "passed", "sent", "redirected" };
-
-	return verdict >= 0 && verdict < 5 ? words[verdict] : "not run";
+	for (size_t i = 0; i < N_VERDICTS; i++) {
+		if (verdicts[i].verdict == verdict)
+			return verdicts[i].text;
+	}
+	return "not run";
 }
 
 /* ---- judging ---- */
@@ -163,7 +183,7 @@ static bool is_for_cause(const struct runner *runner, const json_t *vector, char
 	const char *want = json_string_value(json_object_get(vector, "expected_cause"));
 	const char *cause;
 
-	if (!want || runner->is_decap)
+	if (!want || runner->program)
 		return true;
 	cause = dataplane_cause_str(dataplane_trace(runner->balancer.dp)->cause);
 	return !strcmp(want, cause) || differ(why, "%s instead of %s", cause, want);
@@ -199,10 +219,16 @@ static int run(struct runner *runner, const json_t *vector, struct result *resul
 	if (!len)
 		return err_set(err, -EIO, "a vector without input");
 	result->len = sizeof(result->frame);
-	result->verdict = runner->is_decap
-				  ? vector_decap_run(frame, len, result->frame, &result->len, err)
-				  : dataplane_run(runner->balancer.dp, frame, len, result->frame,
-						  &result->len, err);
+	if (runner->program) {
+		const json_t *mark = json_object_get(vector, "skb_mark");
+
+		result->verdict =
+			runner->program->run(frame, len, (uint32_t)json_integer_value(mark),
+					     result->frame, &result->len, err);
+	} else {
+		result->verdict = dataplane_run(runner->balancer.dp, frame, len, result->frame,
+						&result->len, err);
+	}
 	return result->verdict < 0 ? result->verdict : 0;
 }
 
@@ -218,7 +244,7 @@ static int run_vector(struct runner *runner, const json_t *vector, struct err *e
 		r = run(runner, vector, &result, err);
 	if (r < 0)
 		return r;
-	if (!runner->is_decap)
+	if (!runner->program)
 		vector_counters_note(
 			&runner->balancer, &known,
 			strlen(json_string_value(json_object_get(vector, "input_hex"))) / 2);
@@ -230,7 +256,7 @@ static int run_vector(struct runner *runner, const json_t *vector, struct err *e
 	printf("FAIL %s %u%s: %s: %s", runner->suite, index,
 	       runner->takes_longer ? ", captured" : "",
 	       json_string_value(json_object_get(vector, "description")), why);
-	if (!runner->is_decap && result.verdict != XDP_TX)
+	if (!runner->program && result.verdict != XDP_TX)
 		printf(" (%s)", dataplane_cause_str(dataplane_trace(runner->balancer.dp)->cause));
 	putchar('\n');
 	return 0;
@@ -241,13 +267,13 @@ static int run_phase(struct runner *runner, const json_t *phase, struct err *err
 	size_t i;
 	json_t *item;
 
-	if (!runner->is_decap) {
-		json_array_foreach (json_object_get(phase, "provisioning_ops"), i, item) {
-			int r = vector_balancer_do(&runner->balancer, item, err);
+	json_array_foreach (json_object_get(phase, "provisioning_ops"), i, item) {
+		int r = runner->program ? 0 : vector_balancer_do(&runner->balancer, item, err);
 
-			if (r < 0)
-				return r;
-		}
+		if (runner->program && runner->program->provision)
+			r = runner->program->provision(item, err);
+		if (r < 0)
+			return r;
 	}
 	runner->vectors = json_object_get(phase, "vectors");
 	json_array_foreach (runner->vectors, i, item) {
@@ -271,23 +297,36 @@ static int refuse(struct runner *runner, const json_t *phases, const char *progr
 	return 0;
 }
 
+static const struct vector_program *program_find(const char *name)
+{
+	static const struct vector_program *const programs[] = { &vector_decap,
+								 &vector_source_match,
+								 &vector_steer };
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		if (!strcmp(programs[i]->name, name))
+			return programs[i];
+	}
+	return NULL;
+}
+
 static int run_suite(struct runner *runner, const json_t *suite, struct err *err)
 {
-	const char *program = json_string_value(json_object_get(suite, "program"));
+	const char *name = json_string_value(json_object_get(suite, "program"));
 	const json_t *phases = json_object_get(suite, "phases");
 	size_t i;
 	json_t *phase;
-	int r = 0;
+	int r;
 
-	if (!program || !json_is_array(phases))
+	if (!name || !json_is_array(phases))
 		return 0; /* other data: rings, flows */
 	runner->suite = json_string_value(json_object_get(suite, "name"));
-	runner->is_decap = !strcmp(program, "xdpdecap");
-	if (!runner->is_decap && strcmp(program, "balancer"))
-		return refuse(runner, phases, program);
-	r = runner->is_decap ? vector_decap_init(suite, err)
-			     : vector_balancer_init(&runner->balancer, suite, err);
-	if (!r && runner->takes_longer)
+	runner->program = program_find(name);
+	if (!runner->program && strcmp(name, "balancer"))
+		return refuse(runner, phases, name);
+	r = runner->program ? runner->program->init(suite, err)
+			    : vector_balancer_init(&runner->balancer, suite, err);
+	if (!r && !runner->program && runner->takes_longer)
 		DP_STORE(runner->balancer.dp->tables->capture_until_ns, UINT64_MAX);
 	json_array_foreach (phases, i, phase)
 		r = r ? r : run_phase(runner, phase, err);
@@ -297,10 +336,10 @@ static int run_suite(struct runner *runner, const json_t *suite, struct err *err
 		else
 			runner->failed++;
 	}
-	if (!r && !runner->is_decap)
+	if (!r && !runner->program)
 		runner->failed += vector_counters_compare(&runner->balancer, suite);
-	if (runner->is_decap)
-		vector_decap_fini();
+	if (runner->program)
+		runner->program->fini();
 	else
 		vector_balancer_fini(&runner->balancer);
 	return r;

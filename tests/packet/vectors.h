@@ -50,7 +50,6 @@ struct vector_balancer {
 	struct config_source_route routes[VECTOR_RULES_MAX];
 	struct config_real route_reals[VECTOR_RULES_MAX];
 	size_t n_routes;
-	struct addr balance, egress; /* where tunnels are opened */
 	struct vector_extra of_services[LB_SERVICES], of_reals[LB_REALS];
 	uint64_t n_extra;
 	bool is_own; /* the suite says what it wants in Shoal's own words */
@@ -77,6 +76,32 @@ int vector_own_init(struct vector_balancer *balancer, const json_t *suite,
 int vector_own_do(struct vector_balancer *balancer, const json_t *op, struct err *err);
 /* Whether the counters are what the suite expects after its last vector; says what is not. */
 bool vector_own_totals(struct vector_balancer *balancer, const json_t *suite);
+/* Tunnels that the balancer opens itself: what a suite's switches and operations say of them,
+ * beside the lists that its config has already. */
+int vector_tunnel_init(struct vector_balancer *balancer, const json_t *suite, struct err *err);
+/* add_decap_dst */
+int vector_tunnel_do(struct vector_balancer *balancer, const json_t *op, struct err *err);
+
+/* A program beside the balancer: of a real, or of the way of probes. */
+struct vector_program {
+	const char *name; /* in the suites */
+	int (*init)(const json_t *suite, struct err *err);
+	/* Carry out one operation; NULL: none concerns it. */
+	int (*provision)(const json_t *op, struct err *err);
+	/* As dataplane_run(); a verdict of tc is returned as VECTOR_TC(). */
+	int (*run)(const void *frame, size_t len, uint32_t mark, void *out, size_t *out_len,
+		   struct err *err);
+	void (*fini)(void);
+};
+#define VECTOR_TC(action) (100 + (action))
+
+/* Upstream's opens every tunnel, so here every address is the real's own and a VIP. */
+extern const struct vector_program vector_decap;        /* decap.bpf.c by XDP */
+extern const struct vector_program vector_source_match; /* decap.bpf.c by tc */
+extern const struct vector_program vector_steer;        /* steer.bpf.c */
+
+/* The UDP port that a build switch "-DNAME=port" of a suite sets. */
+uint16_t vector_port(const json_t *suite, const char *name, uint16_t fallback);
 
 /* How a deliberate difference is judged instead. */
 enum vector_rule {

@@ -27,7 +27,6 @@
 #define FLAG_STABLE_UDP       256
 #define FLAG_MIGRATE_UDP      512
 #define REAL_LOCAL            2
-#define DECAP_EGRESS          2
 
 static const uint8_t uplink_mac[6] = { 0x02, 0, 0, 0, 0, 0 };
 
@@ -117,6 +116,8 @@ int vector_balancer_init(struct vector_balancer *balancer, const json_t *suite, 
 	if (r < 0)
 		return r;
 	r = dataplane_open_private(&balancer->config, &switches, &balancer->dp, err);
+	if (!r)
+		r = vector_tunnel_init(balancer, suite, err);
 	if (!r)
 		r = uplink_set_private(balancer->dp, 0, "", LO_IFINDEX, uplink_mac, err);
 	return r ? r : dataplane_ring_new(balancer->dp, &balancer->id_ring, err);
@@ -392,22 +393,6 @@ static int del_real(struct vector_balancer *balancer, const json_t *op, struct e
 	return change_real(balancer, op, false, err);
 }
 
-static int add_decap(struct vector_balancer *balancer, const json_t *op, struct err *err)
-{
-	bool is_egress = json_integer_value(json_object_get(op, "flags")) & DECAP_EGRESS;
-	struct config_node *node = &balancer->config.node;
-	struct addr *to = is_egress ? &balancer->egress : &balancer->balance;
-	int r = op_address(op, "address", to, err);
-
-	if (r < 0)
-		return r;
-	node->decap_balance = &balancer->balance;
-	node->decap_egress = &balancer->egress;
-	node->n_decap_balance |= !is_egress;
-	node->n_decap_egress |= is_egress;
-	return dataplane_reconfigure(balancer->dp, &balancer->config, err);
-}
-
 /* Where probes go is another program's business. */
 static int add_probe_target(struct vector_balancer *balancer, const json_t *op, struct err *err)
 {
@@ -432,7 +417,7 @@ int vector_balancer_do(struct vector_balancer *balancer, const json_t *op, struc
 		{ "add_quic_mapping", add_id },
 		{ "add_src_rule", add_source_rule },
 		{ "add_down_real", add_down_real },
-		{ "add_decap_dst", add_decap },
+		{ "add_decap_dst", vector_tunnel_do },
 		{ "add_hc_dst", add_probe_target },
 	};
 	const char *name = string_at(op, "op");
