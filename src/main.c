@@ -637,12 +637,19 @@ static int check_reload(const struct shoald *d, const struct config *next, struc
 	const char *file = d->options.config_file, *generation = d->config->generation;
 	const char *key = needs_restart(d->config, next);
 	const struct core_vip *outside = left_outside(d, next);
+	struct err why = { "" };
 
 	if (key)
 		return err_set(err, -EBUSY,
 			       "%s: %s cannot change while shoald runs; restart it (traffic goes "
 			       "on). The running config (generation %s) stays",
 			       file, key, generation);
+	if (dataplane_check_hash_key(d->dataplane, next, &why) < 0)
+		return err_set(err, -EBUSY,
+			       "%s: %s; it is read at start, and with another key flows change "
+			       "slots: drain, then restart shoald on all nodes of the fleet. The "
+			       "running config (generation %s) stays",
+			       file, why.text, generation);
 	if (outside)
 		return err_set(
 			err, -EBUSY,
@@ -998,6 +1005,9 @@ static int start(struct shoald *d, struct err *err)
 		r = dataplane_open(d->options.bpffs_dir, d->config, &d->dataplane, err);
 	if (r < 0)
 		return r;
+	if (dataplane_has_new_hash_key(d->dataplane))
+		log_warn("hash_key", "changed=yes hint=\"flows go to the slots of the new key; "
+				     "nodes with the old one send them elsewhere\"");
 	d->core = core_new(d->config, d->started);
 	if (!d->core)
 		return err_set(err, -ENOMEM, "core: %m");

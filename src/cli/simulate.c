@@ -49,8 +49,13 @@ static enum ctl_exit simulate(const struct cli *cli, const struct config *config
 		.out = cli->screen.out,
 	};
 	struct err err = { 0 };
-	int r = down ? simulate_run(&options, &err) : -ENOMEM;
+	int r;
 
+	if (config->node.hash_key_file)
+		fputs("simulate: the hash-key-file is for shoald alone; without it a flow may be "
+		      "for another real of its pool\n",
+		      cli->errors);
+	r = down ? simulate_run(&options, &err) : -ENOMEM;
 	free(down);
 	return r < 0 ? cli_fail(cli, status_of(r), "simulate: %s", err.text) : CTL_DONE;
 }

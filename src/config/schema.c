@@ -146,7 +146,8 @@ static const struct schema_row decap_rows[] = {
 	  .value = { .type = VALUE_ADDRESS },
 	  MANY(config_node, decap_local),
 	  .fallback = "",
-	  .meaning = "Tunnels to these addresses are opened and their packets given to this host." },
+	  .meaning =
+		  "Tunnels to these addresses are opened and their packets given to this host." },
 	{ .key = "gue-port",
 	  .value = { .type = VALUE_PORT },
 	  AT(config_node, decap_gue_port),
@@ -219,10 +220,9 @@ static const struct schema_row node_rows[] = {
 	  .value = { .type = VALUE_FILE },
 	  AT(config_node, hash_key_file),
 	  .unset = "none",
-	  .flags = ROW_NOT_CARRIED_OUT,
-	  .meaning =
-		  "File with the secret key of the packet hash, the same on all nodes; none is the "
-		  "public, katran-compatible one." },
+	  .meaning = "File with the secret key of the packet hash, the same on all nodes: 16 "
+		     "hexadecimal digits, for its owner's eyes alone. none is the public, "
+		     "katran-compatible one." },
 	{ .key = "idle",
 	  .value = { .type = VALUE_DURATION, .min = SEC, .max = DAY },
 	  AT(config_node, idle_us),

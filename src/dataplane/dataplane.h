@@ -54,6 +54,16 @@ int dataplane_remove(const char *bpffs_dir, struct err *err);
 /* True when maps and links of an earlier run were adopted. */
 bool dataplane_is_adopted(const struct dataplane *dp);
 
+/*
+ * True when the maps adopted were used with another hash key (node.hash-key-file) before: from now
+ * on every flow is looked for in another slot.
+ */
+bool dataplane_has_new_hash_key(const struct dataplane *dp);
+/* Whether the key in the config's hash-key-file is the one in force: 0, -EBUSY, or why it cannot be
+ * read. */
+int dataplane_check_hash_key(const struct dataplane *dp, const struct config *config,
+			     struct err *err);
+
 /* ---- uplinks ---- */
 
 struct dataplane_uplink {

@@ -66,7 +66,7 @@ struct dataplane {
 	struct lb_flow_line *flows;
 	uint32_t n_rings, n_cpus, n_flow_lines;
 	uint32_t n_flow_lines_wanted; /* by the config; a pinned table keeps its size */
-	bool is_adopted;
+	bool is_adopted, has_new_hash_key;
 
 	struct dataplane_uplink uplinks[DATAPLANE_UPLINKS_MAX];
 	int link_fds[DATAPLANE_UPLINKS_MAX];  /* -1: none */

@@ -25,6 +25,7 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 
+#include "src/dataplane/hash_key.h"
 #include "src/dataplane/lb_skel.h"
 #include "src/base/auto.h"
 
@@ -472,6 +473,22 @@ static struct dataplane *dataplane_new(const char *dir, const struct config *con
 	return dp;
 }
 
+/* The fleet's key in place of the public seeds; private programs do without. */
+static int use_hash_key(struct dataplane *dp, const struct config *config, struct err *err)
+{
+	struct hash_key key;
+	int r;
+
+	if (!config->node.hash_key_file || dp->dir[0] == '\0')
+		return 0;
+	r = hash_key_read(config->node.hash_key_file, &key, err);
+	if (r < 0)
+		return r;
+	dp->skel->rodata->lb_hash_seed = key.seed;
+	dp->skel->rodata->lb_hash_seed_v6 = key.seed_v6;
+	return 0;
+}
+
 static int open_skeleton(struct dataplane *dp, const struct config *config, struct err *err)
 {
 	int n_cpus = libbpf_num_possible_cpus();
@@ -493,7 +510,7 @@ static int open_skeleton(struct dataplane *dp, const struct config *config, stru
 	set_flow_lines(dp, dp->n_flow_lines_wanted);
 	bpf_map__set_max_entries(dp->skel->maps.flows, dp->n_flow_lines);
 	clock_init(dp);
-	return 0;
+	return use_hash_key(dp, config, err);
 }
 
 /* The program's read-only data, compared byte by byte: its padding is zero in every process. */
@@ -515,6 +532,18 @@ static bool switches_differ(const struct dataplane *dp)
 {
 	return dp->tables->switches_len != SWITCHES_LEN ||
 	       memcmp(dp->tables->switches, switches(dp), SWITCHES_LEN) != 0;
+}
+
+/* Whether the program in force before had another hash key. */
+static bool hash_key_differs(const struct dataplane *dp)
+{
+	typeof(*dp->skel->rodata) before;
+
+	if (dp->tables->switches_len != SWITCHES_LEN)
+		return false;
+	memcpy(&before, dp->tables->switches, SWITCHES_LEN);
+	return before.lb_hash_seed != dp->skel->rodata->lb_hash_seed ||
+	       before.lb_hash_seed_v6 != dp->skel->rodata->lb_hash_seed_v6;
 }
 
 static int use_program(struct dataplane *dp, int fd, struct err *err)
@@ -640,6 +669,7 @@ static int load_adopted(struct dataplane *dp, const struct config *config, struc
 	if (r < 0)
 		return r;
 	dp->is_adopted = true;
+	dp->has_new_hash_key = hash_key_differs(dp);
 	if (old_fd < 0 || has_new_rings || switches_differ(dp) ||
 	    !is_same_program(old_fd, bpf_program__fd(dp->skel->progs.shoal_lb)))
 		return upgrade(dp, has_new_rings, err);
@@ -837,6 +867,30 @@ int dataplane_remove(const char *bpffs_dir, struct err *err)
 bool dataplane_is_adopted(const struct dataplane *dp)
 {
 	return dp->is_adopted;
+}
+
+bool dataplane_has_new_hash_key(const struct dataplane *dp)
+{
+	return dp->has_new_hash_key;
+}
+
+int dataplane_check_hash_key(const struct dataplane *dp, const struct config *config,
+			     struct err *err)
+{
+	struct hash_key key;
+	int r;
+
+	if (!config->node.hash_key_file)
+		return 0;
+	r = hash_key_read(config->node.hash_key_file, &key, err);
+	if (r < 0)
+		return r;
+	if (key.seed != dp->skel->rodata->lb_hash_seed ||
+	    key.seed_v6 != dp->skel->rodata->lb_hash_seed_v6)
+		return err_set(err, -EBUSY,
+			       "hash-key-file '%s' holds another key than the one in force",
+			       config->node.hash_key_file);
+	return 0;
 }
 
 const struct lb_trace *dataplane_trace(const struct dataplane *dp)
