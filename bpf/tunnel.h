@@ -246,11 +246,12 @@ __noinline int tunnel_open(struct xdp_md *ctx, struct lb_counters *line, __u32 v
 	if (result)
 		return LB_DROP_TUNNEL;
 	cause = tunnel_cut(ctx, &tunnel, flags & LB_VIP_DECAP_EGRESS);
-	if (!cause)
-		cause = tunnel_count_hop(ctx, tunnel.inner_is_ipv6);
 	if (cause)
 		return cause;
 	stats_note(line, LB_NOTE_OPENED);
+	cause = tunnel_count_hop(ctx, tunnel.inner_is_ipv6);
+	if (cause)
+		return cause;
 	if (flags & LB_VIP_DECAP_EGRESS)
 		return LB_SENT_EGRESS;
 	frame = frame_start(ctx);
