@@ -9,6 +9,7 @@
 #include "bpf/decap.h"
 #include "bpf/parse.h"
 #include "bpf/ring.h"
+#include "bpf/tcp_option.h"
 #include "tests/fuzz/fuzz.h"
 
 static int parse_l3(const uint8_t *frame, const uint8_t *end, struct packet *packet)
@@ -54,10 +55,66 @@ static int parse_l4(const uint8_t *frame, const uint8_t *end, struct packet *pac
 			       : parse_quote4(frame, end, packet);
 }
 
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* A tunnel is opened only when what is in it is whole. */
+static void check_tunnel(const uint8_t *frame, size_t size)
+{
+	struct decap_tunnel tunnel = { 0 };
+	size_t at, len;
+
+	if (decap_read(frame, frame + size, (__u32)size, lb_htons(6080), &tunnel) != DECAP_OPENED)
+		return;
+	at = ETH_HLEN + tunnel.outer_len;
+	must(at + (tunnel.inner_is_ipv6 ? 40 : 20) <= size);
+	must(frame[at] >> 4 == (tunnel.inner_is_ipv6 ? 6 : 4));
+	len = tunnel.inner_is_ipv6 ? (size_t)(frame[at + 4] << 8 | frame[at + 5]) + 40
+				   : (size_t)(frame[at + 2] << 8 | frame[at + 3]);
+	must(at + len <= size);
+	must(tunnel.inner_type ==
+	     (tunnel.inner_is_ipv6 ? lb_htons(ETH_P_IPV6) : lb_htons(ETH_P_IP)));
+}
+
+/* The first option of a kind, as plain code finds it; 0: none. */
+static size_t plain_option(const uint8_t *tcp, size_t len, uint8_t kind, uint8_t option_len)
+{
+	size_t at = 20, end = (size_t)(tcp[12] >> 4) * 4;
+
+	while (at < end && at < len && tcp[at] != TCP_OPTION_END) {
+		if (tcp[at] == TCP_OPTION_NOP) {
+			at++;
+			continue;
+		}
+		if (at + 2 > len || tcp[at + 1] < 2 || at + tcp[at + 1] > end)
+			return 0;
+		if (tcp[at] == kind)
+			return tcp[at + 1] == option_len && at + option_len <= len ? at : 0;
+		at += tcp[at + 1];
+	}
+	return 0;
+}
+
+static void check_options(const uint8_t *frame, size_t size)
+{
+	static const uint8_t kinds[][2] = { { TCP_OPTION_MSS, 4 }, { TCP_OPTION_SERVER_ID, 6 } };
+
+	if (size < ETH_HLEN + 40)
+		return;
+	for (int i = 0; i < 2; i++) {
+		size_t want = plain_option(frame + 34, size - 34, kinds[i][0], kinds[i][1]);
+
+		must(tcp_option_find(frame, frame + size, 34, kinds[i][0], kinds[i][1]) ==
+		     (want ? 34 + want : 0));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct lb_service service = { .hash = LB_HASH_5_TUPLE };
-	struct decap_tunnel tunnel = { 0 };
 	struct packet packet = { 0 };
 	struct entropy entropy;
 	uint8_t *memory, *frame;
@@ -75,9 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    ring_choose(&service, &packet, &entropy, 1, 2) >= LB_RING_SLOTS)
 			abort();
 	}
-	if (decap_read(frame, frame + size, (__u32)size, lb_htons(6080), &tunnel) == DECAP_OPENED &&
-	    ETH_HLEN + tunnel.outer_len + 20 > size)
-		abort();
+	check_tunnel(frame, size);
+	check_options(frame, size);
 	free(memory);
 	return 0;
 }

@@ -207,9 +207,13 @@ static void check_opened(uint8_t *outer, const struct inner *inner, bool real_is
 	struct decap_tunnel tunnel = { 0 };
 
 	encap_write_eth(frame, 1, 2, lb_htons(real_is_ipv6 ? ETH_P_IPV6 : ETH_P_IP));
-	must(decap_read(frame, end, lb_htons(GUE_PORT), &tunnel) == DECAP_OPENED);
+	must(decap_read(frame, end, (uint32_t)(end - frame), lb_htons(GUE_PORT), &tunnel) ==
+	     DECAP_OPENED);
 	must(tunnel.outer_len == (uint32_t)(inner->at - outer));
 	must(tunnel.inner_type == lb_htons(inner->is_ipv6 ? ETH_P_IPV6 : ETH_P_IP));
+	/* Without its last byte it is none. */
+	must(decap_read(frame, end - 1, (uint32_t)(end - frame) - 1, lb_htons(GUE_PORT), &tunnel) !=
+	     DECAP_OPENED);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -71,6 +71,43 @@ static struct seen look(const uint8_t *frame, size_t len)
 	return seen;
 }
 
+/* Where the headers end that stand between IPv6 and what it carries; *proto becomes that. */
+static size_t behind_extensions(const struct seen *seen, uint8_t *proto)
+{
+	size_t at = seen->l4;
+
+	*proto = seen->proto;
+	while (seen->is_ipv6 && at + 8 <= seen->room &&
+	       (*proto == 0 || *proto == 43 || *proto == 51 || *proto == 60)) {
+		size_t len =
+			*proto == 51 ? (seen->l3[at + 1] + 2U) * 4 : (seen->l3[at + 1] + 1U) * 8;
+
+		*proto = seen->l3[at];
+		at += len;
+	}
+	return at;
+}
+
+/* What is in the tunnel that a packet is; the packet itself when it is none. */
+static struct seen inside(const struct seen *came)
+{
+	uint8_t frame[FRAME_MAX + ETH] = { 0 }, proto;
+	size_t at = behind_extensions(came, &proto);
+	struct seen inner;
+
+	if (proto == IPPROTO_UDP)
+		at += 8;
+	else if (proto != IPPROTO_IPIP && proto != IPPROTO_IPV6)
+		return *came;
+	if (at + 20 > came->room)
+		return *came;
+	put_half(frame + 12, came->l3[at] >> 4 == 4 ? 0x0800 : 0x86dd);
+	memcpy(frame + ETH, came->l3 + at, came->room - at);
+	inner = look(frame, ETH + came->room - at);
+	inner.l3 = came->l3 + at;
+	return inner;
+}
+
 static struct addr source_of(const struct seen *seen)
 {
 	return addr_from_raw(seen->is_ipv6 ? AF_INET6 : AF_INET,
@@ -97,7 +134,8 @@ static bool is_decap(const struct judge *judge, const struct addr *addr)
 	const struct config_node *node = &judge->balancer->config.node;
 
 	return is_one_of(addr, node->decap_balance, node->n_decap_balance) ||
-	       is_one_of(addr, node->decap_egress, node->n_decap_egress);
+	       is_one_of(addr, node->decap_egress, node->n_decap_egress) ||
+	       is_one_of(addr, node->decap_local, node->n_decap_local);
 }
 
 static bool is_vip(const struct judge *judge, const struct addr *addr)
@@ -222,16 +260,16 @@ static bool is_same(const uint8_t *a, const uint8_t *b, size_t len, bool is_open
 /* The offset of the first MSS option's value in a SYN, or 0. */
 static size_t mss_at(const struct seen *seen)
 {
-	const uint8_t *tcp = seen->l3 + seen->l4;
-	size_t end, at = 20;
+	uint8_t proto;
+	size_t l4 = behind_extensions(seen, &proto), end, at = 20;
+	const uint8_t *tcp = seen->l3 + l4;
 
-	if (seen->is_fragment || seen->proto != IPPROTO_TCP || seen->l4 + 20 > seen->room ||
-	    !(tcp[13] & 2))
+	if (seen->is_fragment || proto != IPPROTO_TCP || l4 + 20 > seen->room || !(tcp[13] & 2))
 		return 0;
 	end = (tcp[12] >> 4) * 4U;
-	while (at + 4 <= end && seen->l4 + at + 4 <= seen->room && tcp[at]) {
+	while (at + 4 <= end && l4 + at + 4 <= seen->room && tcp[at]) {
 		if (tcp[at] == 2 && tcp[at + 1] == 4)
-			return seen->l4 + at + 2;
+			return l4 + at + 2;
 		if (tcp[at] != 1 && tcp[at + 1] < 2)
 			return 0;
 		at += tcp[at] == 1 ? 1 : tcp[at + 1];
@@ -242,12 +280,14 @@ static size_t mss_at(const struct seen *seen)
 /* Undo a clamped MSS in a copy, so that the rest can be compared: it only ever falls. */
 static bool unclamp(uint8_t *packet, const uint8_t *original, const struct seen *seen)
 {
-	size_t at = mss_at(seen);
+	size_t at = mss_at(seen), check;
+	uint8_t proto;
 
 	if (!at || half(packet + at) >= half(original + at))
 		return false;
+	check = behind_extensions(seen, &proto) + 16;
 	memcpy(packet + at, original + at, 2);
-	memcpy(packet + seen->l4 + 16, original + seen->l4 + 16, 2);
+	memcpy(packet + check, original + check, 2);
 	return true;
 }
 
@@ -333,7 +373,7 @@ static bool icmp_adds_up(const struct seen *seen, size_t at)
 }
 
 static bool judge_too_big(struct judge *judge, const uint8_t *frame, const struct seen *came,
-			  const uint8_t *out, size_t out_len)
+			  bool is_opened, const uint8_t *out, size_t out_len)
 {
 	struct seen reply = look(out, out_len);
 	size_t quote = reply.is_ipv6 ? 248 : 84;
@@ -344,18 +384,18 @@ static bool judge_too_big(struct judge *judge, const uint8_t *frame, const struc
 		return object(judge, "a too-big reply with a wrong checksum");
 	if (reply.l3_len != reply.room || reply.l3_len != reply.l4 + 8 + quote)
 		return object(judge, "a too-big reply of %zu bytes", reply.l3_len);
-	if (memcmp(reply.l3 + reply.l4 + 8, came->l3, quote) != 0)
+	if (!is_same(reply.l3 + reply.l4 + 8, came->l3, quote, is_opened))
 		return object(judge, "a too-big reply that quotes something else");
 	return true;
 }
 
-static bool judge_echo(struct judge *judge, const uint8_t *frame, size_t len,
-		       const struct seen *came, const uint8_t *out, size_t out_len)
+static bool judge_echo(struct judge *judge, const uint8_t *frame, const struct seen *came,
+		       const uint8_t *out, size_t out_len)
 {
 	struct seen reply = look(out, out_len);
 	bool was_right = ip_header_adds_up(came) && icmp_adds_up(came, came->l4);
 
-	if (out_len != len)
+	if (reply.room != came->room)
 		return object(judge, "an echo reply of another length");
 	if (!judge_answer(judge, frame, came, out, &reply))
 		return false;
@@ -387,18 +427,21 @@ static bool judge_passed(struct judge *judge, const uint8_t *frame, size_t len, 
 static bool judge_sent(struct judge *judge, const uint8_t *frame, size_t len, const uint8_t *out,
 		       size_t out_len, uint32_t cause)
 {
-	struct seen came = look(frame, len), left = look(out, out_len);
+	struct seen came = look(frame, len), left = look(out, out_len), asked;
+	struct addr target = target_of(&came);
+	bool is_opened = is_decap(judge, &target);
 
 	if (left.eth_len != came.eth_len || memcmp(out + 12, frame + 12, came.eth_len - ETH) != 0)
 		return object(judge, "the tags are not those that came");
+	asked = is_opened ? inside(&came) : came;
 	switch (cause) {
 	case LB_SENT_FORWARDED:
 	case LB_SENT_REDIRECTED:
 		return judge_forwarded(judge, &came, out, out_len);
 	case LB_SENT_TOO_BIG:
-		return judge_too_big(judge, frame, &came, out, out_len);
+		return judge_too_big(judge, frame, &asked, is_opened, out, out_len);
 	case LB_SENT_ECHO:
-		return judge_echo(judge, frame, len, &came, out, out_len);
+		return judge_echo(judge, frame, &asked, out, out_len);
 	case LB_SENT_EGRESS:
 		return is_same(left.l3, came.l3 + came.room - left.room, left.room, true) ||
 		       object(judge, "sent on changed");

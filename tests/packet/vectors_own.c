@@ -20,7 +20,7 @@ static struct {
 	struct config_source_route routes[LIST_MAX];
 	struct config_real reals[LIST_MAX];
 } lists[VECTOR_VIPS_MAX];
-static struct addr decap_balance[LIST_MAX], decap_egress[LIST_MAX];
+static struct addr decap_balance[LIST_MAX], decap_egress[LIST_MAX], decap_local[LIST_MAX];
 
 /* ---- words ---- */
 
@@ -99,6 +99,10 @@ static int read_node(struct config_node *to, const json_t *node, struct err *err
 	if (!r)
 		r = addresses_at(node, "decap_egress", decap_egress, &to->decap_egress,
 				 &to->n_decap_egress, err);
+	if (!r)
+		r = addresses_at(node, "decap_local", decap_local, &to->decap_local,
+				 &to->n_decap_local, err);
+	to->decap_gue_port = (uint16_t)number_at(node, "decap_gue_port", 6080);
 	return r;
 }
 

@@ -47,12 +47,8 @@ int vector_tunnel_init(struct vector_balancer *balancer, const json_t *suite, st
 {
 	struct config_node *node = &balancer->config.node;
 
-	if (node->n_decap_balance > ADDRESSES_MAX || node->n_decap_egress > ADDRESSES_MAX)
-		return err_set(err, -EIO, "more decap addresses than the runner holds");
-	for (size_t i = 0; i < node->n_decap_balance; i++)
-		balance[i] = node->decap_balance[i];
-	for (size_t i = 0; i < node->n_decap_egress; i++)
-		egress[i] = node->decap_egress[i];
+	if (balancer->is_own) /* its config has them all */
+		return 0;
 	local[0] = node->encap_source4;
 	local[1] = node->encap_source6;
 	node->decap_balance = balance;

@@ -16,6 +16,7 @@ import ring
 import wire
 
 GATEWAY = bytes.fromhex("0200000000fe")
+LOCAL_MAC = bytes.fromhex("0200000000fd")
 SOURCE4, SOURCE6 = "192.0.2.250", "2001:db8:ffff::250"
 OVERHEAD = {("ipip", 4): 20, ("ipip", 6): 40, ("gue", 4): 28, ("gue", 6): 48}
 PROTOS = {"tcp": wire.TCP, "udp": wire.UDP}
@@ -99,8 +100,9 @@ class Service:
 class Suite:
     """Operations and vectors in order; node: options of the node, as in README.md."""
 
-    def __init__(self, name, **node):
-        self.name, self.node, self.phases, self.count = name, node, [], 0
+    def __init__(self, name, program="balancer", defines=(), **node):
+        self.name, self.program, self.defines, self.node = name, program, list(defines), node
+        self.phases, self.count = [], 0
         self.totals, self.services = {}, []
         self.new_phase()
 
@@ -131,11 +133,16 @@ class Suite:
         self.count += 1
         self.phases[-1]["vectors"].append({
             "index": self.count, "description": description, "input_hex": frame.hex(),
-            "expected_output_hex": output.hex(), "expected_action": action,
-            "expected_cause": cause})
+            "expected_output_hex": output.hex(), "expected_action": action})
+        if not cause:
+            return
+        self.last()["expected_cause"] = cause
         verdict = {"XDP_TX": "sent", "XDP_PASS": "passed", "XDP_DROP": "dropped"}[action]
         for name in (verdict, "%s/%s" % (verdict, cause)):
             self.totals[name] = self.totals.get(name, 0) + 1
+
+    def last(self):
+        return self.phases[-1]["vectors"][-1]
 
     def forwards(self, description, packet, service, client, sport, dport, tags=(), **how):
         """The packet of this flow leaves for its real, or for how's."""
@@ -159,9 +166,10 @@ class Suite:
         self.totals[name] = self.totals.get(name, 0) + times
 
     def text(self):
-        constants = {"default_mac": mac_text(GATEWAY), "encap_src_v4": SOURCE4,
-                     "encap_src_v6": SOURCE6}
-        return json.dumps({
-            "name": self.name, "program": "balancer", "bpf_build_defines": [],
-            "constants": constants, "node": self.node, "phases": self.phases,
-            "expected_totals": self.totals}, indent=1) + "\n"
+        constants = {"default_mac": mac_text(GATEWAY), "local_mac": mac_text(LOCAL_MAC),
+                     "encap_src_v4": SOURCE4, "encap_src_v6": SOURCE6}
+        suite = {"name": self.name, "program": self.program, "bpf_build_defines": self.defines,
+                 "constants": constants, "phases": self.phases}
+        if self.program == "balancer":
+            suite |= {"node": self.node, "expected_totals": self.totals}
+        return json.dumps(suite, indent=1) + "\n"

@@ -376,6 +376,14 @@ def odd_quotes(suite, services):
     suite.forwards("a quote with IPv6 extension headers",
                    error6(1, 0, wire.ipv6(VIP6, CLIENT6, HOP, chain([HOP, OPTIONS], TCP) + l4)),
                    services[True, TCP], CLIENT6, 7001, 80)
+    for more, offset in ((1, 0), (0, 0)):
+        head = wire.fragment_header(TCP, offset, more)
+        suite.forwards("a quote of a first IPv6 fragment",
+                       error6(2, 0, wire.ipv6(VIP6, CLIENT6, wire.FRAGMENT, head + l4), 1280),
+                       services[True, TCP], CLIENT6, 7001, 80)
+    suite.drops("a quote of a later IPv6 fragment to a service with a port", ethernet(error6(
+        1, 0, wire.ipv6(VIP6, CLIENT6, wire.FRAGMENT, wire.fragment_header(TCP, 4, 0) + l4))),
+                "fragment")
     any_port = suite.service("203.0.113.11", 0, "udp", REALS4, hash="source-ip")
     later = wire.ipv4("203.0.113.11", CLIENT4, UDP, bytes(16), fragment=4)
     suite.forwards("a quote of a later fragment, any-port source-ip service",
