@@ -75,6 +75,7 @@ struct bench_case {
 	uint32_t head;        /* by what the frame grows; for a case that passes, the floor's */
 	uint32_t left;        /* of the frame when the end is cut; 0: all */
 	bool is_error;        /* an ICMP error that quotes the flow */
+	bool is_tagged;       /* behind a VLAN tag */
 	const char *data;     /* what the payload begins with, or the TCP options */
 	size_t data_len;      /* of options: whole words */
 	bool is_remembered;   /* its flows are in the flow table: it is filled before each series */
@@ -118,6 +119,8 @@ static const struct bench_case cases[] = {
 	{ "v4-tcp-64k-random", CLIENT4, VIP4, IPPROTO_TCP, .flows = FLOWS_64K, .head = 20,
 	  .cause = "sent/forwarded" },
 	{ "v4-tcp-1m-random", CLIENT4, VIP4, IPPROTO_TCP, .flows = FLOWS_1M, .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "v4-tcp-vlan", CLIENT4, VIP4, IPPROTO_TCP, .is_tagged = true, .head = 20,
 	  .cause = "sent/forwarded" },
 	{ "too-big", CLIENT4, VIP4, IPPROTO_TCP, .payload_len = TOO_LONG, .head = 28,
 	  .left = ETH_LEN + 84, .cause = "sent/too-big-reply" },
@@ -335,6 +338,16 @@ static void put_data(const struct bench_case *c, uint8_t *l4)
 		l4[12] = (uint8_t)((20 + c->data_len) / 4 << 4);
 }
 
+/* Put the tag of VLAN 100 into a frame; its new length. */
+static size_t put_tag(uint8_t *frame, size_t len)
+{
+	const uint8_t tag[4] = { 0x81, 0x00, 0, 100 };
+
+	memmove(frame + 16, frame + 12, len - 12);
+	memcpy(frame + 12, tag, sizeof(tag));
+	return len + sizeof(tag);
+}
+
 static size_t build(const struct bench_case *c, uint8_t *frame)
 {
 	struct frame_spec spec = fixture_spec(c->src, c->dst, c->proto, 80);
@@ -357,11 +370,16 @@ static void take_case(struct bench *b, const struct bench_case *c)
 	bool is_ipv4 = addr_is_ipv4(&client);
 
 	b->len = build(c, b->frame);
+	memcpy(&w->ports, b->frame + ETH_LEN + (is_ipv4 ? 20 : 40), 4);
+	w->tag = 0;
+	if (c->is_tagged) {
+		b->len = put_tag(b->frame, b->len);
+		memcpy(&w->tag, b->frame + ETH_LEN, 4);
+	}
 	memcpy(&w->eth_first, b->frame, 8);
 	memcpy(&w->eth_second, b->frame + 8, 4);
 	memcpy(&w->eth_third, b->frame + 12, 2);
 	memcpy(&w->client, client.bytes + 12, 4);
-	memcpy(&w->ports, b->frame + ETH_LEN + (is_ipv4 ? 20 : 40), 4);
 	w->len = (uint32_t)b->len;
 	w->head = c->head;
 	w->cut = c->left ? w->len - c->left : 0;

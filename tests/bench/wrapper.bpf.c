@@ -65,7 +65,10 @@ LB_INLINE int wrap(struct xdp_md *ctx, const __u32 which)
 	LB_STORE(__u64, frame, bench.eth_first);
 	LB_STORE(__u32, frame + 8, bench.eth_second);
 	LB_STORE(__u16, frame + 12, bench.eth_third);
-	if (bench.vary == WRAPPER_IPV4_FLOWS)
+	if (bench.tag) {
+		LB_STORE(__be32, frame + 14, bench.tag);
+		set_flow(frame + CLIENT4 + 4, frame + SPORT4 + 4, flow);
+	} else if (bench.vary == WRAPPER_IPV4_FLOWS)
 		set_flow(frame + CLIENT4, frame + SPORT4, flow);
 	else if (bench.vary == WRAPPER_IPV6_FLOWS)
 		set_flow(frame + CLIENT6, frame + SPORT6, flow);

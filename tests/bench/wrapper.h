@@ -26,6 +26,6 @@ struct wrapper {
 	__u32 mask;    /* of the flow's number: 0 is one flow */
 	__be32 client; /* the last word of flow 0's source address, */
 	__be32 ports;  /* and its ports, as they stand in the frame */
-	__u32 pad2;
-	__u64 random; /* state of the generator */
+	__be32 tag;    /* a VLAN tag: what stands behind the Ethernet type; 0: none */
+	__u64 random;  /* state of the generator */
 };
