@@ -3,10 +3,14 @@
  * load.c - the program and its maps: load and pin them, or adopt what an earlier process pinned.
  *
  * In the bpffs directory stand `tables` (pinned last: it makes the set whole, and begins with the
- * ABI version), the other maps of pinned_maps(), `program` and one `link_IFINDEX` an uplink.
- * Adopting loads today's program over the pinned maps; when its tag or its switches differ from the
- * one in force, every link is moved to it by bpf_link_update(), which no packet notices. A lock on
- * the directory keeps a second controller out.
+ * ABI version), the other maps of pinned_map(), the program and one `link_IFINDEX` an uplink.
+ * Adopting loads today's program over the pinned maps; when its tags or its switches differ from
+ * the one in force, every link is moved to it by bpf_link_update(), which no packet notices. A lock
+ * on the directory keeps a second controller out.
+ *
+ * A program is two stages (`program`, `longer`) and the map by which the first calls the second
+ * (`stages`): each program has a map of its own, so that both are exchanged by the link update, or
+ * neither. The kernel empties a map of programs that nobody has open or pinned.
  */
 #include "src/dataplane/internal.h"
 
@@ -204,11 +208,11 @@ static int dir_open(const char *path, int *ret_fd, struct err *err)
 
 static bool is_ours(const char *name)
 {
-	static const char *const names[] = { "tables",     "rings",         "rings_new",
-					     "counters",   "prefixes",      "devices",
-					     "flows",      "source_routes", "source_drops",
-					     "server_ids", "captured",      "stages",
-					     "program",    "program_new" };
+	static const char *const names[] = {
+		"tables", "rings",    "rings_new",     "counters",     "prefixes",   "devices",
+		"flows",  "captured", "source_routes", "source_drops", "server_ids", "program",
+		"longer", "stages",   "program_new",   "longer_new",   "stages_new",
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(name, names[i]))
@@ -299,7 +303,7 @@ struct pinned_map {
 	const char *name;
 	uint32_t value_size;
 };
-#define N_PINNED_MAPS 9
+#define N_PINNED_MAPS 8
 
 static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 {
@@ -312,7 +316,6 @@ static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 		{ skel->maps.source_drops, "source_drops", sizeof(uint32_t) },
 		{ skel->maps.server_ids, "server_ids", sizeof(uint32_t) },
 		{ skel->maps.captured, "captured", 0 },
-		{ skel->maps.stages, "stages", sizeof(uint32_t) },
 	};
 
 	return maps[i];
@@ -569,17 +572,54 @@ static int pin_map(const struct dataplane *dp, struct bpf_map *map, const char *
 	return r < 0 ? err_set(err, r, "pin '%s': %m", path) : 0;
 }
 
+static int pin_new(const struct dataplane *dp, int fd, const char *name, struct err *err)
+{
+	char path[192];
+
+	pin_path(dp, name, path);
+	unlink(path);
+	return bpf_obj_pin(fd, path) < 0 ? err_set(err, -errno, "pin '%s': %m", path) : 0;
+}
+
+/* Pin what was loaded as the program to be. */
+static int pin_program(const struct dataplane *dp, struct err *err)
+{
+	const struct lb_bpf *skel = dp->skel;
+	int r = pin_new(dp, bpf_program__fd(skel->progs.shoal_lb), "program_new", err);
+
+	if (!r)
+		r = pin_new(dp, bpf_program__fd(skel->progs.shoal_lb_longer), "longer_new", err);
+	return r ? r : pin_new(dp, bpf_map__fd(skel->maps.stages), "stages_new", err);
+}
+
+/* Replace a pin by another in one step. */
+static int repin(const struct dataplane *dp, const char *from, const char *to, struct err *err)
+{
+	if (renameat(dp->dir_fd, from, dp->dir_fd, to) < 0)
+		return err_set(err, -errno, "'%s/%s': %m", dp->dir, to);
+	return 0;
+}
+
+/* What was pinned last is the program in force. `program` last: until then it is not adopted. */
+static int repin_program(const struct dataplane *dp, struct err *err)
+{
+	int r = repin(dp, "stages_new", "stages", err);
+
+	if (!r)
+		r = repin(dp, "longer_new", "longer", err);
+	return r ? r : repin(dp, "program_new", "program", err);
+}
+
 /* Pin a fresh set of maps and the program; `tables` last, so that half a set is not adopted. */
 static int pin_all(struct dataplane *dp, struct err *err)
 {
 	struct lb_bpf *skel = dp->skel;
-	char path[192];
-	int r;
+	int r = pin_program(dp, err);
 
-	pin_path(dp, "program", path);
-	if (bpf_obj_pin(dp->prog_fd, path) < 0)
-		return err_set(err, -errno, "pin '%s': %m", path);
-	r = pin_map(dp, skel->maps.rings, "rings", err);
+	if (!r)
+		r = repin_program(dp, err);
+	if (!r)
+		r = pin_map(dp, skel->maps.rings, "rings", err);
 	for (size_t i = 0; i < N_PINNED_MAPS && !r; i++) {
 		const struct pinned_map map = pinned_map(skel, i);
 
@@ -612,42 +652,49 @@ static int load_fresh(struct dataplane *dp, struct err *err)
 	return r;
 }
 
-static bool is_same_program(int fd, int other_fd)
+static bool is_same_stage(const struct dataplane *dp, const char *name,
+			  const struct bpf_program *loaded)
 {
+	AUTO(fd_closep) int fd = pinned_fd(dp, name);
 	struct bpf_prog_info a, b;
 
-	return !prog_info(fd, &a) && !prog_info(other_fd, &b) &&
+	return fd >= 0 && !prog_info(fd, &a) && !prog_info(bpf_program__fd(loaded), &b) &&
 	       !memcmp(a.tag, b.tag, sizeof(a.tag));
 }
 
-/* Replace a pin by another in one step. */
-static int repin(const struct dataplane *dp, const char *from, const char *to, struct err *err)
+/* Whether the program in force is the one just loaded, in both stages. */
+static bool is_same_program(const struct dataplane *dp)
 {
-	if (renameat(dp->dir_fd, from, dp->dir_fd, to) < 0)
-		return err_set(err, -errno, "'%s/%s': %m", dp->dir, to);
-	return 0;
+	return !switches_differ(dp) && is_same_stage(dp, "program", dp->skel->progs.shoal_lb) &&
+	       is_same_stage(dp, "longer", dp->skel->progs.shoal_lb_longer);
+}
+
+/* Move all links to the program just loaded; when one does not follow, none has. */
+static int exchange_program(struct dataplane *dp, int old_fd, struct err *err)
+{
+	int r = pin_program(dp, err);
+
+	if (r < 0)
+		return r;
+	r = uplinks_update_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
+	if (r < 0 && old_fd >= 0)
+		uplinks_update_program(dp, old_fd, NULL);
+	return r;
 }
 
 /* Put today's program in force over adopted maps. */
-static int upgrade(struct dataplane *dp, bool has_new_rings, struct err *err)
+static int upgrade(struct dataplane *dp, bool has_new_rings, int old_fd, struct err *err)
 {
-	int fd = bpf_program__fd(dp->skel->progs.shoal_lb);
-	char path[192];
-	int r;
+	int r = exchange_program(dp, old_fd, err);
 
-	pin_path(dp, "program_new", path);
-	unlink(path);
-	if (bpf_obj_pin(fd, path) < 0)
-		return err_set(err, -errno, "pin '%s': %m", path);
-	r = uplinks_update_program(dp, fd, err);
 	if (!r && has_new_rings)
 		r = repin(dp, "rings_new", "rings", err);
 	if (!r)
-		r = repin(dp, "program_new", "program", err);
+		r = repin_program(dp, err);
 	if (r < 0)
 		return r;
 	note_switches(dp);
-	return use_program(dp, fd, err);
+	return use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
 }
 
 static int load_adopted(struct dataplane *dp, const struct config *config, struct err *err)
@@ -670,9 +717,8 @@ static int load_adopted(struct dataplane *dp, const struct config *config, struc
 		return r;
 	dp->is_adopted = true;
 	dp->has_new_hash_key = hash_key_differs(dp);
-	if (old_fd < 0 || has_new_rings || switches_differ(dp) ||
-	    !is_same_program(old_fd, bpf_program__fd(dp->skel->progs.shoal_lb)))
-		return upgrade(dp, has_new_rings, err);
+	if (has_new_rings || !is_same_program(dp))
+		return upgrade(dp, has_new_rings, old_fd, err);
 	return use_program(dp, fd_take(&old_fd), err);
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/dataplane/lb_skel.h"
@@ -274,6 +275,49 @@ TEST(dataplane, exchanges_a_program_that_differs_under_the_link)
 	assert_int_not_equal(dp->prog_id, id);
 	attach_ok(dp);
 	assert_true(dataplane_is_attached(dp, 0));
+	dataplane_close(dp);
+	remove_all();
+}
+
+/* The id of the second stage that the program in force calls. */
+static uint32_t second_stage(void)
+{
+	uint32_t zero = 0, id = 0;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/stages", dir);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &id), 0);
+	close(fd);
+	return id;
+}
+
+/* The two stages of a program belong together: neither is exchanged without the other. */
+TEST(dataplane, keeps_both_stages_in_force_when_the_exchange_fails)
+{
+	struct dataplane *dp = open_here(), *next = NULL;
+	uint32_t id = dp->prog_id, second = second_stage();
+	struct err err = { "" };
+	char blocker[128];
+
+	attach_ok(dp);
+	dataplane_close(dp);
+	dp = open_here(); /* the same program, nothing to exchange */
+	assert_int_equal(second_stage(), second);
+	dp->tables->switches[0] ^= 1;
+	dataplane_close(dp);
+
+	snprintf(blocker, sizeof(blocker), "%s/program_new", dir);
+	assert_int_equal(mkdir(blocker, 0700), 0);
+	assert_int_equal(dataplane_open(dir, &config, &next, &err), -EEXIST);
+	assert_int_equal(second_stage(), second);
+	assert_int_equal(rmdir(blocker), 0);
+
+	dp = open_here();
+	assert_int_not_equal(dp->prog_id, id);
+	assert_int_not_equal(second_stage(), second);
 	dataplane_close(dp);
 	remove_all();
 }
@@ -767,6 +811,7 @@ int main(int argc, char **argv)
 		T(dataplane, restarts_in_the_middle_of_a_move_without_losing_a_flow),
 		T(dataplane, keeps_the_program_where_nothing_changed),
 		T(dataplane, exchanges_a_program_that_differs_under_the_link),
+		T(dataplane, keeps_both_stages_in_force_when_the_exchange_fails),
 		T(dataplane, makes_room_for_more_pools_when_adopted),
 		T(dataplane, refuses_maps_of_another_layout_and_leaves_them),
 		T(dataplane, refuses_a_second_controller),
