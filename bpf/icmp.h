@@ -7,6 +7,7 @@
 #pragma once
 
 #include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
 
 #include "bpf/base.h"
 #include "bpf/encap.h"

@@ -21,6 +21,7 @@
 #include "bpf/hash.h"
 #include "bpf/icmp.h"
 #include "bpf/lb_abi.h"
+#include "bpf/lookup.h"
 #include "bpf/maps.h"
 #include "bpf/mss.h"
 #include "bpf/parse.h"
@@ -41,22 +42,6 @@
 
 #define SUM_CHUNK      64
 #define SUM_OFFSET_MAX 4095 /* no frame in one piece is longer */
-
-/* The most specific prefix VIP of an address. */
-LB_INLINE __u32 find_prefix(const __be32 addr[4])
-{
-	struct lb_prefix_key key = { .len = 128 };
-	const __u32 *vip;
-
-	if (!LB_READ_ONCE(lb.has_prefixes))
-		return LB_NONE;
-	key.addr[0] = addr[0];
-	key.addr[1] = addr[1];
-	key.addr[2] = addr[2];
-	key.addr[3] = addr[3];
-	vip = bpf_map_lookup_elem(&prefixes, &key);
-	return vip ? *vip : LB_NONE;
-}
 
 /* Find the VIP of an address. Returns 0 or how the packet ends. */
 LB_INLINE int find_vip(__u32 found, const __be32 addr[4], __u32 *vip)
@@ -217,18 +202,6 @@ LB_INLINE int serve_l4(struct xdp_md *ctx, const void *frame, const void *end,
 	if (packet->proto != (packet->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		return LB_DROP_UNSERVED;
 	return serve_icmp(ctx, packet);
-}
-
-/* The service of a flow: with its port, else with any. */
-LB_INLINE __u32 find_service(__u32 vip, const struct packet *packet)
-{
-	__u32 service = LB_NONE;
-
-	if (!packet->is_fragment)
-		service = lb_find_service(&lb, vip, packet->proto, packet->dport);
-	if (lb_unlikely(service == LB_NONE))
-		service = lb_find_service(&lb, vip, packet->proto, 0);
-	return service < LB_SERVICES ? service : LB_NONE;
 }
 
 /* A packet on its way to its real. */

@@ -13,6 +13,7 @@
 #include "bpf/frame.h"
 #include "bpf/icmp.h"
 #include "bpf/lb_abi.h"
+#include "bpf/lookup.h"
 #include "bpf/maps.h"
 #include "bpf/service.h"
 #include "bpf/stats.h"

@@ -123,8 +123,6 @@ static void read_echo(struct vital *vital)
 
 		if (n >= 0)
 			vital->has_answered = true;
-		else if (errno == EAGAIN)
-			return;
 		else if (says_unreachable(errno))
 			vital->is_unreachable = vital->echo_is_over = true;
 		else if (errno != EINTR)
