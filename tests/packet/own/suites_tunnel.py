@@ -189,6 +189,7 @@ def opened(suite, service, v6, what, around):
         for to in (BALANCE, EGRESS, LOCAL):
             suite.drops(what + "hop limit %d" % hops, ethernet(around(packet(
                 TCP, 12202, 80, b"", v6, **aged(v6, hops)), to)), "ttl-exceeded")
+            suite.note("tunnel-opened")
     suite.drops(what + "cut inside", ethernet(around(came[:-1], BALANCE)), "bad-tunnel")
     suite.drops(what + "half a header inside", ethernet(around(came[:19], BALANCE)), "bad-tunnel")
 
