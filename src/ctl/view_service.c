@@ -273,7 +273,11 @@ static void append_reals(const struct view *view, uint32_t pool, json_t *reals)
 static json_t *view_removed(const struct view *view, const struct commands_removed *removed)
 {
 	struct dataplane_count count = { 0 };
-	json_t *flows = json_pack("{s:s, s:s, s:s}", "life", real_life_str(REAL_LEAVING), "reason",
+	enum dataplane_real_life life;
+	bool is_dead = dataplane_real_life(view->daemon->dataplane, &removed->addr, &life) &&
+		       life == DATAPLANE_REAL_DEAD;
+	json_t *flows = json_pack("{s:s, s:s, s:s}", "life",
+				  real_life_str(is_dead ? REAL_DEAD : REAL_LEAVING), "reason",
 				  life_reason_str(LIFE_REMOVED), "sentence",
 				  life_reason_sentence(LIFE_REMOVED));
 	usec_t quiet = removed->quiet_since ? removed->quiet_since : view->now;

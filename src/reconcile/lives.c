@@ -204,6 +204,15 @@ static bool *mark_configured(struct lives *l)
 	return configured;
 }
 
+/* One that is dead stays so: its flows have gone to others and must not be sent back to nobody. */
+static void leave(struct lives *l, const struct addr *addr)
+{
+	enum dataplane_real_life life;
+
+	if (dataplane_real_life(l->options.dataplane, addr, &life) && life != DATAPLANE_REAL_DEAD)
+		set_life(l, addr, REAL_LEAVING);
+}
+
 void lives_config_changed(struct lives *l)
 {
 	AUTO(freep) bool *configured = mark_configured(l);
@@ -224,7 +233,7 @@ void lives_config_changed(struct lives *l)
 		if (configured[dataplane_real_index(l->options.dataplane, &reals[i])])
 			continue;
 		leavers[n_leavers++] = was ? *was : (struct leaver){ .view.addr = reals[i] };
-		set_life(l, &reals[i], REAL_LEAVING);
+		leave(l, &reals[i]);
 	}
 	free(l->leavers);
 	l->leavers = leavers;

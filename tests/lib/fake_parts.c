@@ -195,6 +195,15 @@ bool dataplane_counts_service(const struct dataplane *dp, const struct dataplane
 	return true;
 }
 
+bool dataplane_real_life(const struct dataplane *dp, const struct addr *addr,
+			 enum dataplane_real_life *ret)
+{
+	(void)dp;
+	(void)addr;
+	(void)ret;
+	return false;
+}
+
 bool dataplane_counts_real(const struct dataplane *dp, const struct dataplane_counts *counts,
 			   const struct addr *real, struct dataplane_count *ret)
 {

@@ -576,6 +576,25 @@ TEST(reconcile, a_real_that_left_keeps_its_flows_until_they_are_idle)
 	stop_controller();
 }
 
+TEST(reconcile, a_dead_real_that_left_gets_no_flows_back)
+{
+	start_announced();
+	tell_sign(0, 2, REAL_SIGN_GONE);
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[3], DATAPLANE_REAL_DEAD);
+	build_start(&node.other);
+	build_service(&node.other, build_vip(&node.other, "203.0.113.10/32"), 80,
+		      build_pool(&node.other, "web", 2));
+	fake.journal[0] = '\0';
+	assert_int_equal(core_reload(node.core, build_finish(&node.other), node.now), 0);
+	assert_int_equal(reconcile_reload(node.reconcile, NULL), 0);
+	tell_ways();
+	run_for(USEC_PER_SEC);
+	assert_int_equal(fake.lives[3], DATAPLANE_REAL_DEAD);
+	assert_false(fake_did("real-leaves", NULL));
+	stop_controller();
+}
+
 RUN_TESTS(T(reconcile, goes_up_in_order),
 	  T(reconcile, programs_server_ids_before_the_service_and_follows_their_changes),
 	  T(reconcile, a_changed_source_route_withdraws_nothing),
@@ -598,6 +617,7 @@ RUN_TESTS(T(reconcile, goes_up_in_order),
 	  T(reconcile, restart_takes_over_what_the_config_changed_meanwhile),
 	  T(reconcile, real_stays_while_a_ring_names_it),
 	  T(reconcile, removed_vip_is_withdrawn_lingers_then_goes),
+	  T(reconcile, a_dead_real_that_left_gets_no_flows_back),
 	  T(reconcile, renamed_pool_keeps_its_ring),
 	  T(reconcile, service_that_stays_keeps_its_reals_when_another_changes_pool),
 	  T(reconcile, real_that_left_the_config_is_freed_after_its_ring))
