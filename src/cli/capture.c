@@ -242,15 +242,24 @@ static int add_for(const struct cli *cli, json_t *args, struct err *err)
 	return 0;
 }
 
-static int add_words(const struct cli *cli, json_t *args, struct err *err)
+static int add_reasons(const struct cli *cli, json_t *args, struct err *err)
 {
-	static const char *const texts[] = { "service", "vip", "real" };
 	json_t *reasons = json_array();
 
 	json_object_set_new(args, "reasons", reasons);
-	for (size_t i = 0; i < cli->args.n_found; i++)
-		if (strcmp(cli->args.found[i].option->name, "reason") == 0)
-			json_array_append_new(reasons, json_string(cli->args.found[i].value));
+	for (size_t i = 0; i < cli->args.n_found; i++) {
+		if (strcmp(cli->args.found[i].option->name, "reason") != 0)
+			continue;
+		if (json_array_append_new(reasons, json_string(cli->args.found[i].value)) < 0)
+			return err_set(err, -EINVAL, "--reason: not UTF-8");
+	}
+	return 0;
+}
+
+static int add_words(const struct cli *cli, json_t *args, struct err *err)
+{
+	static const char *const texts[] = { "service", "vip", "real" };
+
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		const char *value = args_value(&cli->args, texts[i]);
 		json_t *text = value ? json_string(value) : NULL;
@@ -268,6 +277,8 @@ static json_t *ask_capture(const struct cli *cli, struct err *err)
 	json_t *args = cli_ask_nothing(cli, err);
 	int r = args ? add_words(cli, args, err) : -EINVAL;
 
+	if (!r)
+		r = add_reasons(cli, args, err);
 	if (!r)
 		r = add_number(cli, "count", "count", args_value(&cli->args, "count"),
 			       COUNT_DEFAULT, args, err);

@@ -302,6 +302,8 @@ TEST(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense)
 	assert_int_equal(SHOAL(&node, "capture", "--size", "much"), CTL_USAGE);
 	assert_int_equal(SHOAL(&node, "capture", "--reason", "unheard-of"), CTL_USAGE);
 	assert_said(&node, "no reason 'unheard-of'");
+	assert_int_equal(SHOAL(&node, "capture", "--reason", "\xff"), CTL_USAGE);
+	assert_said(&node, "--reason: not UTF-8");
 	assert_int_equal(SHOAL(&node, "capture", "--service", "203.0.113.10:1/tcp"), CTL_USAGE);
 	assert_int_equal(SHOAL(&node, "capture", "-w", "/nonexistent/file"), CTL_FAILED);
 	assert_int_equal(SHOAL(&node, "capture", "--socket", node.server.read_path),
