@@ -15,7 +15,7 @@
 #include "src/config/load.h"
 #include "src/config/schema.h"
 
-#define FILE_BYTES_MAX (1U << 20)
+#define FILE_BYTES_MAX (16U << 20) /* 1,000 pools of 100 reals take two to four */
 
 /* Everything one loading holds; on the heap, because longjmp() spoils locals. */
 struct loading {
@@ -115,7 +115,7 @@ int config_parse(const char *file, const char *text, size_t len, enum config_nee
 
 	*report = (struct config_report){ 0 };
 	if (len > FILE_BYTES_MAX)
-		return report_alone(report, -EINVAL, file, "larger than 1 MiB");
+		return report_alone(report, -EINVAL, file, "larger than 16 MiB");
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return report_alone(report, -ENOMEM, file, "out of memory");

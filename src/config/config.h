@@ -208,7 +208,7 @@ struct config_report {
 void config_report_fini(struct config_report *report);
 
 /*
- * config_load - read and check one file of at most 1 MiB.
+ * config_load - read and check one file of at most 16 MiB.
  * @file:   path, also the name in messages.
  * @need:   which sections must be there.
  * @ret:    the config on success; config_free() ends it.

@@ -266,7 +266,7 @@ static void write_front(const struct writer *w)
 	}
 	write_paragraph(
 		w, "One file, by default /etc/shoal/shoal.yaml, in YAML or JSON, of at most "
-		   "1 MiB. Anchors, aliases and tags are not used. `shoal check FILE` reads it "
+		   "16 MiB. Anchors, aliases and tags are not used. `shoal check FILE` reads it "
 		   "and says what is wrong with it; `shoal reload` goes over to it. A bad file "
 		   "leaves the running configuration untouched.");
 	write_preformatted(w, example);

@@ -565,7 +565,8 @@ static const struct schema_row real_rows[] = {
 	  .value = { .type = VALUE_NUMBER, .min = 1, .max = 65535 },
 	  AT(config_real, weight),
 	  .fallback = "1",
-	  .zero_hint = "to take a real out of service use 'shoal real POOL/REAL drain'",
+	  .zero_hint = "to take a real out of service remove it from the pool and reload: its "
+		       "flows stay",
 	  .meaning = "Share of new flows, relative to the pool's other reals." },
 	{ .key = "server-id",
 	  .value = { .type = VALUE_NUMBER, .min = 1, .max = UINT32_MAX },

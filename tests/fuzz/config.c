@@ -6,7 +6,7 @@
 #include "src/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
-#define FILE_BYTES_MAX (1U << 20) /* a print with all defaults can outgrow it */
+#define FILE_BYTES_MAX (16U << 20) /* a print with all defaults can outgrow it */
 
 static void prints_and_parses(const struct config *config, enum config_need need)
 {

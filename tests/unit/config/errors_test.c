@@ -158,8 +158,8 @@ static const struct mistake mistakes[] = {
 	{ "pool2", "    depool-floor: ^half", "depool-floor: 'half' is no number", false },
 	{ "real", "      web2: ^10.1.0.11", "10.1.0.11 is real 'web1' (line 17) already", false },
 	{ "real", "      web2: {address: 10.1.0.12, weight: ^0}",
-	  "weight: 0 is out of bounds; to take a real out of service use 'shoal real POOL/REAL "
-	  "drain'",
+	  "weight: 0 is out of bounds; to take a real out of service remove it from the pool and "
+	  "reload: its flows stay",
 	  false },
 	{ "real", "      ^web2: {weight: 2}", "real has no 'address'", false },
 	{ "real", "      web2: ^224.0.0.1", "address: 224.0.0.1 is a multicast address", false },
@@ -378,15 +378,15 @@ TEST(config, refuses_a_file_without_what_is_needed)
 	config_report_fini(&report);
 }
 
-TEST(config, refuses_more_than_a_mebibyte)
+TEST(config, refuses_more_than_sixteen_mebibytes)
 {
-	size_t len = (1U << 20) + 1;
+	size_t len = (16U << 20) + 1;
 	char *text = malloc(len);
 	struct config_report report;
 
 	memset(text, '#', len);
 	assert_int_equal(parse_whole(text, len, CONFIG_NEED_SERVICES, &report), -EINVAL);
-	assert_string_equal(report.text, "f: error: larger than 1 MiB\n");
+	assert_string_equal(report.text, "f: error: larger than 16 MiB\n");
 	config_report_fini(&report);
 	assert_int_equal(parse_whole(text, len - 1, CONFIG_NEED_SERVICES, &report), -EINVAL);
 	assert_string_equal(report.text, "f: error: the file is empty\n");
@@ -537,7 +537,8 @@ TEST(config, refuses_one_id_for_two_addresses_where_ids_lead_anywhere)
 
 RUN_TESTS(T(config, takes_the_file_the_mistakes_are_put_into),
 	  T(config, finds_every_mistake_at_its_place),
-	  T(config, refuses_a_file_without_what_is_needed), T(config, refuses_more_than_a_mebibyte),
+	  T(config, refuses_a_file_without_what_is_needed),
+	  T(config, refuses_more_than_sixteen_mebibytes),
 	  T(config, refuses_more_than_the_tables_hold), T(config, says_when_a_file_cannot_be_read),
 	  T(config, takes_other_kinds_of_checks_where_no_node_is_needed),
 	  T(config, wants_a_port_for_checks_of_any_port_services),
