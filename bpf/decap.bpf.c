@@ -55,16 +55,19 @@ LB_INLINE struct decap_counts *find_counts(void)
 LB_INLINE void count_id(struct decap_counts *line, const void *frame, const void *end,
 			const struct decap_tunnel *tunnel)
 {
+	__u32 offset = tunnel->inner_tcp, at;
 	const __u8 *tcp, *option;
-	__u32 at;
 
-	if (!decap_server_id || !tunnel->inner_tcp)
+	if (!decap_server_id || !offset)
 		return;
-	tcp = parse_bytes(frame, end, tunnel->inner_tcp, sizeof(struct tcphdr));
+	/* From memory of unknown content as far as the verifier sees. */
+	LB_FORGET(offset);
+	offset &= PARSE_L4_OFFSET_MAX;
+	tcp = parse_bytes(frame, end, offset, sizeof(struct tcphdr));
 	/* A SYN's option is not the server's answer. */
 	if (!tcp || (tcp[13] & 0x02))
 		return;
-	at = tcp_option_find(frame, end, tunnel->inner_tcp, TCP_OPTION_SERVER_ID, 6);
+	at = tcp_option_find(frame, end, offset, TCP_OPTION_SERVER_ID, 6);
 	option = parse_bytes(frame, end, at & TCP_OPTION_OFFSET_MAX, 6);
 	if (!at || !option)
 		return;

@@ -28,7 +28,9 @@ struct decap_options {
 	const char *ifname;
 	const char *bpffs; /* directory for pins */
 	enum decap_mode mode;
-	uint16_t gue_port; /* host order */
+	uint16_t gue_port;   /* host order */
+	uint16_t match_port; /* of GUE whose inner source is put right by tc; 0: none */
+	uint32_t server_id;  /* of this real in TCP options; 0: ids are not looked at */
 	struct prefix vips[256];
 	size_t n_vips; /* 0: every address on lo */
 };

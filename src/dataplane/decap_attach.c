@@ -26,8 +26,9 @@
 #include "src/base/auto.h"
 #include "src/dataplane/decap_skel.h"
 
-#define TC_HANDLE   0x5348 /* "SH" */
-#define TC_PRIORITY 0x5348
+#define TC_HANDLE         0x5348 /* "SH" */
+#define TC_PRIORITY       0x5348
+#define TC_PRIORITY_MATCH 0x5347 /* before what opens */
 
 #define PATH_LEN 256
 
@@ -319,11 +320,11 @@ static int xdp_attach_auto(const struct decap_options *options, int prog_fd,
 	return 0;
 }
 
-static int tc_attach(const struct decap_options *options, int prog_fd, const struct place *place,
-		     struct err *err)
+static int tc_attach(const struct decap_options *options, int prog_fd, uint32_t priority,
+		     const struct place *place, struct err *err)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = place->ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = priority,
 		    .prog_fd = prog_fd, .flags = BPF_TC_F_REPLACE);
 	int r = bpf_tc_hook_create(&hook);
 
@@ -346,6 +347,8 @@ static int load(const struct decap_options *options, struct decap_bpf **ret,
 	if (!skel)
 		return err_set(err, -errno, "the program cannot be opened: %m");
 	skel->rodata->decap_gue_port = htons(options->gue_port);
+	skel->rodata->decap_match_port = htons(options->match_port);
+	skel->rodata->decap_server_id = options->server_id;
 	r = decap_bpf__load(skel);
 	if (r == -EPERM || r == -EACCES)
 		r = err_set(err, -EPERM,
@@ -398,6 +401,30 @@ static int make_way(const struct decap_options *options, struct place *place, st
 	return 0;
 }
 
+/* Attach what opens tunnels in the mode asked for, and the source match where one is. */
+static int attach_programs(const struct decap_options *options, const struct decap_bpf *skel,
+			   const struct place *place, struct decap_attached *attached,
+			   struct err *err)
+{
+	int r;
+
+	if (options->mode == DECAP_MODE_TC) {
+		attached->mode = DECAP_MODE_TC;
+		r = tc_attach(options, bpf_program__fd(skel->progs.shoal_decap_tc), TC_PRIORITY,
+			      place, err);
+	} else {
+		r = xdp_attach_auto(options, bpf_program__fd(skel->progs.shoal_decap), place,
+				    attached, err);
+	}
+	if (r < 0 || !options->match_port)
+		return r;
+	r = tc_attach(options, bpf_program__fd(skel->progs.shoal_source_match), TC_PRIORITY_MATCH,
+		      place, err);
+	if (r < 0)
+		decap_detach(options, NULL);
+	return r;
+}
+
 int decap_attach(const struct decap_options *options, struct decap_attached *ret, struct err *err)
 {
 	struct decap_attached attached = { .n_vips = options->n_vips };
@@ -413,34 +440,30 @@ int decap_attach(const struct decap_options *options, struct decap_attached *ret
 	r = make_way(options, &place, err);
 	if (!r && attached.is_pinned)
 		r = pin(options, bpf_map__fd(skel->maps.counts), "counts", err);
-	if (!r && options->mode == DECAP_MODE_TC) {
-		attached.mode = DECAP_MODE_TC;
-		r = tc_attach(options, bpf_program__fd(skel->progs.shoal_decap_tc), &place, err);
-	} else if (!r) {
-		r = xdp_attach_auto(options, bpf_program__fd(skel->progs.shoal_decap), &place,
-				    &attached, err);
-	}
+	if (!r)
+		r = attach_programs(options, skel, &place, &attached, err);
 	decap_bpf__destroy(skel);
 	if (!r)
 		*ret = attached;
 	return r;
 }
 
-/* Our filter on the interface: its program's id, 0 when there is none. */
-static uint32_t tc_find(const struct place *place)
+/* Our filter of that priority on the interface: its program's id, 0 when there is none. */
+static uint32_t tc_find(const struct place *place, uint32_t priority)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = place->ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = priority);
 
 	return bpf_tc_query(&hook, &opts) < 0 ? 0 : opts.prog_id;
 }
 
-static void tc_detach(const struct place *place)
+/* Whether there was one. */
+static bool tc_detach(const struct place *place, uint32_t priority)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = place->ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = priority);
 
-	bpf_tc_detach(&hook, &opts);
+	return tc_find(place, priority) && bpf_tc_detach(&hook, &opts) == 0;
 }
 
 int decap_detach(const struct decap_options *options, struct err *err)
@@ -465,10 +488,8 @@ int decap_detach(const struct decap_options *options, struct err *err)
 		found = true;
 	}
 	unpin(options, "link");
-	if (tc_find(&place)) {
-		tc_detach(&place);
-		found = true;
-	}
+	found |= tc_detach(&place, TC_PRIORITY);
+	found |= tc_detach(&place, TC_PRIORITY_MATCH);
 	unpin(options, "counts");
 	return found ? 0
 		     : err_set(err, -ENOENT, "interface '%s': shoal-decap is not attached",
@@ -522,6 +543,10 @@ static int read_counts(int map_fd, struct decap_counts *ret, struct err *err)
 		for (int i = 0; i < DECAP_RESULT_MAX; i++)
 			ret->packets[i] += lines[cpu].packets[i];
 		ret->bytes_opened += lines[cpu].bytes_opened;
+		ret->outer_ipv4 += lines[cpu].outer_ipv4;
+		ret->ids += lines[cpu].ids;
+		ret->ids_misrouted += lines[cpu].ids_misrouted;
+		ret->sources_matched += lines[cpu].sources_matched;
 	}
 	return 0;
 }
@@ -538,7 +563,7 @@ int decap_status(const struct decap_options *options, enum decap_mode *ret_mode,
 	r = place_find(options, &place, err);
 	if (r < 0)
 		return r;
-	id = tc_find(&place);
+	id = tc_find(&place, TC_PRIORITY);
 	if (!id && place.xdp_id && is_ours(options, &place))
 		*ret_mode = place.is_generic ? DECAP_MODE_GENERIC : DECAP_MODE_NATIVE;
 	else if (id)

@@ -14,7 +14,8 @@
 
 static const char usage_text[] =
 	"usage: shoal-decap attach IFACE [--vip PREFIX]... [--mode auto|native|generic|tc]\n"
-	"                          [--gue-port PORT] [--bpffs DIR]\n"
+	"                          [--gue-port PORT] [--source-match PORT] [--server-id ID]\n"
+	"                          [--bpffs DIR]\n"
 	"       shoal-decap status IFACE [--bpffs DIR]\n"
 	"       shoal-decap check  IFACE [--vip PREFIX]... [--bpffs DIR]\n"
 	"       shoal-decap detach IFACE [--bpffs DIR]\n"
@@ -30,6 +31,13 @@ static const char usage_text[] =
 	"then\n"
 	"                   generic\n"
 	"  --gue-port PORT  UDP port of GUE; default 6080\n"
+	"  --source-match PORT\n"
+	"                   GUE on this port, IPv6 in IPv6, stays closed, but its inner source "
+	"becomes\n"
+	"                   the outer one, by tc; default: none\n"
+	"  --server-id ID   count packets whose TCP option names another server than this; "
+	"default:\n"
+	"                   ids are not looked at\n"
 	"  --bpffs DIR      where link and counters are pinned; default /sys/fs/bpf/shoal-decap;\n"
 	"                   without a BPF file system there, nothing is pinned and status needs "
 	"root\n"
@@ -67,6 +75,11 @@ static int do_attach(struct decap_options *options)
 	return EXIT_SUCCESS;
 }
 
+static void print_count(const char *name, uint64_t value)
+{
+	printf("%-17s %llu\n", name, (unsigned long long)value);
+}
+
 static int do_status(struct decap_options *options)
 {
 	static const char *const words[] = {
@@ -83,8 +96,12 @@ static int do_status(struct decap_options *options)
 		return fail(&err, r);
 	printf("%s: %s\n", options->ifname, decap_mode_str(mode));
 	for (int i = 0; i < DECAP_RESULT_MAX; i++)
-		printf("%-16s %llu\n", words[i], (unsigned long long)counts.packets[i]);
-	printf("%-16s %llu\n", "bytes-opened", (unsigned long long)counts.bytes_opened);
+		print_count(words[i], counts.packets[i]);
+	print_count("bytes-opened", counts.bytes_opened);
+	print_count("opened-from-ipv4", counts.outer_ipv4);
+	print_count("server-ids", counts.ids);
+	print_count("server-ids-astray", counts.ids_misrouted);
+	print_count("sources-matched", counts.sources_matched);
 	return EXIT_SUCCESS;
 }
 
@@ -147,15 +164,25 @@ static int parse_mode(struct decap_options *options, const char *text)
 	return -EINVAL;
 }
 
-static int parse_port(struct decap_options *options, const char *text)
+/* A decimal number from 1 to max, else 0. */
+static uint32_t parse_number(const char *text, uint32_t max)
 {
 	char *end;
-	unsigned long port = strtoul(text, &end, 10);
+	unsigned long number = strtoul(text, &end, 10);
 
-	if (*end || port == 0 || port > 65535)
-		return -EINVAL;
-	options->gue_port = (uint16_t)port;
-	return 0;
+	return *text < '0' || *text > '9' || *end || number > max ? 0 : (uint32_t)number;
+}
+
+static int parse_port(uint16_t *port, const char *text)
+{
+	*port = (uint16_t)parse_number(text, UINT16_MAX);
+	return *port ? 0 : -EINVAL;
+}
+
+static int parse_id(struct decap_options *options, const char *text)
+{
+	options->server_id = parse_number(text, UINT32_MAX);
+	return options->server_id ? 0 : -EINVAL;
 }
 
 /* Returns 0, EXIT_USAGE, or -1 when help or the version was printed. */
@@ -165,6 +192,8 @@ static int parse_options(int argc, char **argv, struct decap_options *options)
 		{ "vip", required_argument, NULL, 'v' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "gue-port", required_argument, NULL, 'g' },
+		{ "source-match", required_argument, NULL, 's' },
+		{ "server-id", required_argument, NULL, 'i' },
 		{ "bpffs", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -185,8 +214,11 @@ static int parse_options(int argc, char **argv, struct decap_options *options)
 			return bad_usage("not an address or prefix:", optarg);
 		if (c == 'm' && parse_mode(options, optarg) < 0)
 			return bad_usage("no such mode:", optarg);
-		if (c == 'g' && parse_port(options, optarg) < 0)
+		if ((c == 'g' && parse_port(&options->gue_port, optarg) < 0) ||
+		    (c == 's' && parse_port(&options->match_port, optarg) < 0))
 			return bad_usage("not a port:", optarg);
+		if (c == 'i' && parse_id(options, optarg) < 0)
+			return bad_usage("not a server id from 1 to 4294967295:", optarg);
 		if (c == 'b')
 			options->bpffs = optarg;
 		if (c == '?')
@@ -206,6 +238,9 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return EXIT_USAGE;
 	}
+	if (options.match_port == options.gue_port)
+		return bad_usage("tunnels to --gue-port are opened; another port is needed for",
+				 "--source-match");
 	options.ifname = argv[optind + 1];
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (!strcmp(argv[optind], commands[i].name))

@@ -10,6 +10,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <netpacket/packet.h>
 #include <sched.h>
 #include <stdio.h>
@@ -29,6 +30,10 @@
 #define VIP4 "203.0.113.1"
 #define VIP6 "2001:db8:53::1"
 #define PORT 5353
+
+#define CLIENT6    "2001:db8:c::1"
+#define OUTER6     "100::100:0" /* the source of tunnels */
+#define MATCH_PORT 9887
 
 static char bpffs[64];
 static int raw_fd, sink_fd;
@@ -69,19 +74,17 @@ static int tear_down(void **state)
 	return rmdir(bpffs);
 }
 
-/* A tunnelled frame: outer destination `real`, inner one `vip`. */
-static size_t build(const char *vip, const char *real, bool is_gue, uint8_t *out)
+/* Put a tunnel to `real` around a frame; gue_port 0: IPIP. */
+static size_t wrap(const uint8_t *inner, size_t len, const char *real, uint16_t gue_port,
+		   uint8_t *out)
 {
-	const char *client = strchr(vip, ':') ? "2001:db8:c::1" : "198.51.100.7";
-	struct frame_spec spec = fixture_spec(client, vip, IPPROTO_UDP, PORT);
 	struct addr dst = fixture_addr(real);
-	uint8_t inner[FRAME_MAX];
-	size_t len = frame_build(&spec, inner) - 14;
-	bool is_ipv6 = !addr_is_ipv4(&dst), inner_is_ipv6 = !addr_is_ipv4(&spec.dst);
-	size_t ip_len = is_ipv6 ? 40 : 20, outer_len = ip_len + (is_gue ? 8 : 0);
-	uint8_t proto = is_gue ? IPPROTO_UDP : inner_is_ipv6 ? 41 : 4;
+	bool is_ipv6 = !addr_is_ipv4(&dst), inner_is_ipv6 = inner[14] >> 4 == 6;
+	size_t ip_len = is_ipv6 ? 40 : 20, outer_len = ip_len + (gue_port ? 8 : 0);
+	uint8_t proto = gue_port ? IPPROTO_UDP : inner_is_ipv6 ? 41 : 4;
 	uint32_t words[4], src[4] = { htonl(0x01000000), 0, 0, 1 };
 
+	len -= 14;
 	words_from_addr(words, &dst);
 	memcpy(out, up_mac, 6);
 	memset(out + 6, 2, 6);
@@ -91,11 +94,21 @@ static size_t build(const char *vip, const char *real, bool is_gue, uint8_t *out
 	else
 		encap_write_ipv4(out + 14, (uint32_t)(len + outer_len), 0, proto, htonl(0xac100001),
 				 words[3]);
-	if (is_gue)
-		encap_write_udp(out + 14 + ip_len, htons(1000), htons(DECAP_GUE_PORT),
-				(uint32_t)len + 8, 0);
+	if (gue_port)
+		encap_write_udp(out + 14 + ip_len, htons(1000), htons(gue_port), (uint32_t)len + 8,
+				0);
 	memcpy(out + 14 + outer_len, inner + 14, len);
 	return 14 + outer_len + len;
+}
+
+/* A tunnelled frame: outer destination `real`, inner one `vip`. */
+static size_t build(const char *vip, const char *real, bool is_gue, uint8_t *out)
+{
+	const char *client = strchr(vip, ':') ? CLIENT6 : "198.51.100.7";
+	struct frame_spec spec = fixture_spec(client, vip, IPPROTO_UDP, PORT);
+	uint8_t inner[FRAME_MAX];
+
+	return wrap(inner, frame_build(&spec, inner), real, is_gue ? DECAP_GUE_PORT : 0, out);
 }
 
 /* Whether a tunnelled datagram arrives at the socket. */
@@ -212,6 +225,121 @@ TEST(decap, attaches_again_over_itself_and_without_a_bpffs)
 	assert_int_equal(decap_detach(&options, &err), 0);
 }
 
+/* A socket that stands for whoever opens the tunnels of MATCH_PORT. */
+static int tunnel_socket(void)
+{
+	struct timeval timeout = { .tv_sec = 10 };
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(MATCH_PORT) };
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), yes = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, &yes, sizeof(yes)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+	return fd;
+}
+
+/* What arrives in a tunnel to MATCH_PORT must be a whole TCP packet from this source. */
+static void check_source(int fd, const char *source)
+{
+	struct frame_spec spec = fixture_spec(CLIENT6, VIP6, IPPROTO_TCP, 80);
+	struct addr src = fixture_addr(source);
+	uint8_t inner[FRAME_MAX], frame[FRAME_MAX], got[FRAME_MAX];
+	size_t len = frame_build(&spec, inner), l4_len = len - 14 - 40;
+	size_t frame_len = wrap(inner, len, "fc00::1", MATCH_PORT, frame);
+
+	assert_int_equal(send(raw_fd, frame, frame_len, 0), frame_len);
+	assert_int_equal(recv(fd, got, sizeof(got), 0), len - 14);
+	assert_memory_equal(got + 8, src.bytes, 16);
+	assert_int_equal(frame_checksum(got + 40, l4_len,
+					frame_pseudo_sum(&src, &spec.dst, IPPROTO_TCP, l4_len)),
+			 0);
+	memcpy(got + 8, inner + 14 + 8, 16);
+	memcpy(got + 40 + 16, inner + 14 + 40 + 16, 2);
+	assert_memory_equal(got, inner + 14, len - 14);
+}
+
+static void check_match(enum decap_mode mode)
+{
+	struct decap_options options = options_for(mode);
+	struct decap_attached attached;
+	struct decap_counts counts;
+	struct err err = { "" };
+	enum decap_mode is;
+	int fd = tunnel_socket();
+
+	options.match_port = MATCH_PORT;
+	if (decap_attach(&options, &attached, &err) < 0)
+		fail_msg("%s", err.text);
+	check_source(fd, OUTER6);
+	assert_true(arrives(VIP6, "fc00::1", true));
+	assert_int_equal(decap_status(&options, &is, &counts, &err), 0);
+	assert_int_equal(is, mode);
+	assert_int_equal(counts.sources_matched, 1);
+	assert_int_equal(counts.packets[DECAP_OPENED], 1);
+	assert_int_equal(decap_detach(&options, &err), 0);
+	check_source(fd, CLIENT6);
+	options.match_port = 0;
+	assert_int_equal(decap_attach(&options, &attached, &err), 0);
+	check_source(fd, CLIENT6);
+	assert_int_equal(decap_detach(&options, &err), 0);
+	close(fd);
+}
+
+TEST(decap, puts_inner_sources_right_beside_xdp)
+{
+	check_match(DECAP_MODE_NATIVE);
+}
+
+TEST(decap, puts_inner_sources_right_beside_tc)
+{
+	check_match(DECAP_MODE_TC);
+}
+
+/* A TCP packet with a server id in its options, through the tunnel. */
+static void send_id(uint32_t id, uint8_t flags)
+{
+	struct frame_spec spec = fixture_spec(CLIENT6, VIP6, IPPROTO_TCP, 80);
+	uint8_t inner[FRAME_MAX], frame[FRAME_MAX], *tcp = inner + 14 + 40;
+	size_t len;
+
+	spec.tcp_flags = flags;
+	len = frame_build(&spec, inner);
+	tcp[12] = (20 + 8) / 4 << 4;
+	memcpy(tcp + 20, "\1\1\xb7\6", 4);
+	memcpy(tcp + 24, &id, sizeof(id));
+	len = wrap(inner, len, "fc00::1", 0, frame);
+	assert_int_equal(send(raw_fd, frame, len, 0), len);
+}
+
+static void check_ids(enum decap_mode mode)
+{
+	struct decap_options options = options_for(mode);
+	struct decap_attached attached;
+	struct decap_counts counts;
+	struct err err = { "" };
+	enum decap_mode is;
+
+	options.server_id = 7;
+	assert_int_equal(decap_attach(&options, &attached, &err), 0);
+	send_id(7, 0);
+	send_id(8, 0);
+	send_id(0x1000007, 0);
+	send_id(8, 0x02); /* SYN */
+	assert_true(arrives(VIP4, "10.0.0.1", false));
+	assert_int_equal(decap_status(&options, &is, &counts, &err), 0);
+	assert_int_equal(counts.packets[DECAP_OPENED], 5);
+	assert_int_equal(counts.outer_ipv4, 1);
+	assert_int_equal(counts.ids, 3);
+	assert_int_equal(counts.ids_misrouted, 2);
+	assert_int_equal(decap_detach(&options, &err), 0);
+}
+
+TEST(decap, counts_server_ids_gone_astray)
+{
+	check_ids(DECAP_MODE_NATIVE);
+	check_ids(DECAP_MODE_TC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +348,9 @@ int main(void)
 		T(decap, opens_every_pair_by_tc),
 		T(decap, passes_what_is_not_for_it),
 		T(decap, attaches_again_over_itself_and_without_a_bpffs),
+		T(decap, puts_inner_sources_right_beside_xdp),
+		T(decap, puts_inner_sources_right_beside_tc),
+		T(decap, counts_server_ids_gone_astray),
 	};
 
 	fixture_need_root();
