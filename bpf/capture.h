@@ -11,6 +11,7 @@
 #pragma once
 
 #include "bpf/base.h"
+#include "bpf/frame.h"
 #include "bpf/lb_abi.h"
 #include "bpf/maps.h"
 #include "bpf/parse.h"
@@ -38,7 +39,7 @@ LB_INLINE struct lb_trace *capture_trace(void)
 /* The bytes of a head behind its last whole word; a function so that the verifier sees it once. */
 __noinline __u32 capture_rest(struct xdp_md *ctx, struct lb_captured *record, __u32 at, __u32 len)
 {
-	const void *frame = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const void *frame = frame_start(ctx), *end = frame_end(ctx);
 	__u32 limit = LB_READ_ONCE(lb.capture.head_len), i;
 
 	if (!record || at > LB_CAPTURE_HEAD || len > LB_CAPTURE_HEAD - 8)
@@ -61,7 +62,7 @@ __noinline __u32 capture_rest(struct xdp_md *ctx, struct lb_captured *record, __
  */
 __noinline __u32 capture_head(struct xdp_md *ctx, struct lb_captured *record, __u32 at)
 {
-	const char *from = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const char *from = frame_start(ctx), *end = frame_end(ctx);
 	__u32 limit = LB_READ_ONCE(lb.capture.head_len), i;
 	char *to;
 
@@ -77,7 +78,7 @@ __noinline __u32 capture_head(struct xdp_md *ctx, struct lb_captured *record, __
 
 LB_INLINE __u32 capture_len(const struct xdp_md *ctx)
 {
-	return ctx->data_end - ctx->data;
+	return (__u32)((char *)frame_end(ctx) - (char *)frame_start(ctx));
 }
 
 /* Remember the packet as it came. Returns 0 when it is not looked at, as packets of the self-test.

@@ -11,6 +11,7 @@
 
 #include "bpf/base.h"
 #include "bpf/encap.h"
+#include "bpf/frame.h"
 #include "bpf/lb_abi.h"
 #include "bpf/parse.h"
 
@@ -81,7 +82,7 @@ LB_INLINE int icmp_echo6(void *frame, const void *end, struct parse_icmp *icmp)
 /* Cut the frame behind the quote and make room for another IP header and ICMP before it. */
 LB_INLINE bool icmp_make_room(struct xdp_md *ctx, __u32 quote, __u32 ip_len)
 {
-	__u32 len = ctx->data_end - ctx->data;
+	__u32 len = (__u32)((char *)frame_end(ctx) - (char *)frame_start(ctx));
 
 	if (len < ETH_HLEN + quote)
 		return false;
@@ -107,8 +108,8 @@ LB_INLINE int icmp_too_big4(struct xdp_md *ctx, __u32 mtu)
 
 	if (!icmp_make_room(ctx, ICMP_TOO_BIG_QUOTE4, sizeof(struct iphdr)))
 		return LB_DROP_PACKET_TOO_BIG;
-	frame = (void *)(long)ctx->data;
-	if (frame + ETH_HLEN + len > (char *)(long)ctx->data_end)
+	frame = frame_start(ctx);
+	if (frame + ETH_HLEN + len > (char *)frame_end(ctx))
 		return LB_DROP_PACKET_TOO_BIG;
 	icmp = (void *)(frame + ETH_HLEN + sizeof(struct iphdr));
 	icmp_answer_eth(frame, frame + sizeof(struct iphdr) + sizeof(*icmp));
@@ -134,8 +135,8 @@ LB_INLINE int icmp_too_big6(struct xdp_md *ctx, __u32 mtu)
 
 	if (!icmp_make_room(ctx, ICMP_TOO_BIG_QUOTE6, sizeof(struct ipv6hdr)))
 		return LB_DROP_PACKET_TOO_BIG;
-	frame = (void *)(long)ctx->data;
-	if (frame + ETH_HLEN + sizeof(struct ipv6hdr) + len > (char *)(long)ctx->data_end)
+	frame = frame_start(ctx);
+	if (frame + ETH_HLEN + sizeof(struct ipv6hdr) + len > (char *)frame_end(ctx))
 		return LB_DROP_PACKET_TOO_BIG;
 	icmp = (void *)(frame + ETH_HLEN + sizeof(struct ipv6hdr));
 	icmp_answer_eth(frame, frame + sizeof(struct ipv6hdr) + sizeof(*icmp));

@@ -11,6 +11,7 @@
 
 #include "bpf/base.h"
 #include "bpf/flow.h"
+#include "bpf/frame.h"
 #include "bpf/ids.h"
 #include "bpf/lb_abi.h"
 #include "bpf/maps.h"
@@ -79,7 +80,7 @@ LB_INLINE void special_route(struct lb_counters *line, const struct lb_service *
 LB_INLINE enum ids_found special_find_id(struct xdp_md *ctx, const struct lb_service *service,
 					 const struct packet *packet, __u32 *id)
 {
-	const void *frame = (const void *)(long)ctx->data, *end = (const void *)(long)ctx->data_end;
+	const void *frame = frame_start(ctx), *end = frame_end(ctx);
 	struct ids_payload payload;
 
 	if (packet->is_error || packet->is_fragment)
