@@ -17,8 +17,9 @@
  *
  * Rows: transmit-only and encapsulate-only (the least that a program and a tunnel need), shoal (the
  * program in service, one pool of 100 reals, one UDP service), kernel forwarding, and nft DNAT with
- * connection tracking. All take turns in every round; figures are medians over the rounds. Last,
- * shoal with two queues, generated on one CPU and on two.
+ * connection tracking. All take turns in every round; figures are medians over the rounds. Then
+ * shoal with two queues, generated on one CPU and on two. Last, TCP connections to a real directly,
+ * through Shoal and through haproxy, in a site of their own: see wire_tcp.sh.
  *
  * Each figure is given twice: by the clock, and by the CPU time of the sending threads, in which
  * the kernel does what follows from the sending. On a machine with nothing else to do they are the
@@ -41,6 +42,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -87,6 +89,7 @@ struct rates {
 static struct {
 	char names[2][32]; /* of the namespaces */
 	int fds[2];
+	int home; /* where we came from */
 	pid_t owner;
 } net;
 
@@ -97,6 +100,7 @@ static struct {
 	unsigned g0, l0;
 	struct rates rates[ROWS];
 	struct rates queues[2]; /* shoal, generated on one CPU and on two */
+	pid_t tcp;              /* wire_tcp.sh while it runs */
 } bench;
 
 __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *fmt, ...)
@@ -134,6 +138,15 @@ static void remove_namespaces(void)
 		return;
 	for (int i = 0; i < 2; i++)
 		run(true, "ip netns del %s 2>/dev/null", net.names[i]);
+}
+
+/* The TCP rows take their site down when they are told to end. */
+static void end_tcp(void)
+{
+	if (getpid() != net.owner || bench.tcp <= 0)
+		return;
+	kill(bench.tcp, SIGTERM);
+	waitpid(bench.tcp, NULL, 0);
 }
 
 static void end_by_signal(int number)
@@ -471,6 +484,35 @@ static void print_all(bool is_json, int n_cpus)
 		       ROUNDS);
 }
 
+/* In a process group of its own, so that a Ctrl-C reaches it once, through us. */
+__attribute__((noreturn)) static void become_tcp(bool is_json)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	setpgid(0, 0);
+	setenv("LAB_BUILD", WIRE_BUILD, 0);
+	if (setns(net.home, CLONE_NEWNET) == 0)
+		execl(WIRE_TCP, WIRE_TCP, is_json ? "--json" : NULL, NULL);
+	fprintf(stderr, "wire: %s: %s\n", WIRE_TCP, strerror(errno));
+	_exit(1);
+}
+
+/* Print the TCP rows; false when there are none, and the script has said why. */
+static bool run_tcp(bool is_json)
+{
+	int status;
+
+	fflush(stdout);
+	bench.tcp = fork();
+	if (bench.tcp < 0)
+		die("fork: %s", strerror(errno));
+	if (bench.tcp == 0)
+		become_tcp(is_json);
+	if (waitpid(bench.tcp, &status, 0) < 0)
+		die("wait for %s: %s", WIRE_TCP, strerror(errno));
+	bench.tcp = 0;
+	return status == 0;
+}
+
 int main(int argc, char **argv)
 {
 	bool is_json = argc == 2 && strcmp(argv[1], "--json") == 0;
@@ -482,7 +524,11 @@ int main(int argc, char **argv)
 	}
 	fixture_need_root();
 	net.owner = getpid();
+	net.home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (net.home < 0)
+		die("/proc/self/ns/net: %s", strerror(errno));
 	atexit(remove_namespaces);
+	atexit(end_tcp);
 	signal(SIGINT, end_by_signal);
 	signal(SIGTERM, end_by_signal);
 	signal(SIGHUP, end_by_signal);
@@ -503,5 +549,5 @@ int main(int argc, char **argv)
 	print_all(is_json, n_cpus);
 	wire_bpf__destroy(bench.skel);
 	fixture_fini(&bench.fixture);
-	return 0;
+	return run_tcp(is_json) ? 0 : 1;
 }
