@@ -46,12 +46,17 @@ static int ask(int fd, const char *ifname, void *command)
 
 static uint32_t count_features(int fd, const char *ifname)
 {
+	/* The command's head, with the one number that it answers behind it. */
 	struct {
-		struct ethtool_sset_info info;
-		uint32_t length;
-	} query = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+		uint32_t cmd, reserved;
+		uint64_t sset_mask;
+		uint32_t length, pad;
+	} query = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES };
 
-	if (ask(fd, ifname, &query) < 0 || !query.info.sset_mask)
+	_Static_assert(offsetof(__typeof__(query), length) ==
+			       offsetof(struct ethtool_sset_info, data),
+		       "laid out as struct ethtool_sset_info");
+	if (ask(fd, ifname, &query) < 0 || !query.sset_mask)
 		return 0;
 	return query.length;
 }
