@@ -201,6 +201,8 @@ LB_INLINE int serve_l4(struct xdp_md *ctx, const void *frame, const void *end,
 		return LB_DROP_FRAGMENT;
 	if (packet->proto != (packet->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		return LB_DROP_UNSERVED;
+	if (parse_ends_before(packet, packet->l4_offset, sizeof(struct parse_icmp)))
+		return LB_DROP_MALFORMED_L4;
 	return serve_icmp(ctx, packet);
 }
 
@@ -432,7 +434,9 @@ LB_INLINE int quick_ports(const __u8 *l4, const void *end, struct packet *packet
 		return CALL_LONGER;
 	packet->ports = LB_LOAD(__be32, l4);
 	if (lb_likely(packet->proto == IPPROTO_TCP)) {
-		if (lb_unlikely(l4 + sizeof(struct tcphdr) > (const __u8 *)end))
+		if (lb_unlikely(
+			    l4 + sizeof(struct tcphdr) > (const __u8 *)end ||
+			    parse_ends_before(packet, packet->l4_offset, sizeof(struct tcphdr))))
 			return CALL_LONGER;
 		packet->is_syn = (l4[13] & 0x12) == 0x02;
 		return 0;
@@ -448,7 +452,7 @@ LB_INLINE int quick_ipv4(const char *frame, const char *end, struct packet *pack
 	if (lb_unlikely((const char *)(ip + 1) > end))
 		return CALL_LONGER;
 	len = lb_ntohs(ip->tot_len);
-	if (lb_unlikely(*(const __u8 *)ip != 0x45 || len < sizeof(*ip) ||
+	if (lb_unlikely(*(const __u8 *)ip != 0x45 || len < sizeof(*ip) + sizeof(struct udphdr) ||
 			len > (__u32)(end - frame) - ETH_HLEN ||
 			ip->frag_off & lb_htons(PARSE_IPV4_FRAGMENT)))
 		return CALL_LONGER;
@@ -470,7 +474,8 @@ LB_INLINE int quick_ipv6(const char *frame, const char *end, struct packet *pack
 		return CALL_LONGER;
 	first = lb_ntohl(LB_LOAD(__be32, ip));
 	len = (__u32)lb_ntohs(ip->payload_len) + (__u32)sizeof(*ip);
-	if (lb_unlikely(first >> 28 != 6 || len > (__u32)(end - frame) - ETH_HLEN))
+	if (lb_unlikely(first >> 28 != 6 || len < sizeof(*ip) + sizeof(struct udphdr) ||
+			len > (__u32)(end - frame) - ETH_HLEN))
 		return CALL_LONGER;
 	packet->l3_len = (__u16)len;
 	packet->l4_offset = ETH_HLEN + sizeof(*ip);

@@ -200,6 +200,13 @@ LB_INLINE int parse_extensions(const void *frame, const void *end, struct parse_
 	return chain->has_more || chain->offset > PARSE_L4_OFFSET_MAX ? LB_DROP_EXT_HEADERS : 0;
 }
 
+/* Whether the packet, by its own length, ends before the bytes [offset, offset + len) of the frame
+ * do: what stands there then is padding. */
+LB_INLINE bool parse_ends_before(const struct packet *packet, __u32 offset, __u32 len)
+{
+	return offset + len > packet->l3_len + (__u32)ETH_HLEN;
+}
+
 /*
  * Ports of a TCP or UDP header at packet->l4_offset. A fragment has none: not even the first,
  * because its like must all go one way. Returns 0 or the drop cause.
@@ -216,14 +223,14 @@ LB_INLINE int parse_ports(const void *frame, const void *end, struct packet *pac
 	if (packet->is_fragment)
 		return 0;
 	l4 = parse_bytes(frame, end, offset, sizeof(struct udphdr));
-	if (!l4)
+	if (!l4 || parse_ends_before(packet, offset, sizeof(struct udphdr)))
 		return LB_DROP_MALFORMED_L4;
 	packet->sport = LB_LOAD(__be16, l4);
 	packet->dport = LB_LOAD(__be16, l4 + 2);
 	if (!is_tcp)
 		return 0;
 	l4 = parse_bytes(frame, end, offset, sizeof(struct tcphdr));
-	if (!l4)
+	if (!l4 || parse_ends_before(packet, offset, sizeof(struct tcphdr)))
 		return LB_DROP_MALFORMED_L4;
 	packet->is_syn = (l4[13] & 0x12) == 0x02;
 	return 0;

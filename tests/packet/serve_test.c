@@ -337,6 +337,38 @@ TEST(packet, cut_at_any_length_never_leaves)
 	}
 }
 
+/* What stands in the frame behind the packet is padding, not its ports. */
+static void expect_short(const char *client, const char *vip, uint8_t proto, size_t header)
+{
+	struct frame_spec spec =
+		fixture_spec(client, vip, proto == IPPROTO_UDP ? proto : IPPROTO_TCP, 80);
+	bool is_ipv6 = !addr_is_ipv4(&spec.dst);
+	uint8_t frame[FRAME_MAX];
+	size_t len = frame_build(&spec, frame);
+
+	if (proto == IPPROTO_ICMP) {
+		frame[ETH + 9] = proto;
+		frame[ETH + 20] = 8;
+		frame[ETH + 21] = 0;
+	}
+	for (size_t l4 = 0; l4 < header; l4++) {
+		frame[ETH + (is_ipv6 ? 5 : 3)] = (uint8_t)(is_ipv6 ? l4 : 20 + l4);
+		expect(frame, len, XDP_DROP, LB_DROP_MALFORMED_L4);
+	}
+}
+
+TEST(packet, that_ends_before_its_ports_is_dropped)
+{
+	serve_tcp_80();
+	fixture_service(&f, VIP4, IPPROTO_UDP, 80, fixture_ring(&f, "10.0.0.1"));
+	fixture_service(&f, VIP6, IPPROTO_UDP, 80, fixture_ring(&f, "10.0.0.1"));
+	expect_short(CLIENT4, VIP4, IPPROTO_TCP, 20);
+	expect_short(CLIENT6, VIP6, IPPROTO_TCP, 20);
+	expect_short(CLIENT4, VIP4, IPPROTO_UDP, 8);
+	expect_short(CLIENT6, VIP6, IPPROTO_UDP, 8);
+	expect_short(CLIENT4, VIP4, IPPROTO_ICMP, 8);
+}
+
 TEST(packet, whose_header_lies_is_dropped)
 {
 	uint8_t good[FRAME_MAX], frame[FRAME_MAX];
@@ -866,6 +898,7 @@ int main(void)
 		S(packet, with_extension_headers_is_balanced_as_without),
 		S(packet, with_an_extension_header_that_lies_is_dropped),
 		S(packet, cut_at_any_length_never_leaves),
+		S(packet, that_ends_before_its_ports_is_dropped),
 		S(packet, whose_header_lies_is_dropped),
 		S(fragment, goes_only_to_an_any_port_source_ip_service),
 		S(icmp, ping_to_a_vip_is_answered),
