@@ -387,7 +387,7 @@ static enum dataplane_slot_state state_of(uint32_t word)
 }
 
 /* Services whose packets may say their real themselves: the table is asked in steady slots too. */
-#define ASKING (LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID)
+#define ASKING (LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC | LB_SERVICE_TCP_ID)
 
 static bool asks_table(const struct sight *sight)
 {

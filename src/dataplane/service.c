@@ -297,7 +297,7 @@ static int service_publish(struct dataplane *dp, const struct lb_service *record
 		return err_set(err, r, "no room in the table of services");
 	}
 	if (old)
-		dp->tables->services[old - dp->tables->services].flags = 0;
+		dp->tables->services[old - dp->tables->services].flags &= ~LB_SERVICE_USED;
 	return 0;
 }
 
@@ -457,7 +457,7 @@ int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_
 			       proto == IPPROTO_TCP ? "tcp" : "udp");
 	service = &dp->tables->services[found - dp->tables->services];
 	cells_del(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(service));
-	service->flags = 0;
+	service->flags &= ~LB_SERVICE_USED;
 	sources_keep(dp, service->counter, &none);
 	dp->counter_used[service->counter] = false;
 	vip_release(dp, service->vip);
