@@ -8,9 +8,9 @@
  * only some pools do not know yet stays as the maps have it. A new real is leaving until it is
  * judged, so that the seed of a ring leads to flows that other nodes gave it.
  *
- * A real that left is leaving, or dead if it was when it left. It keeps its index, record and next hop for as long as a slot names
- * it or packets go to it, and for the idle time after that, the longest that a flow may be silent.
- * Called by reconcile.c only.
+ * A real that left is leaving, or dead if it was when it left. It keeps its index, record and next
+ * hop for as long as a slot names it or packets go to it, and for the idle time after that, the
+ * longest that a flow may be silent. Called by reconcile.c only.
  */
 #pragma once
 
