@@ -224,7 +224,7 @@ static void compare(struct ring_real *reals, size_t n, const struct ring_policy 
 
 static void reals_random(struct ring_real *reals, size_t n, bool any_withheld)
 {
-	reals_make(reals, n, chance(2) ? equal : mixed, chance(2) ? 1 : 3);
+	reals_make(reals, n, mixed, chance(2) ? 1 : 3);
 	for (size_t i = 0; i < n; i++) {
 		reals[i].is_backup = chance(6) == 0;
 		reals[i].takes_new_flows = chance(3) > 0;
