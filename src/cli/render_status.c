@@ -97,6 +97,16 @@ static void put_dataplane(const struct screen *screen, const json_t *status)
 	screen_newline(screen);
 }
 
+/* It costs every packet something, so nobody should forget it. */
+static void put_capture(const struct screen *screen, const json_t *capture)
+{
+	if (!json_is_object(capture))
+		return;
+	screen_printf(screen, STYLE_DIM, LABEL, "capture");
+	screen_line(screen, STYLE_WARN, "runs for %s, by %s", UNITS_AGE(get_real(capture, "age_s")),
+		    get_text(capture, "owner"));
+}
+
 static void put_routing(const struct screen *screen, const json_t *status)
 {
 	const json_t *router = json_object_get(status, "router");
@@ -158,6 +168,7 @@ void render_status(const struct screen *screen, const json_t *result)
 	put_node(screen, result);
 	put_drain(screen, result);
 	put_dataplane(screen, result);
+	put_capture(screen, json_object_get(json_object_get(result, "dataplane"), "capture"));
 	put_routing(screen, result);
 	put_probes(screen, result);
 	put_alarms(screen, json_object_get(result, "alarms"));

@@ -30,7 +30,7 @@ struct capturer {
 	const struct commands_context *daemon;
 	struct ctl_request *request;
 	struct event *timer;
-	usec_t deadline;
+	usec_t started, deadline;
 	uint64_t count, n; /* to take; taken */
 	unsigned n_look;   /* in this look */
 	bool is_over;      /* only what is in the buffer is left */
@@ -209,6 +209,18 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 		finish(capturer);
 }
 
+json_t *view_capture(const struct view *view)
+{
+	json_t *capture;
+
+	if (!running)
+		return json_null();
+	capture = json_pack("{s:s, s:I}", "owner", ctl_request_owner(running->request), "packets",
+			    (json_int_t)running->n);
+	view_set_since(capture, view, running->started);
+	return capture;
+}
+
 /* ---- what is asked for ---- */
 
 static int take_service(const struct core *core, const json_t *args, struct dataplane_capture *ret,
@@ -314,7 +326,8 @@ static int take_bounds(struct capturer *capturer, const json_t *args, struct dat
 		r = take_number(args, "head_bytes", 65536, 65536, &head, err);
 	if (r < 0)
 		return r;
-	capturer->deadline = usec_add(usec_now(), for_us);
+	capturer->started = usec_now();
+	capturer->deadline = usec_add(capturer->started, for_us);
 	ret->until = usec_add(capturer->deadline, GRACE_US);
 	ret->one_in = (uint32_t)one_in;
 	ret->head_bytes = (uint32_t)head;

@@ -123,9 +123,10 @@ json_t *view_dataplane(const struct view *view)
 		json_object_set_new(totals, name, json_integer((json_int_t)value));
 	for (uint32_t i = 0; i < core_n_vips(view->daemon->core); i++)
 		pps += core_vip(view->daemon->core, i)->pps;
-	return json_pack("{s:b, s:o, s:I, s:o, s:o}", "is_adopted", dataplane_is_adopted(dataplane),
-			 "uplinks", uplinks, "pps", (json_int_t)pps, "totals", totals, "cpus",
-			 view_cpus(counts));
+	return json_pack("{s:b, s:o, s:I, s:o, s:o, s:o}", "is_adopted",
+			 dataplane_is_adopted(dataplane), "uplinks", uplinks, "pps",
+			 (json_int_t)pps, "totals", totals, "cpus", view_cpus(counts), "capture",
+			 view_capture(view));
 }
 
 json_t *view_prober(const struct view *view)

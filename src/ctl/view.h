@@ -65,6 +65,8 @@ json_t *view_address(const struct view *view, uint32_t pool, const struct addr *
 json_t *view_router(const struct view *view);
 json_t *view_peer(const struct view *view, const struct router_peer *peer);
 json_t *view_dataplane(const struct view *view);
+/* null, or who captures, how many packets so far, since when. */
+json_t *view_capture(const struct view *view);
 json_t *view_prober(const struct view *view);
 json_t *view_drain(const struct view *view, bool is_drained, const struct core_drain *drain);
 
