@@ -166,6 +166,9 @@ void rings_rebuild(struct dataplane *dp);
 void rings_reschedule(struct dataplane *dp);
 /* Let slots settle that still name a real without record beside their cur. */
 void ring_leave_gone_reals(struct dataplane *dp, uint32_t ring);
+/* A service is about to stop asking the flow table in steady slots: let them settle, so that its
+ * flows that are elsewhere than their slot says stay there. */
+void ring_keep_remembered(struct dataplane *dp, uint32_t ring);
 void services_rebuild(struct dataplane *dp);
 /* The record of a service, or NULL. */
 const struct lb_service *service_find(const struct dataplane *dp, const struct prefix *vip,
@@ -191,6 +194,9 @@ void sources_undo(struct dataplane *dp, uint16_t counter, struct source_lists *l
 /* Remove the rules from before; takes the lists. */
 void sources_keep(struct dataplane *dp, uint16_t counter, struct source_lists *lists);
 bool sources_equal(const struct dataplane *dp, uint16_t counter, const struct source_lists *lists);
+/* Whether a source route of the service is not in the lists. */
+bool sources_lose_routes(const struct dataplane *dp, uint16_t counter,
+			 const struct source_lists *lists);
 /* Whether packets of this client to the service are dropped; the real that a route names, or 0. */
 bool sources_drop(const struct dataplane *dp, uint16_t counter, const struct addr *client);
 uint16_t sources_route(const struct dataplane *dp, uint16_t counter, const struct addr *client);

@@ -224,6 +224,34 @@ static void write_changes(struct dataplane *dp, uint32_t ring, const uint16_t sl
 	transit_publish(dp, ring);
 }
 
+/* Let a slot settle whose flows may be remembered elsewhere; mark is what watch() said. */
+static void slot_keep(struct dataplane *dp, uint32_t ring, uint32_t i, uint8_t mark)
+{
+	struct lb_ring *r = &dp->rings[ring];
+	uint32_t word = r->slots[i];
+
+	if (flow_slot_is_moving(word))
+		return; /* the table is asked; it settles later */
+	if (mark)
+		DP_STORE(r->marks[i], mark);
+	if (flow_slot_is_steady(word))
+		slot_store(dp, ring, i, flow_slot_settling(LB_SLOT_CUR(word)));
+}
+
+void ring_keep_remembered(struct dataplane *dp, uint32_t ring)
+{
+	struct lb_ring *r = &dp->rings[ring];
+	uint8_t mark;
+
+	if (!r->changed_us)
+		return;
+	DP_STORE(r->in_transition, RING_SLOTS);
+	mark = watch(dp, ring);
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slot_keep(dp, ring, i, mark);
+	transit_publish(dp, ring);
+}
+
 int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS],
 			 uint32_t *ret_changed, struct err *err)
 {

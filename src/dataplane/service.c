@@ -361,6 +361,21 @@ static struct lb_service record_of(const struct dataplane_service *service)
 								       : UINT32_MAX };
 }
 
+/* The flow table is asked in steady slots, too, for every packet of the service. */
+#define ASKS (LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC | LB_SERVICE_TCP_ID)
+
+/*
+ * Whether some flows of the service will be asked for only where their slot is not steady. track:
+ * none is told to forget them.
+ */
+static bool stops_asking(const struct dataplane *dp, const struct lb_service *old,
+			 const struct lb_service *record, const struct source_lists *lists)
+{
+	if ((old->flags | record->flags) & LB_SERVICE_TRACK_NONE || record->flags & ASKS)
+		return false;
+	return old->flags & ASKS || sources_lose_routes(dp, record->counter, lists);
+}
+
 /* With its rules; record->counter is taken. */
 static int service_put(struct dataplane *dp, const struct dataplane_service *service,
 		       const struct lb_service *record, const struct lb_service *old,
@@ -376,6 +391,8 @@ static int service_put(struct dataplane *dp, const struct dataplane_service *ser
 		source_lists_fini(&lists);
 		return r;
 	}
+	if (old && stops_asking(dp, old, record, &lists))
+		ring_keep_remembered(dp, record->ring);
 	if (!old || memcmp(record, old, sizeof(*record)) != 0)
 		r = service_publish(dp, record, old, err);
 	if (r < 0)

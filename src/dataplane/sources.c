@@ -238,6 +238,12 @@ bool sources_equal(const struct dataplane *dp, uint16_t counter, const struct so
 	return list_equal(&old->routes, &lists->routes) && list_equal(&old->drops, &lists->drops);
 }
 
+bool sources_lose_routes(const struct dataplane *dp, uint16_t counter,
+			 const struct source_lists *lists)
+{
+	return count_new(&lists->routes, &dp->sources[counter].routes) > 0;
+}
+
 /* ---- what a packet of a client meets ---- */
 
 static bool look_up(int map_fd, uint16_t counter, const struct addr *client, uint32_t *ret)

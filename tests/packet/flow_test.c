@@ -367,6 +367,124 @@ TEST(track, none_follows_the_slot)
 	assert_int_equal(used(), 0);
 }
 
+/* ---- services that stop asking the table in steady slots ---- */
+
+static void serve_as(struct dataplane_service service)
+{
+	struct err err = { "" };
+
+	service.vip = fixture_prefix(VIP4);
+	service.port = 80;
+	service.ring = ring;
+	if (dataplane_set_service(f.dp, &service, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* Let the flow go on until its slot, of b by now, is steady again, without moving from a. */
+static void talk_until_steady(uint8_t proto, uint16_t sport)
+{
+	give(b);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(packet(proto, sport, ACK), a);
+		fixture_wait(&f, IDLE / 2);
+	}
+	expect_transition(0, 0);
+	assert_int_equal(packet(proto, sport, ACK), a);
+}
+
+/* The service has just stopped asking: the flow stays while it talks, and leaves nothing. */
+static void expect_kept(uint8_t proto, uint16_t sport, uint16_t real)
+{
+	expect_transition(0, RING_SLOTS);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(packet(proto, sport, ACK), real);
+		fixture_wait(&f, IDLE - USEC_PER_SEC);
+	}
+	assert_int_equal(packet(proto, sport, ACK), real);
+	expect_transition(0, 1);
+	fixture_wait(&f, 2 * WATCH + SWEPT);
+	expect_transition(0, 0);
+	assert_int_equal(used(), 0);
+}
+
+TEST(service, that_tracked_all_keeps_its_flows_when_it_stops)
+{
+	serve_as((struct dataplane_service){ .proto = TCP, .track = CONFIG_TRACK_ALL });
+	assert_int_equal(syn(1), a);
+	talk_until_steady(TCP, 1);
+	serve_as((struct dataplane_service){ .proto = TCP });
+	assert_int_equal(ack(2), b);
+	expect_kept(TCP, 1, a);
+}
+
+TEST(service, that_tracked_all_keeps_flows_of_slots_that_settle_for_others)
+{
+	serve_as((struct dataplane_service){ .proto = TCP, .track = CONFIG_TRACK_ALL });
+	give(b);
+	assert_int_equal(ack(1), a);
+	fixture_wait(&f, IDLE / 2);
+	assert_int_equal(ack(1), a);
+	fixture_wait(&f, IDLE / 2);
+	expect_transition(0, RING_SLOTS);
+	assert_int_equal(ack(1), a); /* no evidence: the service asks anyhow */
+	fixture_wait(&f, IDLE - USEC_PER_SEC);
+	assert_int_equal(ack(1), a);
+	serve_as((struct dataplane_service){ .proto = TCP });
+	fixture_wait(&f, IDLE / 2); /* what was seen so far is judged meanwhile */
+	expect_kept(TCP, 1, a);
+}
+
+TEST(service, that_read_quic_ids_keeps_its_exceptions_when_it_stops)
+{
+	serve_as((struct dataplane_service){ .proto = UDP, .quic = true });
+	talk_until_steady(UDP, 1);
+	serve_as((struct dataplane_service){ .proto = UDP });
+	expect_kept(UDP, 1, a);
+}
+
+TEST(service, that_read_tcp_ids_keeps_its_exceptions_when_it_stops)
+{
+	serve_as((struct dataplane_service){ .proto = TCP, .tcp_server_id = true });
+	talk_until_steady(TCP, 1);
+	serve_as((struct dataplane_service){ .proto = TCP });
+	expect_kept(TCP, 1, a);
+}
+
+TEST(service, that_loses_a_source_route_keeps_its_remembered_flows)
+{
+	const struct config_real reals[] = { { .addr = fixture_addr("10.0.0.3") } };
+	const struct config_source_route routes[] = {
+		{ .source = fixture_prefix("192.168.0.0/16"), .real = 0 },
+		{ .source = fixture_prefix("172.16.0.0/12"), .real = 0 },
+	};
+	struct dataplane_service service = {
+		.proto = TCP, .source_routes = routes, .n_source_routes = 2, .reals = reals
+	};
+
+	serve_as(service);
+	assert_int_equal(syn(1), c);
+	live("10.0.0.3", DATAPLANE_REAL_LEAVING);
+	assert_int_equal(ack(1), c);
+	assert_int_equal(syn(2), a);
+	live("10.0.0.3", DATAPLANE_REAL_TAKES);
+	service.source_routes = routes + 1;
+	service.n_source_routes = 1;
+	serve_as(service);
+	assert_int_equal(ack(2), a);
+	expect_kept(TCP, 1, c);
+}
+
+TEST(service, that_asks_as_before_leaves_steady_slots_alone)
+{
+	serve_as((struct dataplane_service){ .proto = TCP, .track = CONFIG_TRACK_ALL });
+	serve_as((struct dataplane_service){
+		.proto = TCP, .track = CONFIG_TRACK_ALL, .tcp_server_id = true });
+	serve_as((struct dataplane_service){ .proto = TCP, .track = CONFIG_TRACK_ALL });
+	expect_transition(0, 0);
+	serve_as((struct dataplane_service){ .proto = TCP, .track = CONFIG_TRACK_NONE });
+	expect_transition(0, 0);
+}
+
 TEST(age, goes_round_without_old_entries_looking_young)
 {
 	usec_t round = 65536 * f.dp->age_us;
@@ -430,6 +548,12 @@ int main(void)
 		F(icmp, error_goes_to_its_flow_and_writes_nothing),
 		F(track, all_remembers_in_steady_slots),
 		F(track, none_follows_the_slot),
+		F(service, that_tracked_all_keeps_its_flows_when_it_stops),
+		F(service, that_tracked_all_keeps_flows_of_slots_that_settle_for_others),
+		F(service, that_read_quic_ids_keeps_its_exceptions_when_it_stops),
+		F(service, that_read_tcp_ids_keeps_its_exceptions_when_it_stops),
+		F(service, that_loses_a_source_route_keeps_its_remembered_flows),
+		F(service, that_asks_as_before_leaves_steady_slots_alone),
 		F(age, goes_round_without_old_entries_looking_young),
 		F(age, of_another_cpu_may_be_a_unit_ahead),
 		F(self_test, passes_in_every_state_and_remembers_nothing),
