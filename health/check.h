@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "health/dial.h"
+#include "health/message.h"
 #include "src/base/usec.h"
 #include "src/config/config.h"
 #include "src/core/reason.h"
@@ -25,13 +26,46 @@ struct ca;
 struct check_spec {
 	enum config_check_type type;
 	struct dial_options dial;
-	char *path, *host; /* http, https; NULL for other kinds; host "": the address */
-	struct config_range *status;
-	uint32_t n_status;
-	uint64_t ca_id;
+	char *path, *host;           /* never NULL; host "": the address */
+	struct config_range *ranges; /* HTTP status or exit codes */
+	uint32_t n_ranges;
+	enum config_method method;
+	enum config_http_version http_version;
+	enum config_transport transport;
+	enum config_record record;
+	enum config_rcode rcode;
+	bool tls, verify;
+	usec_t expiry_warning_us; /* 0: none */
+	uint64_t ca_id;           /* 0: none */
+	struct check_text *texts;
+	uint32_t n_texts;
+	void *own; /* what the kind's prepare() made of it */
 };
 
+/* A text of a check; there is a NUL behind its bytes. */
+struct check_text {
+	enum message_text_key key;
+	size_t len;
+	const char *bytes;
+};
+
+/* Copy what a message asks for. Returns 0 or -ENOMEM. The spec is to be freed either way. */
+int check_spec_fill(struct check_spec *spec, const struct message_target *message);
+void check_spec_free(struct check_spec *spec);
+
+/* The first text with a key; NULL: none. */
+const struct check_text *check_text(const struct check_spec *spec, enum message_text_key key);
+/* The next one with the same key; NULL: that was the last. */
+const struct check_text *check_text_next(const struct check_spec *spec,
+					 const struct check_text *text);
+
 struct check_kind {
+	/* Make spec->own of a spec, and drop it again; NULL: nothing to make. 0 or -ENOMEM. */
+	int (*prepare)(struct check_spec *spec);
+	void (*forget)(struct check_spec *spec);
+	/* Begin without a connection; NULL: the probe is dialled, and connected() called. It may
+	 * end the probe before it returns. */
+	void (*start)(struct probe *probe, struct event_base *base);
 	/* The connection stands: go on. fd is this function's to close. */
 	void (*connected)(struct probe *probe, int fd);
 	/* Cut a probe off that is past its connection; no probe_end() after that. */
@@ -46,6 +80,7 @@ struct probe {
 	usec_t started;
 	bool has_connected; /* somebody answered, whatever comes of it */
 	void *run;          /* the kind's own */
+	struct event_base *base;
 };
 
 /*

@@ -71,8 +71,7 @@ static enum probe_reason local_reason(int error, bool is_tunnel)
 	}
 }
 
-/* What came back from the network. */
-static enum probe_reason remote_reason(int error)
+enum probe_reason dial_error_reason(int error)
 {
 	switch (error) {
 	case 0:
@@ -132,7 +131,7 @@ static void dial_finish(struct dial *dial)
 	if (error == 0 && is_connected_to_itself(dial->fd))
 		error = ECONNREFUSED;
 	if (error != 0) {
-		dial_fail(dial, remote_reason(error), error, "connect");
+		dial_fail(dial, dial_error_reason(error), error, "connect");
 		return;
 	}
 	setsockopt(dial->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -144,6 +143,31 @@ static void on_writable(evutil_socket_t fd __attribute__((unused)),
 			short what __attribute__((unused)), void *arg)
 {
 	dial_finish(arg);
+}
+
+int dial_socket(const struct dial_options *options, int type, int protocol, bool connects,
+		enum probe_reason *ret_reason, const char **ret_step)
+{
+	union sockaddr_any to;
+	socklen_t to_len = sockaddr_make(&to, &options->addr, options->port);
+	int error, fd = socket(to.sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+
+	*ret_reason = PROBE_LOCAL_ERROR;
+	*ret_step = "socket";
+	if (fd < 0)
+		return -errno;
+	*ret_step = socket_direct(fd, options);
+	if (!*ret_step && (!connects || connect(fd, &to.sa, to_len) == 0))
+		return fd;
+	error = errno;
+	close(fd);
+	if (!*ret_step) {
+		*ret_step = "connect";
+		*ret_reason = local_reason(error, options->mark != 0);
+	} else if (options->mark != 0) {
+		*ret_reason = PROBE_PROBE_PATH;
+	}
+	return -error;
 }
 
 void dial_start(struct dial *dial, struct event_base *base, const struct dial_options *options)

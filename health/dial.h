@@ -40,6 +40,18 @@ struct dial {
 };
 
 /*
+ * dial_socket - a socket of another type for a kind that does not begin with a TCP connection: non
+ * blocking, with mark and source, connected to the address and port where `connects` (a datagram
+ * then only comes from there). Returns the descriptor, or -errno with the reason and the word of
+ * the call that failed.
+ */
+int dial_socket(const struct dial_options *options, int type, int protocol, bool connects,
+		enum probe_reason *ret_reason, const char **ret_step);
+
+/* What an error that the network sent back means; 0 is PROBE_OK. */
+enum probe_reason dial_error_reason(int error);
+
+/*
  * dial_start - begin to connect; dial->done and dial->arg are set by the caller. done is called
  * once, possibly before this returns, unless dial_stop() comes first.
  */

@@ -73,8 +73,8 @@ static int on_socket_made(void *arg __attribute__((unused)),
 
 static bool status_is_allowed(const struct check_spec *spec, long status)
 {
-	for (uint32_t i = 0; i < spec->n_status; i++)
-		if (status >= (long)spec->status[i].first && status <= (long)spec->status[i].last)
+	for (uint32_t i = 0; i < spec->n_ranges; i++)
+		if (status >= (long)spec->ranges[i].first && status <= (long)spec->ranges[i].last)
 			return true;
 	return false;
 }

@@ -21,6 +21,13 @@ enum judge_result judge_classify(enum probe_reason reason)
 	case PROBE_HTTP_GARBAGE:
 	case PROBE_TOO_LARGE:
 	case PROBE_TLS_ERROR:
+	case PROBE_UNEXPECTED:
+	case PROBE_PROTOCOL_ERROR:
+	case PROBE_GRPC_STATUS:
+	case PROBE_DNS_RCODE:
+	case PROBE_MTU:
+	case PROBE_EXIT_STATUS:
+	case PROBE_KILLED:
 		return JUDGE_FAIL;
 	case PROBE_NONE:
 	case PROBE_NO_CHECK:
@@ -80,6 +87,11 @@ enum judge_heard judge_heard_in(enum probe_reason reason)
 	case PROBE_HTTP_GARBAGE:
 	case PROBE_TOO_LARGE:
 	case PROBE_TLS_ERROR:
+	case PROBE_UNEXPECTED:
+	case PROBE_PROTOCOL_ERROR:
+	case PROBE_GRPC_STATUS:
+	case PROBE_DNS_RCODE:
+	case PROBE_MTU:
 		return JUDGE_HEARD_ANSWER;
 	case PROBE_UNREACHABLE:
 		return JUDGE_HEARD_UNREACHABLE;
@@ -87,6 +99,8 @@ enum judge_heard judge_heard_in(enum probe_reason reason)
 	case PROBE_NO_CHECK:
 	case PROBE_TIMEOUT:
 	case PROBE_CONNECT_ERROR:
+	case PROBE_EXIT_STATUS:
+	case PROBE_KILLED:
 	case PROBE_PROBE_PATH:
 	case PROBE_LATE:
 	case PROBE_LOCAL_ERROR:

@@ -107,21 +107,68 @@ static void code_ca(struct codec *c, struct message *m)
 	c->pos += ca->len;
 }
 
-static void code_status(struct codec *c, struct message_target *t)
+/* HTTP status, or exit codes. */
+static void code_ranges(struct codec *c, struct message_target *t)
 {
-	CODE(c, t->n_status, 2, 0, MESSAGE_STATUS_MAX);
-	for (uint32_t i = 0; i < t->n_status && !c->failed; i++) {
-		CODE(c, t->status[i].first, 2, 100, 999);
-		CODE(c, t->status[i].last, 2, t->status[i].first, 999);
+	uint64_t min = t->type == CONFIG_CHECK_EXEC ? 0 : 100;
+	uint64_t max = t->type == CONFIG_CHECK_EXEC ? 255 : 999;
+
+	CODE(c, t->n_ranges, 2, 0, MESSAGE_RANGES_MAX);
+	for (uint32_t i = 0; i < t->n_ranges && !c->failed; i++) {
+		CODE(c, t->ranges[i].first, 2, min, max);
+		CODE(c, t->ranges[i].last, 2, t->ranges[i].first, max);
 	}
 }
 
-/* What http and https need of host and path beyond being printable. */
+static void code_one_text(struct codec *c, struct message_text *text)
+{
+	CODE(c, text->key, 1, MESSAGE_TEXT_SNI, MESSAGE_TEXT_KEY_MAX - 1);
+	CODE(c, text->len, 2, 0, MESSAGE_TEXT_MAX);
+	if (!codec_takes(c, text->len))
+		return;
+	if (c->in)
+		text->bytes = c->in + c->pos;
+	else if (text->len > 0)
+		memcpy(c->out + c->pos, text->bytes, text->len);
+	c->pos += text->len;
+	/* What is a string over there has no end in its middle. */
+	if (text->key != MESSAGE_TEXT_SEND && text->key != MESSAGE_TEXT_EXPECT && text->len > 0 &&
+	    memchr(text->bytes, '\0', text->len))
+		c->failed = true;
+}
+
+static void code_texts(struct codec *c, struct message_target *t)
+{
+	CODE(c, t->n_texts, 2, 0, MESSAGE_TEXTS_MAX);
+	for (uint32_t i = 0; i < t->n_texts && !c->failed; i++)
+		code_one_text(c, &t->texts[i]);
+}
+
+static void code_request(struct codec *c, struct message_target *t)
+{
+	code_text(c, t->path, sizeof(t->path));
+	code_text(c, t->host, sizeof(t->host));
+	code_ranges(c, t);
+	CODE(c, t->method, 1, 0, CONFIG_METHOD_OPTIONS);
+	CODE(c, t->http_version, 1, 0, CONFIG_HTTP_2);
+	CODE(c, t->transport, 1, 0, CONFIG_TRANSPORT_TCP);
+	CODE(c, t->record, 2, 0, CONFIG_RECORD_CAA);
+	CODE(c, t->rcode, 1, 0, CONFIG_RCODE_REFUSED);
+	CODE(c, t->tls, 1, 0, 1);
+	CODE(c, t->verify, 1, 0, 1);
+	CODE(c, t->expiry_warning_us, 8, 0, MESSAGE_EXPIRY_MAX_US);
+	CODE(c, t->mtu_probe_us, 8, 0, MESSAGE_TIME_MAX_US);
+	code_texts(c, t);
+}
+
+/* What kinds need beyond each field being in its range. */
 static bool request_is_sound(const struct message_target *t)
 {
 	bool is_http = t->type == CONFIG_CHECK_HTTP || t->type == CONFIG_CHECK_HTTPS;
 
-	if (is_http && (t->path[0] != '/' || t->n_status == 0))
+	if (is_http && (t->path[0] != '/' || t->n_ranges == 0))
+		return false;
+	if (t->port == 0 && t->type != CONFIG_CHECK_ICMP && t->type != CONFIG_CHECK_EXEC)
 		return false;
 	if (strchr(t->host, ':') && addr_parse(t->host, &(struct addr){ 0 }) < 0)
 		return false;
@@ -147,7 +194,7 @@ static void code_target(struct codec *c, struct message *m)
 	CODE(c, t->type, 1, 0, CONFIG_CHECK_EXEC);
 	CODE(c, t->via, 1, 0, CONFIG_VIA_DIRECT);
 	code_bytes(c, t->addr.bytes, sizeof(t->addr.bytes));
-	CODE(c, t->port, 2, 1, UINT16_MAX);
+	CODE(c, t->port, 2, 0, UINT16_MAX);
 	CODE(c, t->mark, 4, 0, UINT32_MAX);
 	CODE(c, t->has_source, 1, 0, 1);
 	code_bytes(c, t->source.bytes, sizeof(t->source.bytes));
@@ -157,9 +204,7 @@ static void code_target(struct codec *c, struct message *m)
 	CODE(c, t->state, 1, 0, REAL_STATE_MAX - 1);
 	CODE(c, t->sign, 1, 0, REAL_SIGN_MAX - 1);
 	CODE(c, t->ca, 8, 0, UINT64_MAX);
-	code_text(c, t->path, sizeof(t->path));
-	code_text(c, t->host, sizeof(t->host));
-	code_status(c, t);
+	code_request(c, t);
 	if (!c->failed && !request_is_sound(t))
 		c->failed = true;
 	if (!c->failed && t->has_source && addr_is_ipv4(&t->source) != addr_is_ipv4(&t->addr))

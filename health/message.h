@@ -30,16 +30,19 @@
 #include "src/config/config.h"
 #include "src/core/core.h"
 
-#define MESSAGE_VERSION      2
-#define MESSAGE_MAX          (16 * 1024) /* bytes of the largest packet */
-#define MESSAGE_PROGRAM_MAX  32          /* each string: bytes with the NUL */
-#define MESSAGE_PATH_MAX     1024
-#define MESSAGE_HOST_MAX     256
-#define MESSAGE_STATUS_MAX   32
-#define MESSAGE_CA_CHUNK_MAX (MESSAGE_MAX - 64)
-#define MESSAGE_CA_MAX       (4U << 20) /* bytes of one set of certificates */
-#define MESSAGE_RESULTS_MAX  1000       /* largest rise and fall */
-#define MESSAGE_TIME_MAX_US  (24 * 3600 * USEC_PER_SEC)
+#define MESSAGE_VERSION       3
+#define MESSAGE_MAX           (16 * 1024) /* bytes of the largest packet */
+#define MESSAGE_PROGRAM_MAX   32          /* each string: bytes with the NUL */
+#define MESSAGE_PATH_MAX      1024
+#define MESSAGE_HOST_MAX      256
+#define MESSAGE_RANGES_MAX    16
+#define MESSAGE_TEXTS_MAX     64
+#define MESSAGE_TEXT_MAX      1024 /* bytes of one */
+#define MESSAGE_CA_CHUNK_MAX  (MESSAGE_MAX - 64)
+#define MESSAGE_CA_MAX        (4U << 20) /* bytes of one set of certificates */
+#define MESSAGE_RESULTS_MAX   1000       /* largest rise and fall */
+#define MESSAGE_TIME_MAX_US   (24 * 3600 * USEC_PER_SEC)
+#define MESSAGE_EXPIRY_MAX_US (365 * MESSAGE_TIME_MAX_US)
 
 enum message_kind {
 	MESSAGE_HELLO = 1,
@@ -66,14 +69,37 @@ struct message_ca {
 	const uint8_t *bytes; /* encode: borrowed; decode: points into the packet */
 };
 
+/* What texts of a check are for; a kind of check reads those it knows. */
+enum message_text_key {
+	MESSAGE_TEXT_SNI = 1,
+	MESSAGE_TEXT_HEADER, /* many: "Name: value" */
+	MESSAGE_TEXT_BODY_CONTAINS,
+	MESSAGE_TEXT_BODY_MATCHES,
+	MESSAGE_TEXT_ALPN, /* many */
+	MESSAGE_TEXT_SERVICE,
+	MESSAGE_TEXT_QUERY,
+	MESSAGE_TEXT_ANSWER, /* many */
+	MESSAGE_TEXT_SEND,   /* any bytes, as is the next */
+	MESSAGE_TEXT_EXPECT,
+	MESSAGE_TEXT_ARGUMENT,    /* many: argv in its order */
+	MESSAGE_TEXT_ENVIRONMENT, /* many: "NAME=value" */
+	MESSAGE_TEXT_KEY_MAX,
+};
+
+struct message_text {
+	enum message_text_key key;
+	uint16_t len;         /* 0..MESSAGE_TEXT_MAX */
+	const uint8_t *bytes; /* encode: borrowed; decode: points into the packet */
+};
+
 /* One check of one real: what to connect to, how, how often, and how to judge. */
 struct message_target {
 	uint64_t id; /* never 0 */
 	enum config_check_type type;
 	enum config_via via;
 	struct addr addr; /* connect to this: the VIP (tunnel) or the real (direct) */
-	uint16_t port;
-	uint32_t mark; /* SO_MARK; 0: none */
+	uint16_t port;    /* 0: icmp and exec alone */
+	uint32_t mark;    /* SO_MARK; 0: none */
 	bool has_source;
 	struct addr source; /* bind to this */
 	usec_t interval_us, fast_interval_us, slow_interval_us, timeout_us;
@@ -83,10 +109,19 @@ struct message_target {
 	struct addr real;        /* whose signs of life are looked for while the check is silent */
 	enum real_state state;   /* the last judgement; not part of the id, */
 	enum real_sign sign;     /* nor is this */
-	uint64_t ca;             /* id of the CA bytes (https), 0: none */
-	char path[MESSAGE_PATH_MAX], host[MESSAGE_HOST_MAX]; /* http, https; host "": the address */
-	uint32_t n_status;
-	struct config_range status[MESSAGE_STATUS_MAX];
+	uint64_t ca;             /* id of the CA bytes (TLS), 0: none */
+	char path[MESSAGE_PATH_MAX], host[MESSAGE_HOST_MAX]; /* host "": the address */
+	uint32_t n_ranges;
+	struct config_range ranges[MESSAGE_RANGES_MAX]; /* HTTP status or exit codes */
+	enum config_method method;
+	enum config_http_version http_version;
+	enum config_transport transport;
+	enum config_record record;
+	enum config_rcode rcode;
+	bool tls, verify;
+	usec_t expiry_warning_us, mtu_probe_us; /* 0: none */
+	uint32_t n_texts;
+	struct message_text texts[MESSAGE_TEXTS_MAX];
 };
 
 struct message_remove {

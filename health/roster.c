@@ -23,6 +23,8 @@ static void note_service(struct roster *roster, const struct config_vip *vip,
 	uint32_t pool = service->pool;
 	bool has_tcp_port = service->proto == IPPROTO_TCP && service->port != 0;
 
+	if (service->proto == IPPROTO_UDP && roster->udp_ports[pool] == 0)
+		roster->udp_ports[pool] = service->port;
 	if (roster->ports[pool] != 0 || (roster->vips[pool] && !has_tcp_port))
 		return;
 	roster->vips[pool] = vip;
@@ -53,13 +55,16 @@ static const struct config_check *pool_check(const struct roster *roster, uint32
 static uint16_t check_port(const struct roster *roster, uint32_t pool,
 			   const struct config_check *check)
 {
-	return check->port != 0 ? check->port : roster->ports[pool];
+	if (!config_check_has_port(check->type) || check->port != 0)
+		return check->port;
+	return config_check_is_udp(check) ? roster->udp_ports[pool] : roster->ports[pool];
 }
 
 /* This host's own real holds the VIP itself: its stack is reached without a tunnel. */
 static bool is_tunnelled(const struct config_check *check, const struct config_real *real)
 {
-	return check->via == CONFIG_VIA_TUNNEL && !real->is_local;
+	return check->via == CONFIG_VIA_TUNNEL && check->type != CONFIG_CHECK_EXEC &&
+	       !real->is_local;
 }
 
 /* ---- CA bytes ---- */
@@ -112,6 +117,13 @@ static int ca_add(struct roster *roster, const struct config_check *check, uint6
 	return 0;
 }
 
+static bool is_verified(const struct config_check *check)
+{
+	return check->verify &&
+	       (check->type == CONFIG_CHECK_HTTPS || check->type == CONFIG_CHECK_TLS ||
+		(check->type == CONFIG_CHECK_GRPC && check->tls));
+}
+
 static int read_cas(struct roster *roster, struct err *err)
 {
 	for (uint32_t p = 0; p < roster->config->n_pools; p++) {
@@ -120,7 +132,7 @@ static int read_cas(struct roster *roster, struct err *err)
 			uint64_t *id = &roster->check_ca[check - roster->config->checks];
 			int r = 0;
 
-			if (pool_is_used(roster, p) && check->type == CONFIG_CHECK_HTTPS && !*id)
+			if (pool_is_used(roster, p) && is_verified(check) && !*id)
 				r = ca_add(roster, check, id, err);
 			if (r < 0)
 				return r;
@@ -160,7 +172,8 @@ static struct prober_mark *mark_find(const struct roster *roster, const struct p
 static bool pool_has_tunnel(const struct roster *roster, uint32_t pool)
 {
 	for (uint32_t c = 0; c < roster->config->pools[pool].n_checks; c++)
-		if (pool_check(roster, pool, c)->via == CONFIG_VIA_TUNNEL)
+		if (pool_check(roster, pool, c)->via == CONFIG_VIA_TUNNEL &&
+		    pool_check(roster, pool, c)->type != CONFIG_CHECK_EXEC)
 			return pool_is_used(roster, pool);
 	return false;
 }
@@ -272,22 +285,82 @@ static void target_address(const struct roster *roster, const struct roster_entr
 		t->source = addr_is_ipv4(&t->addr) ? roster->source4 : roster->source6;
 }
 
+/* False: more texts, or longer ones, than a message carries. */
+static bool add_text(struct message_target *t, enum message_text_key key, const void *bytes,
+		     size_t len)
+{
+	if (!bytes)
+		return true;
+	if (len > MESSAGE_TEXT_MAX || t->n_texts >= MESSAGE_TEXTS_MAX)
+		return false;
+	t->texts[t->n_texts++] = (struct message_text){ key, (uint16_t)len, bytes };
+	return true;
+}
+
+static bool add_texts(struct message_target *t, enum message_text_key key, const char *const *texts,
+		      size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!add_text(t, key, texts[i], strlen(texts[i])))
+			return false;
+	return true;
+}
+
+static bool target_texts(const struct config_check *check, struct message_target *t)
+{
+	const struct {
+		enum message_text_key key;
+		const char *text;
+	} singles[] = {
+		{ MESSAGE_TEXT_SNI, check->sni },
+		{ MESSAGE_TEXT_BODY_CONTAINS, check->body_contains },
+		{ MESSAGE_TEXT_BODY_MATCHES, check->body_matches },
+		{ MESSAGE_TEXT_SERVICE, check->grpc_service },
+		{ MESSAGE_TEXT_QUERY, check->query },
+	};
+
+	for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++)
+		if (!add_texts(t, singles[i].key, &singles[i].text, singles[i].text != NULL))
+			return false;
+	return add_texts(t, MESSAGE_TEXT_HEADER, check->headers, check->n_headers) &&
+	       add_texts(t, MESSAGE_TEXT_ALPN, check->alpn, check->n_alpn) &&
+	       add_texts(t, MESSAGE_TEXT_ANSWER, check->answers, check->n_answers) &&
+	       add_texts(t, MESSAGE_TEXT_ARGUMENT, check->argv, check->n_argv) &&
+	       add_text(t, MESSAGE_TEXT_SEND, check->send.bytes, check->send.len) &&
+	       add_text(t, MESSAGE_TEXT_EXPECT, check->expect.bytes, check->expect.len);
+}
+
+static void target_numbers(const struct config_check *check, struct message_target *t)
+{
+	t->method = check->method;
+	t->http_version = check->http_version;
+	t->transport = check->transport;
+	t->record = check->record;
+	t->rcode = check->rcode;
+	t->tls = check->tls;
+	t->verify = check->verify;
+	t->expiry_warning_us = check->expiry_warning_us;
+	t->mtu_probe_us = check->mtu_probe_us;
+}
+
 /* False when a string of the check is longer than a message carries. */
 static bool target_request(const struct config_check *check, struct message_target *t)
 {
-	const char *path = check->path ? check->path : "/", *host = check->host ? check->host : "";
+	bool is_exec = check->type == CONFIG_CHECK_EXEC;
+	const struct config_range *ranges = is_exec ? check->exit_codes : check->status;
+	size_t n_ranges = is_exec ? check->n_exit_codes : check->n_status;
+	const char *path = check->path ? check->path : "", *host = check->host ? check->host : "";
 
-	if (check->type != CONFIG_CHECK_HTTP && check->type != CONFIG_CHECK_HTTPS)
-		return true;
 	if (strlen(path) >= sizeof(t->path) || strlen(host) >= sizeof(t->host) ||
-	    check->n_status > MESSAGE_STATUS_MAX)
+	    n_ranges > MESSAGE_RANGES_MAX)
 		return false;
 	strcpy(t->path, path);
 	strcpy(t->host, host);
-	t->n_status = (uint32_t)check->n_status;
-	for (size_t i = 0; i < check->n_status; i++)
-		t->status[i] = check->status[i];
-	return true;
+	t->n_ranges = (uint32_t)n_ranges;
+	for (size_t i = 0; i < n_ranges; i++)
+		t->ranges[i] = ranges[i];
+	target_numbers(check, t);
+	return target_texts(check, t);
 }
 
 static bool target_fill(const struct roster *roster, const struct roster_entry *entry,
@@ -308,7 +381,7 @@ static bool target_fill(const struct roster *roster, const struct roster_entry *
 		.jitter_percent = check->jitter_percent,
 		.rise = check->rise,
 		.fall = check->fall,
-		.has_real = !real->is_local,
+		.has_real = !real->is_local && check->type != CONFIG_CHECK_EXEC,
 		.real = real->addr,
 		.state = entry->state,
 		.sign = entry->sign,
@@ -330,14 +403,14 @@ static int check_refuse(const struct roster *roster, const struct roster_entry *
 	const struct config_check *check = pool_check(roster, entry->pool, entry->check);
 	const struct config_pool *pool = &roster->config->pools[entry->pool];
 
-	if (check_port(roster, entry->pool, check) == 0)
+	if (check_port(roster, entry->pool, check) == 0 && config_check_has_port(check->type))
 		return err_set(err, -EINVAL,
 			       "check '%s' of pool '%s' needs a port of its own: no service of the "
-			       "pool is a TCP service with a port",
+			       "pool has one that it could use",
 			       check->name, pool->name);
 	return err_set(err, -EINVAL,
-		       "check '%s' of pool '%s' cannot be carried out: path, host, status or a "
-		       "time is out of range",
+		       "check '%s' of pool '%s' cannot be carried out: path, host, status, a "
+		       "time or its texts together are out of range",
 		       check->name, pool->name);
 }
 
@@ -514,11 +587,12 @@ static bool roster_alloc(struct roster *roster)
 	roster->first = calloc(n_pools + 1, sizeof(*roster->first));
 	roster->vips = calloc(n_pools + 1, sizeof(*roster->vips));
 	roster->ports = calloc(n_pools + 1, sizeof(*roster->ports));
+	roster->udp_ports = calloc(n_pools + 1, sizeof(*roster->udp_ports));
 	roster->check_ca = calloc(n_checks + 1, sizeof(*roster->check_ca));
 	roster->cas = calloc(n_checks + 1, sizeof(*roster->cas));
 	roster->marks = calloc(n_reals + 1, sizeof(*roster->marks));
 	return roster->entries && roster->by_id && roster->first && roster->vips && roster->ports &&
-	       roster->check_ca && roster->cas && roster->marks;
+	       roster->udp_ports && roster->check_ca && roster->cas && roster->marks;
 }
 
 static int roster_build(struct roster *roster, const struct roster *former, struct err *err)
@@ -577,6 +651,7 @@ void roster_free(struct roster *roster)
 	free(roster->first);
 	free(roster->vips);
 	free(roster->ports);
+	free(roster->udp_ports);
 	free(roster->check_ca);
 	free(roster->cas);
 	free(roster->marks);

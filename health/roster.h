@@ -45,7 +45,7 @@ struct roster {
 	uint32_t *by_id; /* entries in the order of their ids */
 
 	const struct config_vip **vips; /* of each pool: where tunnelled probes go */
-	uint16_t *ports;                /* of each pool: the first TCP port, 0: none */
+	uint16_t *ports, *udp_ports;    /* of each pool: the first of each protocol, 0: none */
 
 	uint64_t *check_ca; /* of each check of the config: id of its CA, 0: none */
 	struct roster_ca *cas;

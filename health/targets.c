@@ -419,7 +419,11 @@ static void start_probe(struct target *target, usec_t now)
 	target->probe.started = now;
 	target->probe.has_connected = false;
 	set_due(target, now + target->timing.timeout_us);
-	dial_start(&target->probe.dial, table->base, &target->spec.dial);
+	target->probe.base = table->base;
+	if (kind_of(&target->spec)->start)
+		kind_of(&target->spec)->start(&target->probe, table->base);
+	else
+		dial_start(&target->probe.dial, table->base, &target->spec.dial);
 }
 
 /* Stop what runs; says how far it had come. */
@@ -491,9 +495,9 @@ static void unhash(struct targets *table, struct target *target)
 
 static void target_free(struct target *target)
 {
-	free(target->spec.path);
-	free(target->spec.host);
-	free(target->spec.status);
+	if (kind_of(&target->spec)->forget)
+		kind_of(&target->spec)->forget(&target->spec);
+	check_spec_free(&target->spec);
 	free(target);
 }
 
@@ -539,29 +543,11 @@ static int grow(struct targets *table)
 	return 0;
 }
 
-static int spec_fill(struct check_spec *spec, const struct message_target *m)
+static int spec_prepare(struct check_spec *spec, const struct message_target *m)
 {
-	bool is_http = m->type == CONFIG_CHECK_HTTP || m->type == CONFIG_CHECK_HTTPS;
+	int r = check_spec_fill(spec, m);
 
-	*spec = (struct check_spec){
-		.type = m->type,
-		.dial = { .addr = m->addr,
-			  .port = m->port,
-			  .mark = m->mark,
-			  .has_source = m->has_source,
-			  .source = m->source },
-		.ca_id = m->ca,
-	};
-	if (!is_http)
-		return 0;
-	spec->path = strdup(m->path);
-	spec->host = strdup(m->host);
-	spec->status = calloc(m->n_status, sizeof(*spec->status));
-	if (!spec->path || !spec->host || !spec->status)
-		return -ENOMEM;
-	memcpy(spec->status, m->status, m->n_status * sizeof(*spec->status));
-	spec->n_status = m->n_status;
-	return 0;
+	return r == 0 && kind_of(spec)->prepare ? kind_of(spec)->prepare(spec) : r;
 }
 
 static struct target *target_new(struct targets *table, const struct message_target *m)
@@ -587,7 +573,7 @@ static struct target *target_new(struct targets *table, const struct message_tar
 	target->real = m->real;
 	judge_init(&target->judge, m->state);
 	target->judge.sign = m->sign;
-	if (spec_fill(&target->spec, m) < 0) {
+	if (spec_prepare(&target->spec, m) < 0) {
 		target_free(target);
 		return NULL;
 	}

@@ -213,12 +213,19 @@ static void check_routing(struct load *load)
 
 /* ---- checks ---- */
 
+/* Whoever builds a kind sets its bit. */
+static const bool is_carried_out[] = {
+	[CONFIG_CHECK_TCP] = true,
+	[CONFIG_CHECK_HTTP] = true,
+	[CONFIG_CHECK_HTTPS] = true,
+	[CONFIG_CHECK_EXEC] = false,
+};
+
 static void check_type(struct load *load, const struct config_check *check)
 {
 	const struct node *node = load_node(load, &check->type);
 
-	if (!is_given(load, &check->type) || check->type == CONFIG_CHECK_TCP ||
-	    check->type == CONFIG_CHECK_HTTP || check->type == CONFIG_CHECK_HTTPS)
+	if (!is_given(load, &check->type) || is_carried_out[check->type])
 		return;
 	if (load->need == CONFIG_NEED_NODE)
 		load_error(load, node,
@@ -227,6 +234,23 @@ static void check_type(struct load *load, const struct config_check *check)
 	else
 		load_warn(load, node, "type: %s is read but not carried out by this version",
 			  config_check_type_str(check->type));
+}
+
+static void check_exec(struct load *load, const struct config_check *check)
+{
+	if (check->n_argv > 0 && check->argv[0] && check->argv[0][0] != '/')
+		load_error(load, load_node(load, &check->argv),
+			   "argv: '%.80s' is no absolute path; nothing searches for the program",
+			   check->argv[0]);
+	else if (is_given(load, &check->argv) && check->n_argv == 0)
+		load_error(load, load_node(load, &check->argv), "argv: the program is missing");
+}
+
+static void check_grpc(struct load *load, const struct config_check *check)
+{
+	if (!check->tls && is_given(load, &check->ca_file))
+		load_warn(load, load_node(load, &check->ca_file),
+			  "ca-file has no effect without tls: true");
 }
 
 static void check_intervals(struct load *load, const struct config_check *check)
@@ -264,6 +288,10 @@ static void check_checks(struct load *load)
 				   "a check cannot be called none; that word means no check");
 		check_type(load, check);
 		check_intervals(load, check);
+		if (check->type == CONFIG_CHECK_EXEC)
+			check_exec(load, check);
+		if (check->type == CONFIG_CHECK_GRPC)
+			check_grpc(load, check);
 	}
 }
 
@@ -432,7 +460,7 @@ static void check_source_room(struct load *load)
 /* ---- use of pools and checks ---- */
 
 struct pool_use {
-	bool is_used, has_port;
+	bool is_used, has_tcp_port, has_udp_port;
 };
 
 static struct pool_use *find_uses(struct load *load)
@@ -447,24 +475,31 @@ static struct pool_use *find_uses(struct load *load)
 			if (service->pool >= config->n_pools)
 				continue;
 			uses[service->pool].is_used = true;
-			uses[service->pool].has_port |= service->port != 0;
+			if (service->port != 0 && service->proto == IPPROTO_TCP)
+				uses[service->pool].has_tcp_port = true;
+			if (service->port != 0 && service->proto == IPPROTO_UDP)
+				uses[service->pool].has_udp_port = true;
 		}
 	}
 	return uses;
 }
 
-static void check_ports(struct load *load, const struct config_pool *pool)
+static void check_ports(struct load *load, const struct config_pool *pool,
+			const struct pool_use *use)
 {
 	for (size_t i = 0; i < pool->n_checks; i++) {
 		const struct config_check *check = &load->config->checks[pool->checks[i]];
 
-		if (check->port || check->type == CONFIG_CHECK_ICMP ||
-		    check->type == CONFIG_CHECK_EXEC || !load_is_good(load, &check->port))
+		bool is_udp = config_check_is_udp(check);
+
+		if (check->port || !config_check_has_port(check->type) ||
+		    !load_is_good(load, &check->port) ||
+		    (is_udp ? use->has_udp_port : use->has_tcp_port))
 			continue;
 		load_error(load, load_node(load, check),
-			   "check '%s' needs a port: pool '%s' (line %zu) serves only any-port "
-			   "services",
-			   check->name, pool->name, line_of(load, pool));
+			   "check '%s' needs a port: no service of pool '%s' (line %zu) is a %s "
+			   "service with a port",
+			   check->name, pool->name, line_of(load, pool), is_udp ? "udp" : "tcp");
 	}
 }
 
@@ -479,8 +514,8 @@ static void check_uses(struct load *load)
 	for (size_t i = 0; i < config->n_pools; i++) {
 		const struct config_pool *pool = &config->pools[i];
 
-		if (uses[i].is_used && !uses[i].has_port)
-			check_ports(load, pool);
+		if (uses[i].is_used)
+			check_ports(load, pool, &uses[i]);
 		if (is_whole && !uses[i].is_used)
 			load_warn(load, load_node(load, pool), "no service uses pool '%s'",
 				  pool->name);

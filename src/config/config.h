@@ -51,8 +51,40 @@ enum config_check_type {
 	CONFIG_CHECK_EXEC,
 };
 
+enum config_method { CONFIG_METHOD_GET, CONFIG_METHOD_HEAD, CONFIG_METHOD_OPTIONS };
+enum config_http_version { CONFIG_HTTP_1_1, CONFIG_HTTP_2 };
+enum config_transport { CONFIG_TRANSPORT_UDP, CONFIG_TRANSPORT_TCP };
+/* As on the wire. Source: RFC 1035, 3.2.2; RFC 3596; RFC 2782; RFC 8659. */
+enum config_record {
+	CONFIG_RECORD_A = 1,
+	CONFIG_RECORD_NS = 2,
+	CONFIG_RECORD_CNAME = 5,
+	CONFIG_RECORD_SOA = 6,
+	CONFIG_RECORD_PTR = 12,
+	CONFIG_RECORD_MX = 15,
+	CONFIG_RECORD_TXT = 16,
+	CONFIG_RECORD_AAAA = 28,
+	CONFIG_RECORD_SRV = 33,
+	CONFIG_RECORD_CAA = 257,
+};
+/* As on the wire. Source: RFC 1035, 4.1.1. */
+enum config_rcode {
+	CONFIG_RCODE_NOERROR = 0,
+	CONFIG_RCODE_FORMERR = 1,
+	CONFIG_RCODE_SERVFAIL = 2,
+	CONFIG_RCODE_NXDOMAIN = 3,
+	CONFIG_RCODE_NOTIMP = 4,
+	CONFIG_RCODE_REFUSED = 5,
+};
+
 struct config_range {
 	uint32_t first, last; /* inclusive */
+};
+
+/* Any bytes, zeros too. */
+struct config_bytes {
+	const uint8_t *bytes; /* NULL: none */
+	size_t len;
 };
 
 struct config_node {
@@ -106,17 +138,53 @@ struct config_routing {
 struct config_check {
 	const char *name;
 	enum config_check_type type;
-	const char *path, *host; /* http, https; host may be NULL: the address */
+	enum config_method method;
+	const char *path, *host;    /* http, https; host may be NULL: the address */
+	const char *sni;            /* with TLS; NULL: the host */
+	const char *const *headers; /* "Name: value" */
+	size_t n_headers;
 	const struct config_range *status;
 	size_t n_status;
+	const char *body_contains, *body_matches; /* NULL: any body will do */
+	enum config_http_version http_version;
+	bool tls;                 /* grpc */
+	bool verify;              /* the certificate */
+	usec_t expiry_warning_us; /* 0: none */
+	const char *const *alpn;
+	size_t n_alpn;
+	const char *grpc_service; /* NULL: the server as a whole */
+	const char *query;        /* dns: the name asked for */
+	enum config_record record;
+	enum config_rcode rcode;
+	const char *const *answers; /* that must all be in the answer */
+	size_t n_answers;
+	enum config_transport transport;
+	struct config_bytes send, expect; /* tcp, udp */
+	const char *const *argv;          /* exec; the program's path first */
+	size_t n_argv;
+	const struct config_range *exit_codes;
+	size_t n_exit_codes;
 	uint16_t port; /* 0: the service's port */
 	usec_t interval_us, fast_interval_us, slow_interval_us, timeout_us;
 	uint32_t jitter_percent;
 	uint32_t rise, fall;
 	enum config_via via;
 	usec_t mtu_probe_us; /* 0: none */
-	const char *ca_file; /* https: NULL is the system's store */
+	const char *ca_file; /* with TLS; NULL is the system's store */
 };
+
+/* Whether a kind of check goes to a port at all. */
+static inline bool config_check_has_port(enum config_check_type type)
+{
+	return type != CONFIG_CHECK_ICMP && type != CONFIG_CHECK_EXEC;
+}
+
+/* Whether that port is one of UDP. */
+static inline bool config_check_is_udp(const struct config_check *check)
+{
+	return check->type == CONFIG_CHECK_UDP ||
+	       (check->type == CONFIG_CHECK_DNS && check->transport == CONFIG_TRANSPORT_UDP);
+}
 
 struct config_real {
 	const char *name;

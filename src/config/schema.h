@@ -16,7 +16,7 @@
 #include "src/config/config.h"
 #include "src/config/value.h"
 
-#define SCHEMA_ROWS_MAX 32
+#define SCHEMA_ROWS_MAX 64
 
 struct load;
 struct node;

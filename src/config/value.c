@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+
 #include <net/if.h>
+#include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,9 @@
 #include "src/base/usec.h"
 #include "src/config/config.h"
 #include "src/base/suggest.h"
+
+#define TEXT_MAX  1024 /* characters of a free text */
+#define BYTES_MAX 1024
 
 /* ---- numbers ---- */
 
@@ -364,12 +370,13 @@ static void print_mac(const struct value_spec *spec, const void *value, struct t
 		 mac[5]);
 }
 
-/* ---- HTTP status ---- */
+/* ---- ranges: HTTP status, exit codes ---- */
 
-static int parse_status(const struct value_spec *spec, const char *text, struct arena *arena,
-			void *ret, struct err *err)
+static int parse_range(const struct value_spec *spec, const char *text, struct arena *arena,
+		       void *ret, struct err *err)
 {
-	uint64_t first, last;
+	bool is_status = spec->type == VALUE_STATUS;
+	uint64_t first, last, min = is_status ? 100 : 0, max = is_status ? 599 : 255;
 	const char *rest;
 
 	(void)arena;
@@ -380,14 +387,15 @@ static int parse_status(const struct value_spec *spec, const char *text, struct 
 		return refuse(spec, text, err);
 	if (*rest != '\0')
 		return refuse(spec, text, err);
-	if (first < 100 || last > 599 || first > last)
-		return err_set(err, -EINVAL, "'%.80s' is out of bounds; allowed is 100 to 599",
-			       text);
+	if (first < min || last > max || first > last)
+		return err_set(err, -EINVAL,
+			       "'%.80s' is out of bounds; allowed is %" PRIu64 " to %" PRIu64, text,
+			       min, max);
 	*(struct config_range *)ret = (struct config_range){ (uint32_t)first, (uint32_t)last };
 	return 0;
 }
 
-static void print_status(const struct value_spec *spec, const void *value, struct text *out)
+static void print_range(const struct value_spec *spec, const void *value, struct text *out)
 {
 	const struct config_range *range = value;
 
@@ -395,6 +403,67 @@ static void print_status(const struct value_spec *spec, const void *value, struc
 	text_add(out, "%" PRIu32, range->first);
 	if (range->last != range->first)
 		text_add(out, "-%" PRIu32, range->last);
+}
+
+/* ---- bytes ---- */
+
+/* One character or escape at *text, which moves behind it; -1: no escape that is known. */
+static int unescape(const char **text)
+{
+	static const char letters[] = "rnt0\\", bytes[] = "\r\n\t\0\\";
+	const char *p = *text, *letter;
+	char pair[3] = "";
+
+	*text = p + 1;
+	if (*p != '\\')
+		return (unsigned char)*p;
+	letter = p[1] ? strchr(letters, p[1]) : NULL;
+	*text = p + 2;
+	if (letter)
+		return (unsigned char)bytes[letter - letters];
+	if (p[1] != 'x' || !isxdigit((unsigned char)p[2]) || !isxdigit((unsigned char)p[3]))
+		return -1;
+	memcpy(pair, p + 2, 2);
+	*text = p + 4;
+	return (int)strtoul(pair, NULL, 16);
+}
+
+static int parse_bytes(const struct value_spec *spec, const char *text, struct arena *arena,
+		       void *ret, struct err *err)
+{
+	uint8_t *bytes = arena_alloc(arena, strlen(text) + 1);
+	size_t len = 0;
+
+	for (const char *p = text; *p;) {
+		int byte = unescape(&p);
+
+		if (byte < 0)
+			return refuse(spec, text, err);
+		bytes[len++] = (uint8_t)byte;
+	}
+	if (len == 0 || len > BYTES_MAX)
+		return refuse(spec, len ? "(more than 1024 bytes)" : "", err);
+	*(struct config_bytes *)ret = (struct config_bytes){ bytes, len };
+	return 0;
+}
+
+static void print_bytes(const struct value_spec *spec, const void *value, struct text *out)
+{
+	const struct config_bytes *bytes = value;
+
+	(void)spec;
+	for (size_t i = 0; i < bytes->len; i++) {
+		uint8_t byte = bytes->bytes[i];
+
+		if (byte == '\\')
+			text_add(out, "\\\\");
+		else if (byte == '\r' || byte == '\n')
+			text_add(out, byte == '\r' ? "\\r" : "\\n");
+		else if (byte < ' ' || byte > '~')
+			text_add(out, "\\x%02x", byte);
+		else
+			text_add(out, "%c", byte);
+	}
 }
 
 /* ---- texts ---- */
@@ -480,6 +549,53 @@ static bool is_listen(const char *text)
 	return addr_parse(head, &addr) == 0;
 }
 
+/* Name: value. What a connection needs for itself is not for the config to say. */
+static bool is_header(const char *text)
+{
+	static const char *const own[] = { "host:", "connection:", "content-length:",
+					   "transfer-encoding:", "upgrade:" };
+	size_t name = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				   "!#$%&'*+.^_`|~-");
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strncasecmp(text, own[i], strlen(own[i])) == 0)
+			return false;
+	if (name == 0 || text[name] != ':' || strlen(text) > TEXT_MAX)
+		return false;
+	for (text += name; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+static bool is_text(const char *text)
+{
+	return *text != '\0' && strlen(text) <= TEXT_MAX;
+}
+
+static bool is_token(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len >= 1 && len <= 63 && is_printable_ascii(text);
+}
+
+static bool is_dns_name(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				  "._-");
+	size_t label = 0;
+
+	if (len == 0 || len > 253 || text[len] != '\0')
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		label = text[i] == '.' ? 0 : label + 1;
+		if (label > 63 || (text[i] == '.' && (i > 0 ? text[i - 1] == '.' : len > 1)))
+			return false;
+	}
+	return true;
+}
+
 static int keep_text(const char *text, struct arena *arena, void *ret)
 {
 	const char *copy = arena_text(arena, text, strlen(text));
@@ -492,13 +608,38 @@ static int parse_text(const struct value_spec *spec, const char *text, struct ar
 		      void *ret, struct err *err)
 {
 	static bool (*const is_valid[VALUE_TYPE_MAX])(const char *text) = {
-		[VALUE_NAME] = is_name, [VALUE_INTERFACE] = is_interface,
-		[VALUE_FILE] = is_file, [VALUE_URL_PATH] = is_url_path,
-		[VALUE_HOST] = is_host, [VALUE_LISTEN] = is_listen,
+		[VALUE_NAME] = is_name,     [VALUE_INTERFACE] = is_interface,
+		[VALUE_FILE] = is_file,     [VALUE_URL_PATH] = is_url_path,
+		[VALUE_HOST] = is_host,     [VALUE_LISTEN] = is_listen,
+		[VALUE_HEADER] = is_header, [VALUE_TEXT] = is_text,
+		[VALUE_TOKEN] = is_token,   [VALUE_DNS_NAME] = is_dns_name,
 	};
 
 	if (!is_valid[spec->type](text))
 		return refuse(spec, text, err);
+	return keep_text(text, arena, ret);
+}
+
+/* The pattern is compiled here to find its mistakes, and anew by whoever matches. */
+static int parse_regex(const struct value_spec *spec, const char *text, struct arena *arena,
+		       void *ret, struct err *err)
+{
+	pcre2_code *code;
+	PCRE2_SIZE offset;
+	PCRE2_UCHAR why[128] = "";
+	int error;
+
+	if (!is_text(text))
+		return refuse(spec, text, err);
+	code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_NEVER_BACKSLASH_C,
+			     &error, &offset, NULL);
+	if (!code) {
+		pcre2_get_error_message(error, why, sizeof(why));
+		return err_set(err, -EINVAL,
+			       "'%.80s' is no regular expression: %s, at character %zu", text,
+			       (const char *)why, offset + 1);
+	}
+	pcre2_code_free(code);
 	return keep_text(text, arena, ret);
 }
 
@@ -659,8 +800,19 @@ static const struct {
 			print_mac },
 	[VALUE_STATUS] = { { "HTTP status", "a status or a range of them, like 200 or 200-299",
 			     sizeof(struct config_range) },
-			   parse_status,
-			   print_status },
+			   parse_range,
+			   print_range },
+	[VALUE_EXIT] = { { "exit code", "an exit code or a range of them, like 0 or 0-2",
+			   sizeof(struct config_range) },
+			 parse_range,
+			 print_range },
+	[VALUE_BYTES] = { { "text",
+			    "1 to 1024 bytes, with \\r, \\n, \\t, \\0, \\xNN and \\\\ for those "
+			    "that "
+			    "cannot be written, like 'PING\\r\\n'",
+			    sizeof(struct config_bytes) },
+			  parse_bytes,
+			  print_bytes },
 	[VALUE_NAME] = { { "name",
 			   "1 to 63 letters, digits, dots, underscores and dashes, not beginning "
 			   "with "
@@ -686,6 +838,27 @@ static const struct {
 			     sizeof(char *) },
 			   parse_text,
 			   print_text },
+	[VALUE_HEADER] = { { "header",
+			     "one like \"X-Probe: yes\"; not Host, Connection, Upgrade, "
+			     "Content-Length or "
+			     "Transfer-Encoding",
+			     sizeof(char *) },
+			   parse_text,
+			   print_text },
+	[VALUE_TEXT] = { { "text", "1 to 1024 characters", sizeof(char *) },
+			 parse_text,
+			 print_text },
+	[VALUE_TOKEN] = { { "word", "1 to 63 characters without spaces", sizeof(char *) },
+			  parse_text,
+			  print_text },
+	[VALUE_REGEX] = { { "regular expression",
+			    "a Perl-compatible one (PCRE2), like 'status: (ok|warn)'",
+			    sizeof(char *) },
+			  parse_regex,
+			  print_text },
+	[VALUE_DNS_NAME] = { { "DNS name", "one like www.example.net", sizeof(char *) },
+			     parse_text,
+			     print_text },
 	[VALUE_COMMUNITY] = { { "community",
 				"two numbers up to 65535 like \"65010:100\", or no-export, "
 				"no-advertise, local-AS, no-peer or blackhole",

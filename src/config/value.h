@@ -31,12 +31,19 @@ enum value_type {
 	VALUE_PREFIX,   /* struct prefix */
 	VALUE_MAC,      /* uint8_t[6] */
 	VALUE_STATUS,   /* struct config_range */
+	VALUE_EXIT,     /* struct config_range */
+	VALUE_BYTES,    /* struct config_bytes */
 	VALUE_NAME,     /* const char *, as are the rest */
 	VALUE_INTERFACE,
 	VALUE_FILE,
 	VALUE_URL_PATH,
 	VALUE_HOST,
 	VALUE_LISTEN,
+	VALUE_HEADER,
+	VALUE_TEXT,
+	VALUE_TOKEN,
+	VALUE_REGEX,
+	VALUE_DNS_NAME,
 	VALUE_COMMUNITY,
 	VALUE_LARGE_COMMUNITY,
 	VALUE_TYPE_MAX,

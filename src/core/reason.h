@@ -20,6 +20,13 @@
 	X(HTTP_GARBAGE, "http-garbage", "the answer is not HTTP")                                  \
 	X(TOO_LARGE, "too-large", "the answer is larger than a check reads")                       \
 	X(TLS_ERROR, "tls-error", "the TLS handshake or the certificate failed")                   \
+	X(UNEXPECTED, "unexpected", "the answer does not hold what the check expects")             \
+	X(PROTOCOL_ERROR, "protocol-error", "the answer is not of the protocol that was spoken")   \
+	X(GRPC_STATUS, "grpc-status", "the server does not say that the service is serving")       \
+	X(DNS_RCODE, "dns-rcode", "the DNS response code is another one")                          \
+	X(MTU, "mtu", "a full-size packet is lost on the way to the real")                         \
+	X(EXIT_STATUS, "exit-status", "the program ended with another exit code")                  \
+	X(KILLED, "killed", "the program was ended by a signal")                                   \
 	X(PROBE_PATH, "probe-path", "the node's own probe path is broken; no verdict")             \
 	X(LATE, "late", "the probe started too late to judge; no verdict")                         \
 	X(LOCAL_ERROR, "local-error", "the node lacked a resource for the probe; no verdict")

@@ -112,8 +112,8 @@ static const struct mistake mistakes[] = {
 	/* ---- checks ---- */
 	{ "check", "  up: {type: ^htp}", "type: 'htp' is not known, did you mean 'http'?", false },
 	{ "check", "  ^up: {}", "check has no 'type'", false },
-	{ "check", "  up: {type: ^dns}",
-	  "type: dns is not carried out by this version; use tcp, http "
+	{ "check", "  up: {type: ^icmp}",
+	  "type: icmp is not carried out by this version; use tcp, http "
 	  "or https",
 	  false },
 	{ "check", "  up: {type: tcp, ^path: /}", "path: a check of type tcp has no such key",
@@ -461,7 +461,7 @@ TEST(config, says_when_a_file_cannot_be_read)
 TEST(config, takes_other_kinds_of_checks_where_no_node_is_needed)
 {
 	static const char text[] =
-		"checks: {a: {type: dns}}\n"
+		"checks: {a: {type: icmp}}\n"
 		"pools: {p: {check: a, reals: {r: 10.0.0.1}}}\n"
 		"vips: {v: {address: 203.0.113.1, services: [{tcp: 80, pool: p}]}}\n";
 	struct config_report report;
@@ -469,7 +469,7 @@ TEST(config, takes_other_kinds_of_checks_where_no_node_is_needed)
 	assert_int_equal(parse_whole(text, strlen(text), CONFIG_NEED_SERVICES, &report), 0);
 	assert_int_equal(report.warnings, 1);
 	assert_non_null(
-		strstr(report.text, "f:1:20: warning: type: dns is read but not carried out"));
+		strstr(report.text, "f:1:20: warning: type: icmp is read but not carried out"));
 	config_report_fini(&report);
 }
 
@@ -483,8 +483,8 @@ TEST(config, wants_a_port_for_checks_of_any_port_services)
 
 	assert_int_equal(parse_whole(text, strlen(text), CONFIG_NEED_SERVICES, &report), -EINVAL);
 	assert_non_null(strstr(report.text,
-			       "f:1:10: error: check 'a' needs a port: pool 'p' (line 2) "
-			       "serves only any-port services"));
+			       "f:1:10: error: check 'a' needs a port: no service of pool 'p' (line 2) "
+			       "is a tcp service with a port"));
 	config_report_fini(&report);
 }
 

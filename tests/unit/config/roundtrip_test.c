@@ -118,6 +118,27 @@ static void generate_value(FILE *out, const struct value_spec *spec)
 	case VALUE_STATUS:
 		fprintf(out, "%u-%u", 100 + below(200), 300 + below(299));
 		break;
+	case VALUE_EXIT:
+		fprintf(out, "%u-%u", below(10), 10 + below(246));
+		break;
+	case VALUE_BYTES:
+		fprintf(out, "'PING %u\\r\\n\\x%02x \"a\" \\\\ %%'", below(100), below(256));
+		break;
+	case VALUE_HEADER:
+		fprintf(out, "'X-Probe: \"%u\" yes'", below(100));
+		break;
+	case VALUE_TEXT:
+		fprintf(out, "'a \"text\" \\d %u'", below(100));
+		break;
+	case VALUE_TOKEN:
+		fprintf(out, "h%u", below(100));
+		break;
+	case VALUE_REGEX:
+		fprintf(out, "'^(ok|warn)\\s+%u\\.'", below(100));
+		break;
+	case VALUE_DNS_NAME:
+		fprintf(out, "www%u.example.net%s", below(100), below(2) ? "." : "");
+		break;
 	case VALUE_NAME:
 		fprintf(out, "node%u", below(1000));
 		break;
@@ -158,7 +179,8 @@ static const struct {
 	{ "check", "interval", { "1s", "2s", "1500ms" } },
 	{ "check", "fast-interval", { "100ms", "200ms", "1s" } },
 	{ "check", "slow-interval", { "2s", "10s", "1m" } },
-	{ "check", "port", { "80", "auto", "8080" } },
+	{ "check", "port", { "80", "53", "8080" } },
+	{ "check", "argv", { "[/bin/true]", "/bin/true", "[/bin/sh, -c, 'exit 1']" } },
 	{ "quorum", "return", { "2", "2", "1" } },
 	{ "quorum", "stay", { "1", "1", "1" } },
 	{ "pool", "check", { "none", "c0", "[c1, c0]" } },
@@ -242,7 +264,8 @@ static bool is_wanted(const struct schema_row *row, unsigned check_type)
 		return false;
 	if (row->variants && !(row->variants & (1U << check_type)))
 		return false;
-	return (row->flags & (ROW_REQUIRED | ROW_REQUIRED_BY_NODE)) || below(2);
+	return (row->flags & (ROW_REQUIRED | ROW_REQUIRED_BY_NODE)) ||
+	       strcmp(row->key, "port") == 0 || below(2);
 }
 
 static void generate_keys(FILE *out, const struct schema *schema, unsigned check_type,

@@ -30,8 +30,8 @@ static struct message target_message(void)
 		.ca = 9,
 		.path = "/healthz?deep=1",
 		.host = "www.example.net",
-		.n_status = 2,
-		.status = { { 200, 299 }, { 404, 404 } },
+		.n_ranges = 2,
+		.ranges = { { 200, 299 }, { 404, 404 } },
 	};
 	assert_int_equal(addr_parse("203.0.113.10", &m.target.addr), 0);
 	assert_int_equal(addr_parse("10.0.2.2", &m.target.source), 0);
@@ -121,8 +121,8 @@ TEST(message, target_fields_come_out_as_they_went_in)
 	assert_true(addr_eq(&back.target.real, &m.target.real));
 	assert_string_equal(back.target.path, "/healthz?deep=1");
 	assert_string_equal(back.target.host, "www.example.net");
-	assert_int_equal(back.target.n_status, 2);
-	assert_int_equal(back.target.status[1].last, 404);
+	assert_int_equal(back.target.n_ranges, 2);
+	assert_int_equal(back.target.ranges[1].last, 404);
 }
 
 /* Neither cut short nor grown by a byte does any message pass. */
@@ -194,10 +194,10 @@ TEST(message, refuses_targets_out_of_range)
 	REFUSES(m.target.state = REAL_STATE_MAX);
 	REFUSES(m.target.sign = REAL_SIGN_MAX);
 	REFUSES(m.target.type = (enum config_check_type)(CONFIG_CHECK_EXEC + 1));
-	REFUSES(m.target.n_status = MESSAGE_STATUS_MAX + 1);
-	REFUSES(m.target.n_status = 0);
-	REFUSES(m.target.status[0].first = 300);
-	REFUSES(m.target.status[1].last = 1000);
+	REFUSES(m.target.n_ranges = MESSAGE_RANGES_MAX + 1);
+	REFUSES(m.target.n_ranges = 0);
+	REFUSES(m.target.ranges[0].first = 300);
+	REFUSES(m.target.ranges[1].last = 1000);
 }
 
 TEST(message, refuses_requests_that_could_be_split_or_misread)

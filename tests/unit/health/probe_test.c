@@ -74,6 +74,7 @@ static struct pool *site_add(struct site *site, enum config_check_type type, uin
 		.rise = 2,
 		.fall = 2,
 		.via = CONFIG_VIA_DIRECT,
+		.verify = true,
 	};
 	pool->real.name = "real";
 	pool->service.proto = IPPROTO_TCP;

@@ -56,6 +56,7 @@ static struct config_check check(const char *name, enum config_check_type type, 
 		.rise = 3,
 		.fall = 3,
 		.via = via,
+		.verify = true,
 	};
 }
 
