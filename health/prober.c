@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prober.c - shoald's end of probe.sock.
+ * prober.c - shoald's end of probe.sock and exec.sock.
  *
- * What the prober is to know is the roster; what it does know is noted in the roster entry by
+ * One roster, two sides: each entry belongs to the daemon that runs its check, and is told to that
+ * one alone. What a prober is to know is the roster; what it does know is noted there entry by
  * entry. Sending is therefore level-triggered: whenever the socket takes more, the next thing that
  * is missing on the other side goes out, and nothing is ever queued. A prober that reads nothing
  * for STALL_US while there is something to send, or that breaks the protocol, is dropped; it comes
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,29 +45,41 @@ struct link {
 	char peer[96];
 };
 
+/* Towards one of the two daemons. */
+struct side {
+	struct prober *prober;
+	enum prober_daemon daemon;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int listen_fd; /* -1: nobody can connect */
+	struct event *acceptable;
+	struct link link;
+	struct prober_life life;
+};
+
 struct prober {
 	struct event_base *base;
 	struct prober_callbacks callbacks;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	int listen_fd;
-	struct event *acceptable, *stall_timer;
-	struct link link;
+	struct event *stall_timer;
+	struct side sides[PROBER_DAEMON_MAX];
 	const struct config *config;
 	bool has_source4, has_source6;
 	struct addr source4, source6;
 	struct roster *roster; /* NULL before the first config */
 	uint32_t *marks_gone;
 	size_t n_marks_gone;
-	usec_t last_verdict;
-	uint64_t n_probes, n_late;
-	usec_t p99_late_us;
+};
+
+static const char *const programs[PROBER_DAEMON_MAX] = {
+	[PROBER_PROBE] = "shoal-probe",
+	[PROBER_EXEC] = "shoal-exec",
 };
 
 /* ---- the life of a connection ---- */
 
-static void link_close(struct prober *prober)
+static void link_close(struct side *side)
 {
-	struct link *link = &prober->link;
+	struct roster *roster = side->prober->roster;
+	struct link *link = &side->link;
 
 	if (link->readable)
 		event_free(link->readable);
@@ -75,56 +89,70 @@ static void link_close(struct prober *prober)
 		close(link->fd);
 	free(link->to_remove);
 	*link = (struct link){ .fd = -1 };
-	for (uint32_t i = 0; prober->roster && i < prober->roster->n_entries; i++)
-		prober->roster->entries[i].is_sent = prober->roster->entries[i].void_is_due = false;
-	for (uint32_t i = 0; prober->roster && i < prober->roster->n_cas; i++)
-		prober->roster->cas[i].n_sent = 0;
+	side->life.is_connected = false;
+	for (uint32_t i = 0; roster && i < roster->n_entries; i++)
+		if (roster->entries[i].daemon == side->daemon)
+			roster->entries[i].is_sent = roster->entries[i].void_is_due = false;
+	for (uint32_t i = 0; roster && side->daemon == PROBER_PROBE && i < roster->n_cas; i++)
+		roster->cas[i].n_sent = 0;
 }
 
-static void link_drop(struct prober *prober, const char *why)
+static void tell_life(struct side *side, bool connected)
 {
-	bool was_up = prober->link.said_hello;
+	const struct prober_callbacks *callbacks = &side->prober->callbacks;
 
-	log_warn("prober_gone", "peer=%s reason=%s", LOG_QUOTE(prober->link.peer), LOG_QUOTE(why));
-	link_close(prober);
-	if (was_up && prober->callbacks.life)
-		prober->callbacks.life(false, prober->callbacks.arg);
+	side->life.is_connected = connected;
+	if (side->daemon == PROBER_PROBE && callbacks->life)
+		callbacks->life(connected, callbacks->arg);
+	else if (side->daemon == PROBER_EXEC && callbacks->exec_life)
+		callbacks->exec_life(connected, callbacks->arg);
+}
+
+static void link_drop(struct side *side, const char *why)
+{
+	bool was_up = side->link.said_hello;
+
+	log_warn("prober_gone", "program=%s peer=%s reason=%s", programs[side->daemon],
+		 LOG_QUOTE(side->link.peer), LOG_QUOTE(why));
+	link_close(side);
+	if (was_up)
+		tell_life(side, false);
 }
 
 /* ---- sending ---- */
 
 /* Returns 1 when sent, 0 when the socket is full, a negative errno when the link is broken. */
-static int link_send(struct prober *prober, const struct message *message)
+static int link_send(struct side *side, const struct message *message)
 {
 	uint8_t buf[MESSAGE_MAX];
 	int len = message_encode(message, buf);
 
 	if (len < 0)
 		return len;
-	if (send(prober->link.fd, buf, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
-		prober->link.progress = usec_now();
+	if (send(side->link.fd, buf, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+		side->link.progress = usec_now();
 		return 1;
 	}
 	return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
 }
 
-static int send_removes(struct prober *prober)
+static int send_removes(struct side *side)
 {
-	struct link *link = &prober->link;
+	struct link *link = &side->link;
 	int r = 1;
 
 	while (r > 0 && link->n_to_remove > 0) {
 		struct message m = { .kind = MESSAGE_REMOVE };
 
 		m.remove.id = link->to_remove[link->n_to_remove - 1];
-		r = link_send(prober, &m);
+		r = link_send(side, &m);
 		if (r > 0)
 			link->n_to_remove--;
 	}
 	return r;
 }
 
-static int send_ca(struct prober *prober, struct roster_ca *ca)
+static int send_ca(struct side *side, struct roster_ca *ca)
 {
 	int r = 1;
 
@@ -139,57 +167,60 @@ static int send_ca(struct prober *prober, struct roster_ca *ca)
 			.len = rest < MESSAGE_CA_CHUNK_MAX ? rest : MESSAGE_CA_CHUNK_MAX,
 			.bytes = (const uint8_t *)ca->bytes + ca->n_sent,
 		};
-		r = link_send(prober, &m);
+		r = link_send(side, &m);
 		if (r > 0)
 			ca->n_sent += m.ca.len;
 	}
 	return r;
 }
 
-static int send_cas(struct prober *prober)
+static int send_cas(struct side *side)
 {
 	int r = 1;
 
-	for (uint32_t i = 0; r > 0 && i < prober->roster->n_cas; i++)
-		r = send_ca(prober, &prober->roster->cas[i]);
+	if (side->daemon != PROBER_PROBE)
+		return r; /* only shoal-probe speaks TLS */
+	for (uint32_t i = 0; r > 0 && i < side->prober->roster->n_cas; i++)
+		r = send_ca(side, &side->prober->roster->cas[i]);
 	return r;
 }
 
-static int send_targets(struct prober *prober)
+static int send_targets(struct side *side)
 {
-	struct roster *roster = prober->roster;
+	struct roster *roster = side->prober->roster;
 	int r = 1;
 
-	while (r > 0 && prober->link.next_entry < roster->n_entries) {
-		struct roster_entry *entry = &roster->entries[prober->link.next_entry];
+	while (r > 0 && side->link.next_entry < roster->n_entries) {
+		struct roster_entry *entry = &roster->entries[side->link.next_entry];
 		struct message m = { .kind = MESSAGE_TARGET };
 
-		if (!entry->is_sent) {
+		if (entry->daemon == side->daemon && !entry->is_sent) {
 			roster_target(roster, entry, &m.target);
-			r = link_send(prober, &m);
+			r = link_send(side, &m);
 		}
 		if (r > 0) {
-			entry->is_sent = true;
-			prober->link.next_entry++;
+			entry->is_sent |= entry->daemon == side->daemon;
+			side->link.next_entry++;
 		}
 	}
 	return r;
 }
 
 /* Rare, and only while the path is broken: a walk over all entries is good enough. */
-static int send_voids(struct prober *prober)
+static int send_voids(struct side *side)
 {
-	struct link *link = &prober->link;
+	struct link *link = &side->link;
 	int r = 1;
 
-	for (uint32_t i = 0; r > 0 && link->n_voids > 0 && i < prober->roster->n_entries; i++) {
-		struct roster_entry *entry = &prober->roster->entries[i];
+	for (uint32_t i = 0; r > 0 && link->n_voids > 0 && i < side->prober->roster->n_entries;
+	     i++) {
+		struct roster_entry *entry = &side->prober->roster->entries[i];
 		struct message m = { .kind = MESSAGE_VOID, .void_ = { entry->id, entry->state } };
 
-		if (!entry->void_is_due)
+		if (entry->daemon != side->daemon || !entry->void_is_due)
 			continue;
 		if (entry->is_sent)
-			r = link_send(prober, &m);
+			r = link_send(side, &m);
 		if (r > 0) {
 			entry->void_is_due = false;
 			link->n_voids--;
@@ -198,38 +229,38 @@ static int send_voids(struct prober *prober)
 	return r;
 }
 
-static int send_end(struct prober *prober)
+static int send_end(struct side *side)
 {
 	struct message m = { .kind = MESSAGE_TARGETS_END };
 	int r = 1;
 
-	m.targets_end.n_targets = prober->roster->n_entries;
-	if (prober->link.end_is_due)
-		r = link_send(prober, &m);
+	m.targets_end.n_targets = side->prober->roster->n_of[side->daemon];
+	if (side->link.end_is_due)
+		r = link_send(side, &m);
 	if (r > 0)
-		prober->link.end_is_due = false;
+		side->link.end_is_due = false;
 	return r;
 }
 
 /* Everything that is missing over there, as far as the socket takes it. */
-static void link_flush(struct prober *prober)
+static void link_flush(struct side *side)
 {
-	struct link *link = &prober->link;
+	struct link *link = &side->link;
 	int r;
 
-	if (!link->said_hello || !prober->roster)
+	if (!link->said_hello || !side->prober->roster)
 		return;
-	r = send_removes(prober);
+	r = send_removes(side);
 	if (r > 0)
-		r = send_cas(prober);
+		r = send_cas(side);
 	if (r > 0)
-		r = send_targets(prober);
+		r = send_targets(side);
 	if (r > 0)
-		r = send_voids(prober);
+		r = send_voids(side);
 	if (r > 0)
-		r = send_end(prober);
+		r = send_end(side);
 	if (r < 0)
-		link_drop(prober, strerror(-r));
+		link_drop(side, strerror(-r));
 	else if (r == 0)
 		event_add(link->writable, NULL);
 }
@@ -240,44 +271,50 @@ static void on_writable(evutil_socket_t fd __attribute__((unused)),
 	link_flush(arg);
 }
 
-/* Each second: drop a prober that has not read for too long. */
-static void on_stall_timer(evutil_socket_t fd __attribute__((unused)),
-			   short what __attribute__((unused)), void *arg)
+/* Drop a prober that has not read for too long. */
+static void check_stall(struct side *side)
 {
-	struct prober *prober = arg;
-	struct link *link = &prober->link;
+	struct link *link = &side->link;
 
 	if (link->fd < 0)
 		return;
 	if (!link->said_hello) {
 		if (usec_now() - link->progress > STALL_US)
-			link_drop(prober, "no hello within 10 s");
+			link_drop(side, "no hello within 10 s");
 	} else if (event_pending(link->writable, EV_WRITE, NULL) &&
 		   usec_now() - link->progress > STALL_US) {
-		link_drop(prober, "it has not read for 10 s");
+		link_drop(side, "it has not read for 10 s");
 	}
+}
+
+static void on_stall_timer(evutil_socket_t fd __attribute__((unused)),
+			   short what __attribute__((unused)), void *arg)
+{
+	struct prober *prober = arg;
+
+	for (int i = 0; i < PROBER_DAEMON_MAX; i++)
+		check_stall(&prober->sides[i]);
 }
 
 /* ---- receiving ---- */
 
-static int take_hello(struct prober *prober, const struct message *m)
+static int take_hello(struct side *side, const struct message *m)
 {
-	struct link *link = &prober->link;
+	struct link *link = &side->link;
 	struct message answer = { .kind = MESSAGE_HELLO, .hello.program = "shoald " SHOAL_VERSION };
 	int r;
 
 	if (link->said_hello)
 		return -EBADMSG;
-	r = link_send(prober, &answer);
+	r = link_send(side, &answer);
 	if (r <= 0)
 		return r < 0 ? r : -EPROTO;
 	log_info("prober_connected", "peer=%s program=%s", LOG_QUOTE(link->peer),
 		 LOG_QUOTE(m->hello.program));
 	link->said_hello = true;
 	link->end_is_due = true;
-	if (prober->callbacks.life)
-		prober->callbacks.life(true, prober->callbacks.arg);
-	link_flush(prober);
+	tell_life(side, true);
+	link_flush(side);
 	return 0;
 }
 
@@ -291,12 +328,12 @@ static bool is_doubtful(const struct roster_entry *entry, const struct message_v
 }
 
 /* The real stays as it was, and the prober hears of it when it judged otherwise. */
-static void void_verdict(struct prober *prober, struct roster_entry *entry,
+static void void_verdict(struct side *side, struct roster_entry *entry,
 			 struct core_verdict *verdict)
 {
 	if (verdict->state != entry->state && !entry->void_is_due) {
 		entry->void_is_due = true;
-		prober->link.n_voids++;
+		side->link.n_voids++;
 	}
 	verdict->state = entry->state;
 	verdict->sign = entry->sign;
@@ -307,10 +344,11 @@ static void void_verdict(struct prober *prober, struct roster_entry *entry,
 		 "the probe path to this real is broken: no filter, mapping or way");
 }
 
-static int take_verdict(struct prober *prober, const struct message *m)
+static int take_verdict(struct side *side, const struct message *m)
 {
+	const struct prober_callbacks *callbacks = &side->prober->callbacks;
 	const struct message_verdict *v = &m->verdict;
-	struct roster_entry *entry = roster_find(prober->roster, v->id);
+	struct roster_entry *entry = roster_find(side->prober->roster, v->id);
 	struct core_verdict verdict = {
 		.state = v->state,
 		.reason = v->reason,
@@ -318,89 +356,94 @@ static int take_verdict(struct prober *prober, const struct message *m)
 		.sign = v->sign,
 	};
 
-	if (!entry)
-		return 0; /* of a target that was removed meanwhile */
+	if (!entry || entry->daemon != side->daemon)
+		return 0; /* of a target that was removed meanwhile, or is none of its business */
 	verdict.pool = entry->pool;
 	verdict.real = entry->real;
 	verdict.check = entry->check;
 	memcpy(verdict.evidence, v->evidence, sizeof(verdict.evidence));
-	if (is_doubtful(entry, v) && prober->callbacks.path_is_whole &&
-	    !prober->callbacks.path_is_whole(entry->pool, entry->real, v->row_started,
-					     prober->callbacks.arg))
-		void_verdict(prober, entry, &verdict);
+	if (is_doubtful(entry, v) && callbacks->path_is_whole &&
+	    !callbacks->path_is_whole(entry->pool, entry->real, v->row_started, callbacks->arg))
+		void_verdict(side, entry, &verdict);
 	else if (judge_classify(v->reason) != JUDGE_NO_VERDICT)
-		prober->last_verdict = usec_now();
+		side->life.last_verdict = usec_now();
 	entry->state = verdict.state;
 	entry->sign = verdict.sign;
-	if (prober->callbacks.verdict)
-		prober->callbacks.verdict(&verdict, prober->callbacks.arg);
-	if (prober->link.n_voids > 0)
-		link_flush(prober);
+	if (callbacks->verdict)
+		callbacks->verdict(&verdict, callbacks->arg);
+	if (side->link.n_voids > 0)
+		link_flush(side);
 	return 0;
 }
 
-static int take_heartbeat(struct prober *prober, const struct message *m)
+static int take_heartbeat(struct side *side, const struct message *m)
 {
 	const struct message_heartbeat *h = &m->heartbeat;
-	struct link *link = &prober->link;
+	struct link *link = &side->link;
 
 	if (link->has_heartbeat && h->verdicts > link->verdicts)
-		prober->last_verdict = usec_now();
+		side->life.last_verdict = usec_now();
 	link->has_heartbeat = true;
 	link->verdicts = h->verdicts;
-	prober->n_probes = h->probes;
-	prober->n_late = h->late;
-	prober->p99_late_us = h->p99_late_us;
+	side->life.n_probes = h->probes;
+	side->life.n_late = h->late;
+	side->life.p99_late_us = h->p99_late_us;
 	return 0;
 }
 
-static int (*const takers[MESSAGE_KIND_MAX])(struct prober *, const struct message *) = {
+static int (*const takers[MESSAGE_KIND_MAX])(struct side *, const struct message *) = {
 	[MESSAGE_HELLO] = take_hello,
 	[MESSAGE_VERDICT] = take_verdict,
 	[MESSAGE_HEARTBEAT] = take_heartbeat,
 };
 
 /* Returns 0 or a negative errno that ends the link. */
-static int take_packet(struct prober *prober, const uint8_t *packet, size_t len)
+static int take_packet(struct side *side, const uint8_t *packet, size_t len)
 {
 	struct message m;
 	int r = message_decode(packet, len, &m);
 
 	if (r < 0)
 		return r;
-	if (!takers[m.kind] || (!prober->link.said_hello && m.kind != MESSAGE_HELLO))
+	if (!takers[m.kind] || (!side->link.said_hello && m.kind != MESSAGE_HELLO))
 		return -EBADMSG;
-	return takers[m.kind](prober, &m);
+	return takers[m.kind](side, &m);
 }
 
-static const char *end_str(int code)
+/* The sentence is valid until the next. */
+static const char *end_str(const struct side *side, int code)
 {
-	if (code == -EPROTONOSUPPORT)
-		return "it speaks another version of the protocol: shoald and shoal-probe are of "
-		       "different releases";
+	static char text[128];
+
 	if (code == -EBADMSG)
 		return "it broke the protocol";
-	return strerror(-code);
+	if (code != -EPROTONOSUPPORT)
+		return strerror(-code);
+	snprintf(text, sizeof(text),
+		 "it speaks another version of the protocol: shoald and %s are of different "
+		 "releases",
+		 programs[side->daemon]);
+	return text;
 }
 
 static void on_readable(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
 {
-	struct prober *prober = arg;
+	struct side *side = arg;
 	uint8_t packet[MESSAGE_MAX];
 
-	for (int i = 0; i < PACKETS_A_TURN && prober->link.fd == fd; i++) {
+	for (int i = 0; i < PACKETS_A_TURN && side->link.fd == fd; i++) {
 		ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
 		int r;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {
-			link_drop(prober, n == 0 ? "it closed the connection" : strerror(errno));
+			link_drop(side, n == 0 ? "it closed the connection" : strerror(errno));
 			return;
 		}
-		r = (size_t)n > sizeof(packet) ? -EBADMSG : take_packet(prober, packet, (size_t)n);
-		if (r < 0 && prober->link.fd == fd) {
-			link_drop(prober, end_str(r));
+		r = (size_t)n > sizeof(packet) ? -EBADMSG : take_packet(side, packet, (size_t)n);
+		if (r < 0 && side->link.fd == fd) {
+			link_drop(side, end_str(side, r));
 			return;
 		}
 	}
@@ -422,44 +465,45 @@ static void describe_peer(struct link *link)
 
 static void on_acceptable(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
 {
-	struct prober *prober = arg;
-	struct link *link = &prober->link;
+	struct side *side = arg;
+	struct link *link = &side->link;
+	struct event_base *base = side->prober->base;
 	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (peer < 0)
 		return;
 	if (link->fd >= 0)
-		link_drop(prober, "a newer prober connected");
+		link_drop(side, "a newer prober connected");
 	link->fd = peer;
 	link->progress = usec_now();
 	describe_peer(link);
-	link->readable = event_new(prober->base, peer, EV_READ | EV_PERSIST, on_readable, prober);
-	link->writable = event_new(prober->base, peer, EV_WRITE, on_writable, prober);
+	link->readable = event_new(base, peer, EV_READ | EV_PERSIST, on_readable, side);
+	link->writable = event_new(base, peer, EV_WRITE, on_writable, side);
 	if (!link->readable || !link->writable || event_add(link->readable, NULL) < 0)
-		link_drop(prober, "out of memory");
+		link_drop(side, "out of memory");
 }
 
-/* The directory's group may connect; where that cannot be had, the process's own group stays. */
-static void follow_group(const char *path)
+/* The group that may connect: one by name, else that of the directory. Where it cannot be had, the
+ * process's own group stays. */
+static void set_group(const char *path, const char *group)
 {
 	char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	char *slash;
+	const struct group *entry = group ? getgrnam(group) : NULL;
 	struct stat st;
+	char *slash;
 
 	strcpy(directory, path);
 	slash = strrchr(directory, '/');
 	if (slash)
 		*slash = '\0';
-	if (stat(!slash               ? "."
-		 : slash == directory ? "/"
-				      : directory,
-		 &st) == 0 &&
-	    chown(path, (uid_t)-1, st.st_gid) < 0)
+	if (!entry && stat(!slash ? "." : slash == directory ? "/" : directory, &st) < 0)
+		return;
+	if (chown(path, (uid_t)-1, entry ? entry->gr_gid : st.st_gid) < 0)
 		log_debug("probe_socket", "path=%s error=%s", LOG_QUOTE(path),
 			  LOG_QUOTE(strerror(errno)));
 }
 
-static int listen_at(const char *path, int *ret_fd, struct err *err)
+static int listen_at(const char *path, const char *group, int *ret_fd, struct err *err)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	AUTO(fd_closep) int fd = -1;
@@ -477,23 +521,45 @@ static int listen_at(const char *path, int *ret_fd, struct err *err)
 	/* Closed to others from the first moment: between bind and listen nobody can connect. */
 	if (bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return err_set(err, -errno, "probe socket '%s': %m", path);
-	follow_group(path);
+	set_group(path, group);
 	if (chmod(path, 0660) < 0 || listen(fd, 4) < 0)
 		return err_set(err, -errno, "probe socket '%s': %m", path);
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
 
-static int start_events(struct prober *prober, struct err *err)
+static int side_open(struct side *side, const char *path, const char *group, struct err *err)
+{
+	int r = listen_at(path, group, &side->listen_fd, err);
+
+	if (r < 0)
+		return r;
+	strcpy(side->path, path);
+	side->acceptable = event_new(side->prober->base, side->listen_fd, EV_READ | EV_PERSIST,
+				     on_acceptable, side);
+	if (!side->acceptable || event_add(side->acceptable, NULL) < 0)
+		return err_set(err, -ENOMEM, "probe socket '%s': %m", path);
+	return 0;
+}
+
+static void side_close(struct side *side)
+{
+	link_close(side);
+	if (side->acceptable)
+		event_free(side->acceptable);
+	if (side->listen_fd >= 0) {
+		close(side->listen_fd);
+		unlink(side->path);
+	}
+}
+
+static int start_stall_timer(struct prober *prober, struct err *err)
 {
 	struct timeval second = { .tv_sec = 1 };
 
-	prober->acceptable = event_new(prober->base, prober->listen_fd, EV_READ | EV_PERSIST,
-				       on_acceptable, prober);
 	prober->stall_timer = event_new(prober->base, -1, EV_PERSIST, on_stall_timer, prober);
-	if (!prober->acceptable || !prober->stall_timer ||
-	    event_add(prober->acceptable, NULL) < 0 || event_add(prober->stall_timer, &second) < 0)
-		return err_set(err, -ENOMEM, "probe socket '%s': %m", prober->path);
+	if (!prober->stall_timer || event_add(prober->stall_timer, &second) < 0)
+		return err_set(err, -ENOMEM, "probe sockets: %m");
 	return 0;
 }
 
@@ -507,13 +573,13 @@ int prober_new(struct event_base *base, const char *socket_path,
 		return err_set(err, -ENOMEM, "probe socket '%s': %m", socket_path);
 	prober->base = base;
 	prober->callbacks = *callbacks;
-	prober->listen_fd = -1;
-	prober->link.fd = -1;
-	r = listen_at(socket_path, &prober->listen_fd, err);
-	if (r == 0) {
-		strcpy(prober->path, socket_path);
-		r = start_events(prober, err);
-	}
+	for (unsigned i = 0; i < PROBER_DAEMON_MAX; i++)
+		prober->sides[i] = (struct side){
+			.prober = prober, .daemon = i, .listen_fd = -1, .link.fd = -1
+		};
+	r = side_open(&prober->sides[PROBER_PROBE], socket_path, NULL, err);
+	if (r == 0)
+		r = start_stall_timer(prober, err);
 	if (r < 0) {
 		prober_free(prober);
 		return r;
@@ -522,19 +588,20 @@ int prober_new(struct event_base *base, const char *socket_path,
 	return 0;
 }
 
+int prober_listen_exec(struct prober *prober, const char *socket_path, const char *group,
+		       struct err *err)
+{
+	return side_open(&prober->sides[PROBER_EXEC], socket_path, group, err);
+}
+
 void prober_free(struct prober *prober)
 {
 	if (!prober)
 		return;
-	link_close(prober);
-	if (prober->acceptable)
-		event_free(prober->acceptable);
+	for (int i = 0; i < PROBER_DAEMON_MAX; i++)
+		side_close(&prober->sides[i]);
 	if (prober->stall_timer)
 		event_free(prober->stall_timer);
-	if (prober->listen_fd >= 0) {
-		close(prober->listen_fd);
-		unlink(prober->path);
-	}
 	roster_free(prober->roster);
 	free(prober->marks_gone);
 	free(prober);
@@ -543,21 +610,22 @@ void prober_free(struct prober *prober)
 /* ---- the config ---- */
 
 /* Ids the prober has and the new roster does not, after those not yet told. */
-static int note_removes(struct prober *prober, const struct roster *roster)
+static int note_removes(struct side *side, const struct roster *roster)
 {
-	const struct roster *former = prober->roster;
-	struct link *link = &prober->link;
+	const struct roster *former = side->prober->roster;
+	struct link *link = &side->link;
 	uint64_t *ids;
 
 	if (!former || link->fd < 0)
 		return 0;
-	ids = reallocarray(link->to_remove, link->n_to_remove + former->n_entries + 1,
+	ids = reallocarray(link->to_remove, link->n_to_remove + former->n_of[side->daemon] + 1,
 			   sizeof(*ids));
 	if (!ids)
 		return -ENOMEM;
 	link->to_remove = ids;
 	for (uint32_t i = 0; i < former->n_entries; i++)
-		if (former->entries[i].is_sent && !roster_find(roster, former->entries[i].id))
+		if (former->entries[i].daemon == side->daemon && former->entries[i].is_sent &&
+		    !roster_find(roster, former->entries[i].id))
 			ids[link->n_to_remove++] = former->entries[i].id;
 	return 0;
 }
@@ -578,27 +646,48 @@ static void cancel_removes(struct link *link, struct roster *roster)
 	link->n_to_remove = n;
 }
 
+static int note_all_removes(struct prober *prober, const struct roster *roster)
+{
+	int r = 0;
+
+	for (int i = 0; i < PROBER_DAEMON_MAX && r == 0; i++)
+		r = note_removes(&prober->sides[i], roster);
+	return r;
+}
+
+/* The roster is new: tell the difference. */
+static void side_restart(struct side *side)
+{
+	const struct roster *roster = side->prober->roster;
+
+	side->life.n_targets = roster->n_of[side->daemon];
+	side->link.next_entry = 0;
+	side->link.n_voids = 0;
+	for (uint32_t i = 0; i < roster->n_entries; i++)
+		side->link.n_voids +=
+			roster->entries[i].daemon == side->daemon && roster->entries[i].void_is_due;
+	side->link.end_is_due = true;
+	link_flush(side);
+}
+
 static int apply_roster(struct prober *prober, struct roster *roster, struct err *err)
 {
 	size_t n_former = prober->roster ? prober->roster->n_marks : 0;
 	uint32_t *gone = calloc(n_former + 1, sizeof(*gone));
 
-	if (!gone || note_removes(prober, roster) < 0) {
+	if (!gone || note_all_removes(prober, roster) < 0) {
 		free(gone);
 		return err_set(err, -ENOMEM, "targets: %m");
 	}
-	cancel_removes(&prober->link, roster);
+	for (int i = 0; i < PROBER_DAEMON_MAX; i++)
+		cancel_removes(&prober->sides[i].link, roster);
 	free(prober->marks_gone);
 	prober->marks_gone = gone;
 	prober->n_marks_gone = prober->roster ? roster_marks_gone(roster, prober->roster, gone) : 0;
 	roster_free(prober->roster);
 	prober->roster = roster;
-	prober->link.next_entry = 0;
-	prober->link.n_voids = 0;
-	for (uint32_t i = 0; i < roster->n_entries; i++)
-		prober->link.n_voids += roster->entries[i].void_is_due;
-	prober->link.end_is_due = true;
-	link_flush(prober);
+	for (int i = 0; i < PROBER_DAEMON_MAX; i++)
+		side_restart(&prober->sides[i]);
 	return 0;
 }
 
@@ -667,32 +756,37 @@ uint32_t prober_mark(const struct prober *prober, uint32_t pool, uint32_t real)
 	return prober->roster ? roster_mark(prober->roster, pool, real) : 0;
 }
 
+const struct prober_life *prober_life(const struct prober *prober, enum prober_daemon daemon)
+{
+	return &prober->sides[daemon].life;
+}
+
 bool prober_is_connected(const struct prober *prober)
 {
-	return prober->link.said_hello;
+	return prober->sides[PROBER_PROBE].life.is_connected;
 }
 
 size_t prober_n_targets(const struct prober *prober)
 {
-	return prober->roster ? prober->roster->n_entries : 0;
+	return prober->sides[PROBER_PROBE].life.n_targets;
 }
 
 usec_t prober_last_verdict(const struct prober *prober)
 {
-	return prober->last_verdict;
+	return prober->sides[PROBER_PROBE].life.last_verdict;
 }
 
 uint64_t prober_n_probes(const struct prober *prober)
 {
-	return prober->n_probes;
+	return prober->sides[PROBER_PROBE].life.n_probes;
 }
 
 uint64_t prober_n_late(const struct prober *prober)
 {
-	return prober->n_late;
+	return prober->sides[PROBER_PROBE].life.n_late;
 }
 
 usec_t prober_p99_late(const struct prober *prober)
 {
-	return prober->p99_late_us;
+	return prober->sides[PROBER_PROBE].life.p99_late_us;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prober.h - shoald's side of probe.sock: hands the targets to shoal-probe, takes its verdicts.
+ * prober.h - shoald's side of probe.sock and exec.sock: hands the targets to shoal-probe, those
+ * that run a program to shoal-exec, and takes their verdicts.
  *
- * shoal-probe is a process of its own that connects here (SOCK_SEQPACKET, health/message.h). It
+ * Each is a process of its own that connects here (SOCK_SEQPACKET, health/message.h). It
  * schedules, probes and judges (rise, fall); what arrives are judgements: at once when state or
  * reason changes, and a heartbeat each second. If it dies, states hold: after it reconnected it
  * is given the targets with the last judgement.
@@ -22,13 +23,20 @@
 struct event_base;
 struct prober;
 
+enum prober_daemon {
+	PROBER_PROBE, /* shoal-probe: all checks but exec */
+	PROBER_EXEC,  /* shoal-exec: those */
+	PROBER_DAEMON_MAX,
+};
+
 struct prober_callbacks {
 	/*
 	 * Indices are those of the config last given to prober_set_config(). Comes when state or
 	 * reason changes, and now and then while a real is not up, with newer evidence.
 	 */
 	void (*verdict)(const struct core_verdict *verdict, void *arg);
-	void (*life)(bool connected, void *arg);
+	void (*life)(bool connected, void *arg);      /* of shoal-probe; NULL: not wanted */
+	void (*exec_life)(bool connected, void *arg); /* of shoal-exec; NULL: not wanted */
 	/*
 	 * Whether marked packets for this real get onto the wire, and have since `since`: asked
 	 * before a result is believed that a broken probe path could have made up (silence through
@@ -47,6 +55,14 @@ struct prober_callbacks {
 int prober_new(struct event_base *base, const char *socket_path,
 	       const struct prober_callbacks *callbacks, struct prober **ret, struct err *err);
 void prober_free(struct prober *prober);
+
+/*
+ * prober_listen_exec - listen for shoal-exec, too; before that nobody runs exec checks.
+ * @group: who may connect; NULL, or one that does not exist or is not ours to give: as with
+ *         prober_new().
+ */
+int prober_listen_exec(struct prober *prober, const char *socket_path, const char *group,
+		       struct err *err);
 
 /*
  * prober_set_sources - the addresses tunnelled probes are sent from, one for each family of VIP:
@@ -86,6 +102,19 @@ const uint32_t *prober_marks_gone(const struct prober *prober, size_t *ret_n);
 /* The mark of a real of the config; 0 when no tunnelled check probes it. */
 uint32_t prober_mark(const struct prober *prober, uint32_t pool, uint32_t real);
 
+/* What is known of a daemon; valid as long as the prober, and changing with it. */
+struct prober_life {
+	bool is_connected;
+	size_t n_targets;    /* 0: it has nothing to do */
+	usec_t last_verdict; /* when one that counts came, or a heartbeat with some; 0: never */
+	uint64_t n_probes;   /* that ended, as its heartbeats say */
+	uint64_t n_late;     /* of them late */
+	usec_t p99_late_us;  /* start against plan, in the last second */
+};
+
+const struct prober_life *prober_life(const struct prober *prober, enum prober_daemon daemon);
+
+/* The same of shoal-probe. */
 bool prober_is_connected(const struct prober *prober);
 /* How many targets there are; 0: nothing to probe, no verdicts to wait for. */
 size_t prober_n_targets(const struct prober *prober);

@@ -52,6 +52,11 @@ static const struct config_check *pool_check(const struct roster *roster, uint32
 	return &roster->config->checks[roster->config->pools[pool].checks[check]];
 }
 
+static enum prober_daemon check_daemon(const struct config_check *check)
+{
+	return check->type == CONFIG_CHECK_EXEC ? PROBER_EXEC : PROBER_PROBE;
+}
+
 static uint16_t check_port(const struct roster *roster, uint32_t pool,
 			   const struct config_check *check)
 {
@@ -449,6 +454,8 @@ static int add_entries(struct roster *roster, struct err *err)
 			entry->check = i / (uint32_t)pool->n_reals;
 			entry->real = i % (uint32_t)pool->n_reals;
 			entry->state = REAL_UNKNOWN;
+			entry->daemon = check_daemon(pool_check(roster, p, entry->check));
+			roster->n_of[entry->daemon]++;
 			r = entry_identify(roster, entry, err);
 			if (r < 0)
 				return r;

@@ -23,7 +23,8 @@ struct roster_entry {
 	enum real_sign sign;        /* the same of the address */
 	bool is_sent;               /* the prober of this connection has it */
 	bool is_tunnelled;
-	bool void_is_due; /* it is to hear that its judgement did not count */
+	enum prober_daemon daemon; /* that runs it */
+	bool void_is_due;          /* it is to hear that its judgement did not count */
 };
 
 /* PEM bytes; shared by all checks with the same content. */
@@ -41,6 +42,7 @@ struct roster {
 
 	struct roster_entry *entries; /* by pool, check, real */
 	uint32_t n_entries;
+	uint32_t n_of[PROBER_DAEMON_MAX]; /* entries of each daemon */
 	uint32_t *first; /* of each pool, into entries; ROSTER_NONE: no service uses it */
 	uint32_t *by_id; /* entries in the order of their ids */
 

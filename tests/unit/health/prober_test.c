@@ -178,7 +178,9 @@ static void say_hello(struct world *w)
 
 static void world_init(struct world *w)
 {
-	const struct prober_callbacks callbacks = { on_verdict, on_life, path_is_whole, w };
+	const struct prober_callbacks callbacks = {
+		.verdict = on_verdict, .life = on_life, .path_is_whole = path_is_whole, .arg = w
+	};
 	struct err err;
 
 	memset(w, 0, sizeof(*w));
