@@ -482,9 +482,10 @@ TEST(config, wants_a_port_for_checks_of_any_port_services)
 	struct config_report report;
 
 	assert_int_equal(parse_whole(text, strlen(text), CONFIG_NEED_SERVICES, &report), -EINVAL);
-	assert_non_null(strstr(report.text,
-			       "f:1:10: error: check 'a' needs a port: no service of pool 'p' (line 2) "
-			       "is a tcp service with a port"));
+	assert_non_null(
+		strstr(report.text,
+		       "f:1:10: error: check 'a' needs a port: no service of pool 'p' (line 2) "
+		       "is a tcp service with a port"));
 	config_report_fini(&report);
 }
 
