@@ -14,6 +14,7 @@
 
 #include "health/dial.h"
 #include "health/message.h"
+#include "health/trace.h"
 #include "src/base/usec.h"
 #include "src/config/config.h"
 #include "src/core/reason.h"
@@ -81,7 +82,16 @@ struct probe {
 	bool has_connected; /* somebody answered, whatever comes of it */
 	void *run;          /* the kind's own */
 	struct event_base *base;
+	struct trace *trace; /* NULL: nobody watches */
 };
+
+/*
+ * probe_step - for whoever watches this probe: what it has just done, "TLS handshake, TLSv1.3",
+ * with printf's arguments. Where nobody watches, they are not even evaluated.
+ */
+#define probe_step(probe, ...) ((probe)->trace ? probe_note_step((probe), __VA_ARGS__) : (void)0)
+void probe_note_step(struct probe *probe, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /*
  * probe_end - the probe is over; implemented by targets.c. The probe may be started again, but not

@@ -230,14 +230,6 @@ static void plan_next(struct target *target, usec_t now)
 	set_due(target, target->planned);
 }
 
-/* Bytes of strangers never reach a log or a terminal raw. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < 0x20 || *text > 0x7e)
-			*text = '?';
-}
-
 static bool is_worth_reporting(const struct target *target, bool changed, usec_t now)
 {
 	bool is_fine = target->judge.state == REAL_UP && target->judge.reason == PROBE_OK;
@@ -326,7 +318,7 @@ static void take_result(struct target *target, enum probe_reason reason, const c
 	table->n_late += reason == PROBE_LATE;
 	if (is_worth_reporting(target, changed, now)) {
 		vsnprintf(target->evidence, sizeof(target->evidence), fmt, ap);
-		make_printable(target->evidence);
+		trace_make_printable(target->evidence);
 		report(target);
 	}
 	plan_next(target, now);
@@ -380,6 +372,15 @@ double probe_msec(const struct probe *probe)
 	return (double)(usec_now() - probe->started) / 1000;
 }
 
+void probe_note_step(struct probe *probe, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	trace_add(probe->trace, usec_now() - probe->started, fmt, ap);
+	va_end(ap);
+}
+
 /* ---- starts and timeouts ---- */
 
 static void on_dialled(void *arg, const struct dial_result *result)
@@ -387,6 +388,8 @@ static void on_dialled(void *arg, const struct dial_result *result)
 	struct probe *probe = arg;
 
 	probe->has_connected = result->reason == PROBE_OK;
+	if (probe->has_connected)
+		probe_step(probe, "connected");
 	if (probe->has_connected)
 		kind_of(probe->spec)->connected(probe, result->fd);
 	else
