@@ -316,3 +316,37 @@ const char *config_service_print(const struct config_vip *vip, const struct conf
  */
 enum config_reference { CONFIG_REFERENCE_MARKDOWN, CONFIG_REFERENCE_ROFF };
 void config_write_reference(FILE *out, enum config_reference form);
+
+/*
+ * The pools and reals of a loaded config by name and address, each found in constant time. Names
+ * are unique among pools, and names and addresses of reals within one pool; across pools a name or
+ * address may come often.
+ */
+#define CONFIG_NONE UINT32_MAX /* no index */
+
+struct config_lookup;
+
+/* Where a real stands: indices into config.pools and pool.reals. */
+struct config_place {
+	uint32_t pool, real;
+};
+
+/* NULL: no memory. The config outlives it; config_lookup_free() ends it, NULL is fine. */
+struct config_lookup *config_lookup_new(const struct config *config);
+void config_lookup_free(struct config_lookup *lookup);
+
+/* The pool of this name, or CONFIG_NONE. */
+uint32_t config_lookup_pool(const struct config_lookup *lookup, const char *name);
+/* The real of a pool by its name or by its address, or CONFIG_NONE. */
+uint32_t config_lookup_name(const struct config_lookup *lookup, uint32_t pool, const char *name);
+uint32_t config_lookup_addr(const struct config_lookup *lookup, uint32_t pool,
+			    const struct addr *addr);
+
+/*
+ * The reals of all pools with this name or address, in the order of the pools: *cursor starts as 0,
+ * false ends them.
+ */
+bool config_lookup_next_named(const struct config_lookup *lookup, const char *name,
+			      uint32_t *cursor, struct config_place *ret);
+bool config_lookup_next_at(const struct config_lookup *lookup, const struct addr *addr,
+			   uint32_t *cursor, struct config_place *ret);

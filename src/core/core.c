@@ -194,3 +194,8 @@ const struct config *core_config(const struct core *core)
 {
 	return core->tables.config;
 }
+
+const struct config_lookup *core_lookup(const struct core *core)
+{
+	return core->tables.lookup;
+}

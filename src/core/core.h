@@ -46,6 +46,7 @@
 #define CORE_REASON_MAX   128
 #define CORE_NONE         UINT32_MAX /* no index */
 
+struct config_lookup;
 struct core;
 
 /* ---- states ---- */
@@ -422,3 +423,5 @@ const struct core_service *core_service(const struct core *core, uint32_t servic
 /* The VIP with this prefix, or CORE_NONE. */
 uint32_t core_vip_find(const struct core *core, const struct prefix *prefix);
 const struct config *core_config(const struct core *core);
+/* Finds pools and reals of the config; valid until the next core_reload(). */
+const struct config_lookup *core_lookup(const struct core *core);

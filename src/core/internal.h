@@ -117,6 +117,7 @@ struct tables {
 	bool *scratch; /* for as many reals as the largest pool has */
 	struct ring_real *ring_reals;
 	struct uplink *uplinks;
+	struct config_lookup *lookup;
 	uint32_t *vips_by_prefix; /* of the config */
 	size_t n_services;        /* of the config */
 	struct records records, spare;

@@ -24,32 +24,26 @@ static bool is_taken(const uint32_t *former, size_t n, uint32_t old)
 	return false;
 }
 
-static void match_by_name(const struct config *from, const struct config *to, uint32_t *former)
+static void match_by_name(const struct tables *from, const struct config *to, uint32_t *former)
 {
-	for (size_t i = 0; i < to->n_pools; i++) {
-		former[i] = CORE_NONE;
-		for (uint32_t old = 0; old < from->n_pools; old++)
-			if (strcmp(from->pools[old].name, to->pools[i].name) == 0)
-				former[i] = old;
-	}
+	for (size_t i = 0; i < to->n_pools; i++)
+		former[i] = config_lookup_pool(from->lookup, to->pools[i].name);
 }
 
-static const struct config_service *service_in(const struct config *config,
+static const struct config_service *service_in(const struct tables *tables,
 					       const struct prefix *prefix,
 					       const struct config_service *like)
 {
-	for (size_t i = 0; i < config->n_vips; i++) {
-		const struct config_vip *vip = &config->vips[i];
+	uint32_t i = records_find_vip(tables, &tables->records, prefix);
+	const struct config_vip *vip = i < tables->config->n_vips ? &tables->config->vips[i] : NULL;
 
-		for (size_t s = 0; prefix_eq(&vip->prefix, prefix) && s < vip->n_services; s++)
-			if (vip->services[s].proto == like->proto &&
-			    vip->services[s].port == like->port)
-				return &vip->services[s];
-	}
+	for (size_t s = 0; vip && s < vip->n_services; s++)
+		if (vip->services[s].proto == like->proto && vip->services[s].port == like->port)
+			return &vip->services[s];
 	return NULL;
 }
 
-static void match_by_service(const struct config *from, const struct config *to, uint32_t *former)
+static void match_by_service(const struct tables *from, const struct config *to, uint32_t *former)
 {
 	for (size_t v = 0; v < to->n_vips; v++) {
 		for (size_t s = 0; s < to->vips[v].n_services; s++) {
@@ -134,10 +128,12 @@ static void pool_carry(struct core *core, uint32_t old_index, struct tables *to,
 	pool->view.n_overrides = old->view.n_overrides;
 	for (size_t i = 0; i < config->n_reals; i++)
 		pool->facts[i].starts_slowly = true; /* but for those it had */
-	for (size_t i = 0; i < config->n_reals; i++)
-		for (size_t j = 0; j < old->view.config->n_reals; j++)
-			if (addr_eq(&config->reals[i].addr, &old->view.config->reals[j].addr))
-				real_carry(from, old, j, to, pool, i, core->now);
+	for (size_t i = 0; i < config->n_reals; i++) {
+		uint32_t was = config_lookup_addr(from->lookup, old_index, &config->reals[i].addr);
+
+		if (was != CONFIG_NONE)
+			real_carry(from, old, was, to, pool, i, core->now);
+	}
 	if (is_same_ring(config, old->view.config))
 		to->desired_pools[index].version = from->desired_pools[old_index].version;
 }
@@ -207,8 +203,8 @@ int core_reload(struct core *core, const struct config *config, usec_t now)
 		return r;
 
 	core->now = now > core->now ? now : core->now;
-	match_by_name(core->tables.config, config, former);
-	match_by_service(core->tables.config, config, former);
+	match_by_name(&core->tables, config, former);
+	match_by_service(&core->tables, config, former);
 	pools_carry(core, &to, former);
 	uplinks_carry(&core->tables, &to);
 	records_build(&to, &to.records, &core->tables, &core->tables.records, NULL, core->now);

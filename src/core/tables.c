@@ -288,6 +288,7 @@ static int tables_alloc(struct tables *t, const struct sizes *sizes)
 	t->scratch = table(sizes->largest, sizeof(*t->scratch));
 	t->ring_reals = table(sizes->reals, sizeof(*t->ring_reals));
 	t->uplinks = table(t->config->node.n_uplinks, sizeof(*t->uplinks));
+	t->lookup = config_lookup_new(t->config);
 	t->vips_by_prefix = table(t->config->n_vips, sizeof(*t->vips_by_prefix));
 	t->desired_pools = table(n_pools, sizeof(*t->desired_pools));
 	t->desired_services = table(sizes->services, sizeof(*t->desired_services));
@@ -296,8 +297,8 @@ static int tables_alloc(struct tables *t, const struct sizes *sizes)
 	if (r == 0)
 		r = records_init(&t->spare, sizes->vips, sizes->services);
 	if (!t->pools || !t->reals || !t->real_facts || !t->checks || !t->takes || !t->scratch ||
-	    !t->ring_reals || !t->uplinks || !t->vips_by_prefix || !t->desired_pools ||
-	    !t->desired_services || !t->desired_vips)
+	    !t->ring_reals || !t->uplinks || !t->lookup || !t->vips_by_prefix ||
+	    !t->desired_pools || !t->desired_services || !t->desired_vips)
 		return -ENOMEM;
 	return r;
 }
@@ -396,6 +397,7 @@ void tables_fini(struct tables *t)
 	free(t->scratch);
 	free(t->ring_reals);
 	free(t->uplinks);
+	config_lookup_free(t->lookup);
 	free(t->vips_by_prefix);
 	free(t->desired_pools);
 	free(t->desired_services);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* find.c - from what people type to the thing they mean. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "frr-integration/router.h"
+#include "src/base/auto.h"
 #include "src/base/suggest.h"
 #include "src/ctl/view.h"
 
@@ -68,52 +70,54 @@ uint32_t find_vip(const struct core *core, const char *text)
 
 uint32_t find_pool(const struct core *core, const char *text)
 {
-	for (uint32_t i = 0; i < core_n_pools(core); i++)
-		if (strcmp(core_pool(core, i)->config->name, text) == 0)
-			return i;
-	return CORE_NONE;
+	return config_lookup_pool(core_lookup(core), text);
 }
 
-static bool real_is_called(const struct config_real *real, const char *text)
+/* "POOL/REAL" */
+static bool find_in_pool(const struct core *core, const char *text, const char *slash,
+			 struct config_place *ret)
 {
+	const struct config_lookup *lookup = core_lookup(core);
+	AUTO(freep) char *pool = strndup(text, (size_t)(slash - text));
 	struct addr addr;
 
-	return strcmp(real->name, text) == 0 ||
-	       (addr_parse(text, &addr) == 0 && addr_eq(&addr, &real->addr));
+	ret->pool = pool ? config_lookup_pool(lookup, pool) : CONFIG_NONE;
+	if (ret->pool == CONFIG_NONE)
+		return false;
+	ret->real = config_lookup_name(lookup, ret->pool, slash + 1);
+	if (ret->real == CONFIG_NONE && addr_parse(slash + 1, &addr) == 0)
+		ret->real = config_lookup_addr(lookup, ret->pool, &addr);
+	return ret->real != CONFIG_NONE;
 }
 
-/* How many reals of the pool answer to text; the last of them is returned. */
-static unsigned match_reals(const struct core *core, uint32_t pool, const char *text,
-			    uint32_t *ret_pool, uint32_t *ret_real)
+/* A name or address that one real has, and no other. */
+static bool find_anywhere(const struct core *core, const char *text, struct config_place *ret)
 {
-	const struct config_pool *config = core_pool(core, pool)->config;
+	const struct config_lookup *lookup = core_lookup(core);
+	uint32_t cursor = 0;
 	unsigned n = 0;
+	struct addr addr;
 
-	for (uint32_t i = 0; i < config->n_reals; i++) {
-		if (!real_is_called(&config->reals[i], text))
-			continue;
-		*ret_pool = pool;
-		*ret_real = i;
+	while (n < 2 && config_lookup_next_named(lookup, text, &cursor, ret))
 		n++;
-	}
-	return n;
+	cursor = 0;
+	if (addr_parse(text, &addr) < 0)
+		return n == 1;
+	while (n < 2 && config_lookup_next_at(lookup, &addr, &cursor, ret))
+		n += strcmp(core_pool(core, ret->pool)->config->reals[ret->real].name, text) != 0;
+	return n == 1;
 }
 
 bool find_real(const struct core *core, const char *text, uint32_t *ret_pool, uint32_t *ret_real)
 {
 	const char *slash = strchr(text, '/');
-	unsigned n = 0;
+	struct config_place place;
 
-	for (uint32_t i = 0; i < core_n_pools(core); i++) {
-		const char *name = core_pool(core, i)->config->name;
-
-		if (!slash)
-			n += match_reals(core, i, text, ret_pool, ret_real);
-		else if (strlen(name) == (size_t)(slash - text) &&
-			 strncmp(name, text, strlen(name)) == 0)
-			n += match_reals(core, i, slash + 1, ret_pool, ret_real);
-	}
-	return n == 1;
+	if (!(slash ? find_in_pool(core, text, slash, &place) : find_anywhere(core, text, &place)))
+		return false;
+	*ret_pool = place.pool;
+	*ret_real = place.real;
+	return true;
 }
 
 const char *service_print(const struct prefix *vip, uint8_t proto, uint16_t port,
@@ -163,26 +167,20 @@ const struct core_service *find_service(const struct core *core, const char *tex
 	return NULL;
 }
 
-static const struct config_real *pool_real(const struct config_pool *pool, const struct addr *addr)
-{
-	for (size_t i = 0; i < pool->n_reals; i++)
-		if (addr_eq(&pool->reals[i].addr, addr))
-			return &pool->reals[i];
-	return NULL;
-}
-
 const struct config_real *find_real_addr(const struct core *core, uint32_t pool,
 					 const struct addr *addr, uint32_t *ret_pool)
 {
-	const struct config_real *real =
-		pool == CORE_NONE ? NULL : pool_real(core_pool(core, pool)->config, addr);
+	const struct config_lookup *lookup = core_lookup(core);
+	struct config_place place = { pool, CONFIG_NONE };
+	uint32_t cursor = 0;
 
+	if (pool != CORE_NONE)
+		place.real = config_lookup_addr(lookup, pool, addr);
 	*ret_pool = pool;
-	for (uint32_t p = 0; p < core_n_pools(core) && !real; p++) {
-		real = pool_real(core_pool(core, p)->config, addr);
-		*ret_pool = p;
-	}
-	return real;
+	if (place.real == CONFIG_NONE && !config_lookup_next_at(lookup, addr, &cursor, &place))
+		return NULL;
+	*ret_pool = place.pool;
+	return &core_config(core)->pools[place.pool].reals[place.real];
 }
 
 const struct router_peer *find_peer(const struct router *router, const char *text)
