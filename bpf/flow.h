@@ -217,7 +217,7 @@ LB_INLINE void flow_choose(struct lb_counters *line, struct lb_ring *ring,
 		more |= FLOW_UNMARKED;
 	if (packet->is_fragment)
 		more |= FLOW_UNKNOWABLE;
-	hash = flow_hash(lb.flow_key, packet, service->ring);
+	hash = flow_hash(lb.flow_key, packet, service->ring_key);
 	answer = is_quick ? flow_look(line, ring, hash, word, more)
 			  : flow_serve(line, ring, hash, word, more);
 	choice->real = answer & 0xffff;
@@ -248,7 +248,7 @@ __noinline int flow_assign(struct lb_counters *line, const struct lb_service *se
 	kind = flow_kind(service, packet);
 	if (kind & FLOW_READ_ONLY || choice->is_probe || service->flags & LB_SERVICE_TRACK_NONE)
 		return is_exception;
-	hash = flow_hash(lb.flow_key, packet, service->ring);
+	hash = flow_hash(lb.flow_key, packet, service->ring_key);
 	now = flow_now();
 	is_always = kind & FLOW_ALWAYS || flow_slot_is_moving(LB_SLOT(choice->cur, choice->alt));
 	flows_line = flow_line(hash);

@@ -135,18 +135,18 @@ LB_INLINE struct flow_miss flow_decide_miss(__u32 word, __u32 alt_flags, __u32 k
 /*
  * 64 bits of the flow that nobody foresees without the key: sums of products of 32-bit words, each
  * with its part of the key added (the hash NH of UMAC, RFC 4418 section 5.2.2), mixed once more
- * as their low bits are poor.
+ * as their low bits are poor. ring_key: lb_ring.key.
  */
 LB_INLINE __u64 flow_product(__u32 a, __u32 b, __u64 key)
 {
 	return (__u64)(a + (__u32)key) * (__u32)(b + (__u32)(key >> 32));
 }
 
-LB_INLINE __u64 flow_hash(const __u64 key[4], const struct packet *packet, __u32 ring)
+LB_INLINE __u64 flow_hash(const __u64 key[4], const struct packet *packet, __u32 ring_key)
 {
 	__u32 ports = (__u32)packet->sport | (__u32)packet->dport << 16;
 	__u64 sum = flow_product(packet->src[3], packet->dst[3], key[0]) +
-		    flow_product(ports, ring << 8 | packet->proto, key[1]);
+		    flow_product(ports, ring_key << 8 | packet->proto, key[1]);
 
 	if (packet->is_ipv6)
 		sum += flow_product(packet->src[0], packet->src[1], key[2]) +

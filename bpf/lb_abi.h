@@ -20,7 +20,7 @@
 
 #include <linux/types.h>
 
-#define LB_ABI_VERSION 2
+#define LB_ABI_VERSION 3
 
 #define LB_UPLINKS        8
 #define LB_UPLINK_CELLS   (LB_UPLINKS + 1) /* the last one is the self-test's */
@@ -206,9 +206,10 @@ struct lb_service {
 	__u8 encap; /* enum lb_encap */
 	__u8 hash;  /* enum lb_hash */
 	__u8 pad;
-	__u32 flags; /* LB_SERVICE_* */
-	__u32 rate;  /* new flows a second, all CPUs */
-	__u32 pad2[2];
+	__u32 flags;    /* LB_SERVICE_* */
+	__u32 rate;     /* new flows a second, all CPUs */
+	__u32 ring_key; /* lb_ring.key */
+	__u32 pad2;
 };
 _Static_assert(sizeof(struct lb_service) == 32, "lb_service has no holes");
 
@@ -244,7 +245,8 @@ _Static_assert(sizeof(struct lb_real) == 32, "lb_real has no holes");
 #define LB_SLOT_ALT(word) ((word) >> 16)
 #define LB_SLOT_NOBODY    0xffffU /* never a real */
 
-#define LB_RING_MARKS 65544 /* slots, padded to 8 bytes */
+#define LB_RING_MARKS    65544 /* slots, padded to 8 bytes */
+#define LB_RING_KEY_MASK 0xffffffU
 struct lb_ring {
 	__u32 slots[LB_RING_WORDS];
 	__u8 marks[LB_RING_MARKS]; /* while settling: a packet went elsewhere than to cur */
@@ -252,6 +254,8 @@ struct lb_ring {
 	__u64 watched_us;          /* boottime since when marks are collected; 0: nothing settles */
 	__u32 changed_age;         /* as changed_us, in the units of ages in flows */
 	__u32 in_transition;       /* slots that are not steady */
+	__u32 key; /* 24 bits that no other ring had: flows are remembered under it */
+	__u32 pad;
 };
 
 /*
@@ -309,7 +313,9 @@ struct lb_tables {
 	__u32 abi_version; /* first, so that every version finds it */
 	__u32 has_prefixes;
 	__u32 switches_len;
-	__u32 flow_idle;                /* an older entry of flows is none; in units of ages */
+	__u32 flow_idle; /* an older entry of flows is none; in units of ages */
+	__u32 ring_key;  /* of the youngest ring */
+	__u32 pad;
 	__u8 switches[LB_SWITCHES_MAX]; /* read-only data of the program in force */
 	__u64 flow_key[4];              /* random; made with the flow table */
 	__u64 rates[LB_SERVICES];       /* new flows of a window, see bpf/special.h; by counter */

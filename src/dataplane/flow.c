@@ -299,7 +299,7 @@ static void look(const struct dataplane *dp, const struct dataplane_flow *flow, 
 				skel->rodata->lb_hash_seed_v6);
 	ret->word = DP_LOAD(dp->rings[ret->service->ring].slots[ret->slot]);
 	look_at_sources(dp, &flow->src, ret);
-	ret->hash = flow_hash(dp->tables->flow_key, &ret->packet, ret->service->ring);
+	ret->hash = flow_hash(dp->tables->flow_key, &ret->packet, ret->service->ring_key);
 	ret->line = &dp->flows[(uint32_t)ret->hash & (dp->n_flow_lines - 1)];
 	ret->entry = flow_find(ret->line, flow_tag(ret->hash), &ret->way);
 }

@@ -81,7 +81,8 @@ struct dataplane {
 
 	uint16_t real_bucket[LB_REALS]; /* hash of address -> first index, 0: none */
 	uint16_t real_next[LB_REALS];
-	uint32_t next_real, next_vip, next_service, next_counter; /* where to look first */
+	uint32_t next_real, next_vip, next_service, next_counter,
+		next_ring;       /* where to look first */
 	struct capture *capture; /* the reader, from the first capture on */
 	bool *ring_used;
 	struct ring_transit *transits; /* of each ring */

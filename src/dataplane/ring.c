@@ -93,15 +93,28 @@ void rings_rebuild(struct dataplane *dp)
 	}
 }
 
+/* Each ring has a key of its own: what a former one of its number left in the flow table is not
+ * found any more. */
+static void ring_init(struct dataplane *dp, uint32_t ring)
+{
+	memset(&dp->rings[ring], 0, sizeof(dp->rings[ring]));
+	dp->tables->ring_key = (dp->tables->ring_key + 1) & LB_RING_KEY_MASK;
+	dp->rings[ring].key = dp->tables->ring_key;
+	dp->transits[ring] = (struct ring_transit){ .due_us = USEC_NEVER };
+}
+
+/* In turn, as a packet may still look at the one that was deleted last. */
 int dataplane_ring_new(struct dataplane *dp, uint32_t *ret_ring, struct err *err)
 {
 	for (uint32_t i = 0; i < dp->n_rings; i++) {
-		if (dp->ring_used[i])
+		uint32_t ring = (dp->next_ring + i) % dp->n_rings;
+
+		if (dp->ring_used[ring])
 			continue;
-		dp->ring_used[i] = true;
-		memset(&dp->rings[i], 0, sizeof(dp->rings[i]));
-		dp->transits[i] = (struct ring_transit){ .due_us = USEC_NEVER };
-		*ret_ring = i;
+		dp->ring_used[ring] = true;
+		dp->next_ring = ring + 1;
+		ring_init(dp, ring);
+		*ret_ring = ring;
 		return 0;
 	}
 	return err_set(err, -ENOSPC,

@@ -348,9 +348,13 @@ static uint32_t flags_of(const struct dataplane_service *service)
 }
 
 /* All but VIP and counter, which are the data plane's own. */
-static struct lb_service record_of(const struct dataplane_service *service)
+static struct lb_service record_of(const struct dataplane *dp,
+				   const struct dataplane_service *service)
 {
+	bool has_ring = service->ring < dp->n_rings;
+
 	return (struct lb_service){ .ring = service->ring,
+				    .ring_key = has_ring ? dp->rings[service->ring].key : 0,
 				    .port = htons(service->port),
 				    .gue_port = htons(service->gue_port),
 				    .proto = service->proto,
@@ -419,7 +423,7 @@ static int service_add(struct dataplane *dp, const struct dataplane_service *ser
 int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *service,
 			  struct err *err)
 {
-	struct lb_service record = record_of(service);
+	struct lb_service record = record_of(dp, service);
 	const struct lb_service *old;
 	uint32_t vip = vip_find(dp, &service->vip);
 	int r = service_check(dp, service, err);
@@ -445,7 +449,7 @@ bool dataplane_service_stands(const struct dataplane *dp, const struct dataplane
 {
 	const struct lb_service *found =
 		service_find(dp, &service->vip, service->proto, service->port);
-	struct lb_service record = record_of(service);
+	struct lb_service record = record_of(dp, service);
 	struct source_lists lists;
 	struct err err;
 	bool stands;

@@ -203,6 +203,7 @@ static void fix_key(void)
 					 0x5a5a1234c3c35678 };
 
 	memcpy(f.dp->tables->flow_key, key, sizeof(key));
+	f.dp->tables->ring_key = LB_RING_KEY_MASK; /* the next ring gets 0 */
 }
 
 static void start(uint64_t table)
@@ -602,7 +603,7 @@ static uint32_t tag_of(uint32_t flow)
 	memcpy(packet.src, client.bytes, 16);
 	memcpy(packet.dst, vip.bytes, 16);
 	memcpy(&packet.sport, port, 2);
-	return flow_tag(flow_hash(f.dp->tables->flow_key, &packet, ring));
+	return flow_tag(flow_hash(f.dp->tables->flow_key, &packet, f.dp->rings[ring].key));
 }
 
 struct tagged {

@@ -485,6 +485,63 @@ TEST(service, that_asks_as_before_leaves_steady_slots_alone)
 	expect_transition(0, 0);
 }
 
+/* ---- rings ---- */
+
+static uint32_t new_ring(void)
+{
+	struct err err = { "" };
+	uint32_t ret;
+
+	if (dataplane_ring_new(f.dp, &ret, &err) < 0)
+		fail_msg("%s", err.text);
+	return ret;
+}
+
+static void del_ring(uint32_t which)
+{
+	struct err err = { "" };
+
+	if (dataplane_ring_del(f.dp, which, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+/* A packet may be on its way to a ring that was just deleted. */
+TEST(ring, that_is_deleted_is_not_the_next_to_be_used)
+{
+	uint32_t first = new_ring();
+
+	for (int i = 0; i < 5; i++) {
+		uint32_t next;
+
+		del_ring(first);
+		next = new_ring();
+		assert_int_not_equal(next, first);
+		first = next;
+	}
+	new_ring(); /* nor is there one less of them: the third */
+}
+
+TEST(ring, of_a_number_used_before_knows_none_of_its_flows)
+{
+	struct prefix vip = fixture_prefix(VIP4);
+	uint32_t number = ring;
+	struct err err = { "" };
+
+	serve(VIP4, TCP, CONFIG_TRACK_ALL);
+	assert_int_equal(ack(1), a);
+	assert_int_equal(ack(1), a);
+	assert_int_equal(dataplane_del_service(f.dp, &vip, TCP, 80, &err), 0);
+	assert_int_equal(dataplane_del_service(f.dp, &vip, UDP, 80, &err), 0);
+	vip = fixture_prefix(VIP6);
+	assert_int_equal(dataplane_del_service(f.dp, &vip, TCP, 80, &err), 0);
+	del_ring(ring);
+	while ((ring = new_ring()) != number)
+		;
+	give(b);
+	serve(VIP4, TCP, CONFIG_TRACK_ALL);
+	assert_int_equal(ack(1), b);
+}
+
 TEST(age, goes_round_without_old_entries_looking_young)
 {
 	usec_t round = 65536 * f.dp->age_us;
@@ -554,6 +611,8 @@ int main(void)
 		F(service, that_read_tcp_ids_keeps_its_exceptions_when_it_stops),
 		F(service, that_loses_a_source_route_keeps_its_remembered_flows),
 		F(service, that_asks_as_before_leaves_steady_slots_alone),
+		F(ring, that_is_deleted_is_not_the_next_to_be_used),
+		F(ring, of_a_number_used_before_knows_none_of_its_flows),
 		F(age, goes_round_without_old_entries_looking_young),
 		F(age, of_another_cpu_may_be_a_unit_ahead),
 		F(self_test, passes_in_every_state_and_remembers_nothing),
