@@ -76,6 +76,14 @@ void judge_void(struct judge *judge, enum real_state state)
 	judge->sign = sign;
 }
 
+void judge_reset(struct judge *judge)
+{
+	enum real_sign sign = judge->sign;
+
+	judge_init(judge, judge->state);
+	judge->sign = sign;
+}
+
 enum judge_heard judge_heard_in(enum probe_reason reason)
 {
 	switch (reason) {

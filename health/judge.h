@@ -60,6 +60,10 @@ bool judge_step(struct judge *judge, uint32_t rise, uint32_t fall, enum probe_re
  */
 void judge_void(struct judge *judge, enum real_state state);
 
+/* judge_reset - judge anew: the state stays until results change it, what led to it is forgotten.
+ */
+void judge_reset(struct judge *judge);
+
 /* What an end of a connection attempt or probe says of the address; a timeout says nothing. */
 enum judge_heard judge_heard_in(enum probe_reason reason);
 

@@ -251,6 +251,7 @@ static void code_void(struct codec *c, struct message *m)
 {
 	CODE(c, m->void_.id, 8, 1, UINT64_MAX);
 	CODE(c, m->void_.state, 1, 0, REAL_STATE_MAX - 1);
+	CODE(c, m->void_.is_reset, 1, 0, 1);
 }
 
 static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) = {

@@ -14,7 +14,8 @@
  *            <----------------------------  REMOVE..., CA..., TARGET..., TARGETS_END
  *     VERDICT, HEARTBEAT ---------------->
  *            <----------------------------  after a reload: only what changed, then TARGETS_END
- *            <----------------------------  VOID: a judgement that shoald could not believe
+ *            <----------------------------  VOID: a judgement that shoald could not believe,
+ *                                               or one that an operator wants made anew
  *
  * The id of a target is a hash of all it consists of: the same id means nothing changed, on this
  * connection or the next, so a target that stays keeps its schedule and its judgement.
@@ -30,7 +31,7 @@
 #include "src/config/config.h"
 #include "src/core/core.h"
 
-#define MESSAGE_VERSION       3
+#define MESSAGE_VERSION       4
 #define MESSAGE_MAX           (16 * 1024) /* bytes of the largest packet */
 #define MESSAGE_PROGRAM_MAX   32          /* each string: bytes with the NUL */
 #define MESSAGE_PATH_MAX      1024
@@ -151,6 +152,7 @@ struct message_verdict {
 struct message_void {
 	uint64_t id;
 	enum real_state state;
+	bool is_reset; /* no such doubt: an operator wants it judged anew, and at once */
 };
 
 /* Each second; counts since shoal-probe started. */

@@ -215,14 +215,15 @@ static int send_voids(struct side *side)
 	for (uint32_t i = 0; r > 0 && link->n_voids > 0 && i < side->prober->roster->n_entries;
 	     i++) {
 		struct roster_entry *entry = &side->prober->roster->entries[i];
-		struct message m = { .kind = MESSAGE_VOID, .void_ = { entry->id, entry->state } };
+		struct message m = { .kind = MESSAGE_VOID,
+				     .void_ = { entry->id, entry->state, entry->is_reset } };
 
 		if (entry->daemon != side->daemon || !entry->void_is_due)
 			continue;
 		if (entry->is_sent)
 			r = link_send(side, &m);
 		if (r > 0) {
-			entry->void_is_due = false;
+			entry->void_is_due = entry->is_reset = false;
 			link->n_voids--;
 		}
 	}
@@ -327,13 +328,19 @@ static bool is_doubtful(const struct roster_entry *entry, const struct message_v
 		(v->state == REAL_UP && entry->state != REAL_UP));
 }
 
+static void void_soon(struct side *side, struct roster_entry *entry)
+{
+	side->link.n_voids += !entry->void_is_due;
+	entry->void_is_due = true;
+}
+
 /* The real stays as it was, and the prober hears of it when it judged otherwise. */
 static void void_verdict(struct side *side, struct roster_entry *entry,
 			 struct core_verdict *verdict)
 {
-	if (verdict->state != entry->state && !entry->void_is_due) {
-		entry->void_is_due = true;
-		side->link.n_voids++;
+	if (verdict->state != entry->state) {
+		void_soon(side, entry);
+		entry->is_reset = false;
 	}
 	verdict->state = entry->state;
 	verdict->sign = entry->sign;
@@ -735,6 +742,30 @@ void prober_set_sources(struct prober *prober, const struct addr *source4,
 	if (prober->config && prober_set_config(prober, prober->config, &err) < 0)
 		log_warn("prober_sources", "error=%s remedy=%s", LOG_QUOTE(err.text),
 			 LOG_QUOTE("probes keep their former source addresses"));
+}
+
+bool prober_reset(struct prober *prober, uint32_t pool, uint32_t real)
+{
+	struct roster *roster = prober->roster;
+	const struct config_pool *config;
+	bool is_heard = false;
+
+	if (!roster || roster->first[pool] == ROSTER_NONE)
+		return false;
+	config = &roster->config->pools[pool];
+	for (size_t c = 0; c < config->n_checks; c++) {
+		struct roster_entry *entry =
+			&roster->entries[roster->first[pool] + c * config->n_reals + real];
+		struct side *side = &prober->sides[entry->daemon];
+
+		if (!side->life.is_connected)
+			continue;
+		void_soon(side, entry);
+		entry->is_reset = true;
+		is_heard = true;
+		link_flush(side);
+	}
+	return is_heard;
 }
 
 /* ---- views ---- */

@@ -84,6 +84,12 @@ void prober_set_sources(struct prober *prober, const struct addr *source4,
 int prober_set_config(struct prober *prober, const struct config *config, struct err *err);
 
 /*
+ * prober_reset - have a real judged anew, beginning at once. Its state stays until results change
+ * it. False when nobody can: shoal-probe is not there, or the real has no check that runs.
+ */
+bool prober_reset(struct prober *prober, uint32_t pool, uint32_t real);
+
+/*
  * The marks of tunnelled probes: one for each distinct (real address, encap, GUE port), numbered so
  * that a pair keeps its mark over reloads and, collisions aside, over restarts. After each
  * prober_set_config() the caller gives all of them to health_path_set(), and those that are gone to

@@ -159,7 +159,10 @@ static int take_target(struct reporter *reporter, const struct message *m)
 
 static int take_void(struct reporter *reporter, const struct message *m)
 {
-	targets_void(reporter->targets, m->void_.id, m->void_.state);
+	if (m->void_.is_reset)
+		targets_reset(reporter->targets, m->void_.id);
+	else
+		targets_void(reporter->targets, m->void_.id, m->void_.state);
 	return 0;
 }
 

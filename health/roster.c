@@ -561,6 +561,7 @@ static void keep_judgements(struct roster *roster, const struct roster *former)
 			entry->sign = was->sign;
 			entry->is_sent = was->is_sent && was->id == entry->id;
 			entry->void_is_due = was->void_is_due;
+			entry->is_reset = was->is_reset;
 		}
 	}
 	for (uint32_t i = 0; former && i < roster->n_cas; i++)

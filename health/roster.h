@@ -24,7 +24,8 @@ struct roster_entry {
 	bool is_sent;               /* the prober of this connection has it */
 	bool is_tunnelled;
 	enum prober_daemon daemon; /* that runs it */
-	bool void_is_due;          /* it is to hear that its judgement did not count */
+	bool void_is_due;          /* it is to hear that its judgement did not count, */
+	bool is_reset;             /* or that an operator wants another */
 };
 
 /* PEM bytes; shared by all checks with the same content. */

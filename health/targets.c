@@ -626,6 +626,19 @@ void targets_void(struct targets *table, uint64_t id, enum real_state state)
 		judge_void(&target->judge, state);
 }
 
+void targets_reset(struct targets *table, uint64_t id)
+{
+	struct target *target = table->n_buckets ? find(table, id) : NULL;
+
+	if (!target)
+		return;
+	judge_reset(&target->judge);
+	if (target->is_running)
+		return; /* the next comes at the fast pace */
+	target->planned = usec_now();
+	set_due(target, target->planned);
+}
+
 void targets_begin(struct targets *table)
 {
 	table->is_resyncing = true;

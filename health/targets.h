@@ -41,6 +41,8 @@ void targets_begin(struct targets *targets);
 int targets_set(struct targets *targets, const struct message_target *message);
 /* shoald could not believe the judgement: back to this state. */
 void targets_void(struct targets *targets, uint64_t id, enum real_state state);
+/* Judge it anew, with a probe at once. */
+void targets_reset(struct targets *targets, uint64_t id);
 void targets_remove(struct targets *targets, uint64_t id);
 void targets_end(struct targets *targets);
 /* Forget all. */

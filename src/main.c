@@ -35,6 +35,7 @@
 #include "src/guard/lease.h"
 #include "src/reconcile/drains.h"
 #include "src/reconcile/lives.h"
+#include "src/reconcile/orders.h"
 #include "src/reconcile/paths.h"
 #include "src/reconcile/reconcile.h"
 
@@ -69,6 +70,7 @@ struct shoald {
 	struct prober *prober;
 	struct paths *paths;
 	struct reconcile *reconcile;
+	struct orders *orders;
 	struct ctl *ctl;
 	struct commands_context context;
 	struct event *pass_event, *timer_event, *second_event, *tick_event, *signal_events[3];
@@ -485,6 +487,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	sample_traffic(d, now);
 	paths_check(d->paths, now);
+	orders_watch(d->orders, usec_wall());
 	keep_lease(d, now);
 	sd_notify(0,
 		  "WATCHDOG=1"); /* the loop runs; whether it is of use is the guard's question */
@@ -587,6 +590,42 @@ static int drain(void *daemon, const struct core_drain *drain, struct err *err)
 		   LOG_QUOTE(drain->reason));
 	step(d, &event);
 	return 0;
+}
+
+static void on_order(const struct core_real_order *order, void *arg)
+{
+	struct shoald *d = arg;
+	struct core_event event = { .kind = CORE_EVENT_ORDER, .now = usec_now(), .order = *order };
+
+	core_step(d->core, &event);
+	if (d->reconcile)
+		pass_soon(d);
+}
+
+static int order_real(void *daemon, uint32_t pool, uint32_t real, const struct core_order *order,
+		      struct err *err)
+{
+	struct shoald *d = daemon;
+
+	return orders_give(d->orders, pool, real, order, err);
+}
+
+static const struct core_order *order_of(void *daemon, uint32_t pool, uint32_t real)
+{
+	struct shoald *d = daemon;
+
+	return orders_find(d->orders, pool, real);
+}
+
+static bool reset_real(void *daemon, uint32_t pool, uint32_t real)
+{
+	struct shoald *d = daemon;
+	struct core_event event = { .kind = CORE_EVENT_FORGIVE,
+				    .now = usec_now(),
+				    .forgive = { .pool = pool, .real = real } };
+
+	step(d, &event);
+	return prober_reset(d->prober, pool, real);
 }
 
 static bool strings_equal(const char *a, const char *b)
@@ -750,6 +789,7 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 	d->config = next;
 	reset_logged_reals(d, TAKE(reals));
 	drains_load(d->options.state_dir, found_drain_again, d, &ignored);
+	orders_load(d->orders, usec_wall(), &ignored);
 	return 0;
 }
 
@@ -861,7 +901,19 @@ static int load_drains(struct shoald *d, struct err *err)
 	if (drains_load(d->options.state_dir, found_drain, d, err) < 0)
 		log_err("drains", "error=%s hint=\"the node counts as drained\"",
 			LOG_QUOTE(err->text));
+	else if (orders_load(d->orders, usec_wall(), err) < 0)
+		log_err("real_order", "error=%s", LOG_QUOTE(err->text));
 	return 0;
+}
+
+static int new_orders(struct shoald *d, struct err *err)
+{
+	const struct orders_options options = {
+		.core = d->core, .state_dir = d->options.state_dir, .tell = on_order, .arg = d
+	};
+
+	d->orders = orders_new(&options);
+	return d->orders ? 0 : err_set(err, -ENOMEM, "orders: %m");
 }
 
 /* Only root and members may give a file to a group. */
@@ -966,6 +1018,9 @@ static void fill_context(struct shoald *d)
 		.daemon = d,
 		.reload = reload,
 		.drain = drain,
+		.order = order_real,
+		.order_of = order_of,
+		.reset = reset_real,
 		.is_settled = is_settled,
 		.transition = transition,
 		.removed_real = removed_real,
@@ -1013,6 +1068,8 @@ static int start(struct shoald *d, struct err *err)
 		return err_set(err, -ENOMEM, "core: %m");
 	r = size_logged_reals(d->config, &d->reals, err);
 	if (r == 0)
+		r = new_orders(d, err);
+	if (r == 0)
 		r = load_drains(d, err);
 	if (r == 0)
 		r = open_sockets(d, err);
@@ -1046,6 +1103,7 @@ static void stop(struct shoald *d)
 	paths_free(d->paths);
 	prober_free(d->prober);
 	router_free(d->router);
+	orders_free(d->orders);
 	core_free(d->core);
 	dataplane_close(d->dataplane);
 	for (size_t i = 0; i < 3; i++)
@@ -1129,7 +1187,7 @@ static const char usage_text[] =
 	"\n"
 	"  --config FILE     the config (/etc/shoal/shoal.yaml)\n"
 	"  --run-dir DIR     sockets and lease files (/run/shoal)\n"
-	"  --state-dir DIR   drains (/var/lib/shoal)\n"
+	"  --state-dir DIR   drains and orders on reals (/var/lib/shoal)\n"
 	"  --bpffs DIR       pinned program, maps and links (/sys/fs/bpf/shoal)\n"
 	"  --log-level L     err, warn, notice, info or debug (info)\n"
 	"  --remove          detach and unpin everything of --bpffs, then exit\n"

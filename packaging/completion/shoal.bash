@@ -14,6 +14,7 @@ _shoal_names() { # COMMAND
 	pools) _shoal_column pools ;;
 	reals) _shoal_column pools && _shoal_column reals ;;
 	peers) command shoal peers 2>/dev/null | awk 'blank && ++n > 1 {print $1} !NF {blank = 1}' ;;
+	real) echo drain disable enable reset && _shoal_column reals ;;
 	why) echo node && _shoal_column vips && _shoal_column pools && _shoal_column reals ;;
 	flow) echo tcp udp ;;
 	flows) echo find purge tcp udp ;;

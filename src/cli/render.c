@@ -76,6 +76,14 @@ enum style style_of_real(const char *state)
 	return strcmp(state, "down") == 0 ? STYLE_BAD : STYLE_WARN;
 }
 
+void render_order(const struct screen *screen, const json_t *order)
+{
+	render_drain_owner(screen, order);
+	if (get_has(order, "left_s"))
+		screen_printf(screen, STYLE_PLAIN, ", ends in %s",
+			      UNITS_AGE(get_real(order, "left_s") + 0.5));
+}
+
 void render_drain_owner(const struct screen *screen, const json_t *drain)
 {
 	const char *reason = get_text(drain, "reason");

@@ -35,6 +35,9 @@ enum style style_of_real(const char *state);
 /* "by alice (uid 1000) since 07:55 (3m12s): "kernel"" */
 void render_drain_owner(const struct screen *screen, const json_t *drain);
 
+/* The same of an operator's order on a real, and when it ends. */
+void render_order(const struct screen *screen, const json_t *order);
+
 void render_vip_table(const struct screen *screen, const json_t *vips);
 
 void render_status(const struct screen *screen, const json_t *result);
@@ -48,5 +51,6 @@ void render_flow(const struct screen *screen, const json_t *result);
 void render_flows(const struct screen *screen, const json_t *result);
 void render_drain(const struct screen *screen, const json_t *result);
 void render_undrain(const struct screen *screen, const json_t *result);
+void render_real(const struct screen *screen, const json_t *result);
 void render_reload(const struct screen *screen, const json_t *result);
 void render_reload_refusal(const struct screen *screen, const json_t *result);

@@ -70,6 +70,33 @@ void render_undrain(const struct screen *screen, const json_t *result)
 	screen_newline(screen);
 }
 
+/* "web/web1 is drained: ...", then what that costs. */
+void render_real(const struct screen *screen, const json_t *result)
+{
+	const json_t *order = json_object_get(result, "order"), *warning;
+	const char *action = get_text(result, "action");
+	size_t i;
+
+	screen_printf(screen, STYLE_BOLD, "%s/%s", get_text(result, "pool"),
+		      get_text(result, "real"));
+	if (strcmp(action, "reset") == 0)
+		screen_printf(screen, STYLE_PLAIN, " is judged anew; it stays %s until then",
+			      get_text(result, "state"));
+	else if (*get_text(order, "order"))
+		screen_printf(screen, STYLE_PLAIN, " is %s", get_text(order, "order"));
+	else
+		screen_put(screen, STYLE_PLAIN,
+			   get_bool(result, "is_already") ? " was enabled already" : " is enabled");
+	if (get_has(order, "left_s"))
+		screen_printf(screen, STYLE_PLAIN, " for %s",
+			      UNITS_AGE(get_real(order, "left_s") + 0.5));
+	else if (*get_text(order, "order"))
+		screen_put(screen, STYLE_PLAIN, " until it is enabled");
+	screen_newline(screen);
+	json_array_foreach (json_object_get(result, "warnings"), i, warning)
+		screen_line(screen, STYLE_WARN, "! %s", json_string_value(warning));
+}
+
 void render_reload(const struct screen *screen, const json_t *result)
 {
 	screen_lines(screen, get_text(result, "report"));

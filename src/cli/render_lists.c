@@ -160,17 +160,21 @@ static void put_pool_row(struct table *table, const json_t *pool)
 	bool has_quorum = get_bool(pool, "has_quorum"), is_judged = get_bool(pool, "is_judged");
 	const char *override = get_text(json_object_get(pool, "override"), "name");
 	const json_t *quorum = json_object_get(pool, "quorum");
+	char out[32] = "";
 
 	table_cell(table, STYLE_BOLD, "%s", get_text(pool, "name"));
+	if (get_count(pool, "taken_out"))
+		snprintf(out, sizeof(out), ", %u taken out",
+			 (unsigned)get_count(pool, "taken_out"));
 	table_cell(table,
-		   *override    ? STYLE_WARN
-		   : has_quorum ? STYLE_GOOD
-				: STYLE_BAD,
-		   "%s%s%s",
+		   *override || (*out && has_quorum) ? STYLE_WARN
+		   : has_quorum                      ? STYLE_GOOD
+						     : STYLE_BAD,
+		   "%s%s%s%s",
 		   has_quorum  ? "quorum"
 		   : is_judged ? "no quorum"
 			       : "not judged",
-		   *override ? ", override " : "", override);
+		   *override ? ", override " : "", override, out);
 	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(pool));
 	table_cell(table, STYLE_PLAIN, "%s%u/%u", get_bool(pool, "is_on_backups") ? "backups " : "",
 		   (unsigned)get_count(pool, "usable"), (unsigned)get_count(pool, "total"));
@@ -234,10 +238,13 @@ static void put_flows(struct table *table, const json_t *real)
 {
 	const json_t *flows = json_object_get(real, "flows");
 	const json_t *share = json_object_get(real, "share_percent");
+	const char *order = get_text(json_object_get(real, "order"), "order");
 	const char *life = get_text(flows, "life");
 	bool is_dead = strcmp(life, "dead") == 0;
 
-	if (get_bool(real, "is_kept"))
+	if (*order && strcmp(life, "takes") != 0 && (!is_dead || strcmp(order, "disabled") == 0))
+		table_cell(table, STYLE_WARN, "%s %s", order, GET_AGE(flows));
+	else if (get_bool(real, "is_kept"))
 		table_cell(table, STYLE_WARN, "kept");
 	else if (strcmp(life, "takes") == 0 && share && json_integer_value(share) < 100)
 		table_cell(table, STYLE_WARN, "takes %u%%", (unsigned)json_integer_value(share));
@@ -277,6 +284,27 @@ static void put_removed_row(struct table *table, const json_t *removed)
 	table_cell(table, STYLE_PLAIN, "no packet for %s", UNITS_AGE(quiet));
 }
 
+/* A line for each real that an operator took out. */
+static void put_orders(const struct screen *screen, const json_t *reals)
+{
+	const json_t *real, *order;
+	bool is_first = true;
+	size_t i;
+
+	json_array_foreach (reals, i, real) {
+		order = json_object_get(real, "order");
+		if (!get_has(real, "order"))
+			continue;
+		if (is_first)
+			screen_newline(screen);
+		is_first = false;
+		screen_printf(screen, STYLE_WARN, "%s/%s %s ", get_text(real, "pool"),
+			      get_text(real, "name"), get_text(order, "order"));
+		render_order(screen, order);
+		screen_newline(screen);
+	}
+}
+
 void render_reals(const struct screen *screen, const json_t *result)
 {
 	static const struct table_column columns[] = {
@@ -299,6 +327,7 @@ void render_reals(const struct screen *screen, const json_t *result)
 		put_removed_row(table, real);
 	table_print(table, screen);
 	table_free(table);
+	put_orders(screen, json_object_get(result, "reals"));
 }
 
 /* ---- peers ---- */

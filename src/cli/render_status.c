@@ -43,6 +43,32 @@ static void put_drain(const struct screen *screen, const json_t *status)
 	screen_line(screen, STYLE_DIM, "   %s shoal undrain", screen_glyph(screen, GLYPH_ARROW));
 }
 
+#define ORDERS_SHOWN 4
+
+/* "DRAINED    web/web2 by bob (uid 1001) since 07:55 (3m12s): "disk", ends in 3h56m" */
+static void put_orders(const struct screen *screen, const json_t *orders)
+{
+	const json_t *order;
+	size_t i, n = json_array_size(orders);
+
+	json_array_foreach (orders, i, order) {
+		bool is_disabled = strcmp(get_text(order, "order"), "disabled") == 0;
+
+		if (i == ORDERS_SHOWN)
+			break;
+		screen_printf(screen, STYLE_WARN, LABEL, is_disabled ? "DISABLED" : "DRAINED");
+		screen_printf(screen, STYLE_PLAIN, "%s/%s ", get_text(order, "pool"),
+			      get_text(order, "real"));
+		render_order(screen, order);
+		screen_line(screen, STYLE_DIM, "   %s shoal real %s/%s enable",
+			    screen_glyph(screen, GLYPH_ARROW), get_text(order, "pool"),
+			    get_text(order, "real"));
+	}
+	if (n > ORDERS_SHOWN)
+		screen_line(screen, STYLE_WARN, LABEL "%zu more reals   %s shoal reals", "",
+			    n - ORDERS_SHOWN, screen_glyph(screen, GLYPH_ARROW));
+}
+
 static void put_uplinks(const struct screen *screen, const json_t *uplinks)
 {
 	const json_t *uplink;
@@ -167,6 +193,7 @@ void render_status(const struct screen *screen, const json_t *result)
 {
 	put_node(screen, result);
 	put_drain(screen, result);
+	put_orders(screen, json_object_get(result, "orders"));
 	put_dataplane(screen, result);
 	put_capture(screen, json_object_get(json_object_get(result, "dataplane"), "capture"));
 	put_routing(screen, result);

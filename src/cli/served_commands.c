@@ -145,6 +145,83 @@ const struct cli_behaviour cli_undrain = {
 	.render = render_undrain,
 };
 
+/* ---- real ---- */
+
+static const struct args_option real_options[] = {
+	{ "for", "T", "ends by itself after that time, as 30m or 4h" },
+	{ "reason", "TEXT", "why, for everybody who looks at the node" },
+	{ .name = NULL },
+};
+
+static int add_for(const struct cli *cli, const char *action, json_t *args, struct err *err)
+{
+	const char *text = args_value(&cli->args, "for");
+	usec_t us;
+
+	if (!text)
+		return 0;
+	if (strcmp(action, "drain") != 0 && strcmp(action, "disable") != 0)
+		return err_set(err, -EINVAL, "--for goes with drain and disable");
+	if (units_parse_duration(text, &us, err) < 0)
+		return err_prefix(err, -EINVAL, "--for");
+	if (us == 0 || us > INT64_MAX / 4)
+		return err_set(err, -EINVAL, "--for: must be a time to come");
+	json_object_set_new(args, "for_us", json_integer((json_int_t)us));
+	return 0;
+}
+
+static const char *action_name(size_t i, const void *arg)
+{
+	static const char *const names[] = { "drain", "disable", "enable", "reset", NULL };
+
+	(void)arg;
+	return names[i];
+}
+
+static json_t *ask_real(const struct cli *cli, struct err *err)
+{
+	const char *action;
+	json_t *args;
+	int i;
+
+	if (cli->args.n_words != 2) {
+		err_set(err, -EINVAL, "name POOL/REAL and one of drain, disable, enable, reset");
+		return NULL;
+	}
+	i = args_match(cli->args.words[1], "action", action_name, NULL, err);
+	if (i < 0)
+		return NULL;
+	action = action_name((size_t)i, NULL);
+	args = json_pack("{s:s, s:s}", "real", cli->args.words[0], "action", action);
+	if (!args) {
+		err_set(err, -EINVAL, "the argument is not UTF-8");
+		return NULL;
+	}
+	if (add_for(cli, action, args, err) < 0 || add_reason(cli, args, err) < 0) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
+}
+
+const struct cli_behaviour cli_real = {
+	.about = "drain: no new flows; those it has stay. disable: as if its address were gone; "
+		 "its\n"
+		 "flows go to other reals at once. enable: ends either; its checks decide again.\n"
+		 "reset: its state stays, but what led to it is forgotten, it is probed at once "
+		 "and\n"
+		 "comes back without slow start.\n"
+		 "\n"
+		 "The order is kept in a file before the command answers, outlives restart and\n"
+		 "reboot, and holds on this node. The last one counts, with its own end. It is\n"
+		 "stronger than quorum and depool floor: what it costs is told, and shown by "
+		 "status.\n"
+		 "Checks go on meanwhile.\n",
+	.options = real_options,
+	.ask = ask_real,
+	.render = render_real,
+};
+
 const struct cli_behaviour cli_reload = {
 	.about = "Reads the file that shoald was started with. A bad file changes nothing: every\n"
 		 "error is printed and the exit status is 2.\n",

@@ -21,6 +21,7 @@
 #include "src/base/usec.h"
 
 #define CONFIG_GENERATION_LEN 16 /* hex digits */
+#define CONFIG_NAME_MAX       63 /* bytes of a name of anything */
 
 enum config_xdp_mode { CONFIG_XDP_AUTO, CONFIG_XDP_NATIVE, CONFIG_XDP_GENERIC };
 enum config_switch { CONFIG_AUTO, CONFIG_ON, CONFIG_OFF };

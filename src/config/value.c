@@ -474,7 +474,8 @@ static bool is_name(const char *text)
 		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
 	/* Names become arguments and file names: neither an option nor a hidden file. */
-	return len >= 1 && len <= 63 && text[len] == '\0' && text[0] != '-' && text[0] != '.';
+	return len >= 1 && len <= CONFIG_NAME_MAX && text[len] == '\0' && text[0] != '-' &&
+	       text[0] != '.';
 }
 
 static bool is_interface(const char *text)

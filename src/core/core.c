@@ -106,6 +106,10 @@ static bool take(struct core *core, const struct core_event *event)
 		return pool_next_hop(core, &event->next_hop);
 	case CORE_EVENT_TRAFFIC:
 		return drain_traffic(core, &event->traffic);
+	case CORE_EVENT_ORDER:
+		return pool_order(core, &event->order);
+	case CORE_EVENT_FORGIVE:
+		return pool_forgive(core, &event->forgive);
 	case CORE_EVENT_TIMER:
 		return false;
 	case CORE_EVENT_DRAIN:

@@ -79,6 +79,14 @@ enum real_sign {
 	REAL_SIGN_MAX,
 };
 
+/* What an operator asked of a real, over and above its checks. */
+enum real_order {
+	REAL_ORDER_NONE,
+	REAL_DRAINED,  /* no new flows; those it has stay */
+	REAL_DISABLED, /* as if its address were gone: its flows go to others at once */
+	REAL_ORDER_MAX,
+};
+
 enum vip_state {
 	VIP_WITHDRAWN,
 	VIP_ANNOUNCING,
@@ -97,6 +105,9 @@ enum route_intent {
 
 const char *real_state_str(enum real_state state);
 const char *real_life_str(enum real_life life);
+const char *real_order_str(enum real_order order);
+/* The order a word names, or REAL_ORDER_MAX. */
+enum real_order real_order_find(const char *word);
 
 /*
  * real_life_join - one life for an address that several pools name.
@@ -131,6 +142,23 @@ struct core_drain {
 	uint64_t wall_us; /* when, for people */
 };
 
+/* What an operator asked of one real, by whom and why; the core itself takes only the first field.
+ */
+struct core_order {
+	enum real_order order;
+	char owner[CORE_OWNER_MAX];
+	char reason[CORE_REASON_MAX];
+	uint64_t wall_us;  /* when it was given */
+	uint64_t until_us; /* when it ends, wall clock; 0: by another order only */
+};
+
+/* An end that lies before the beginning is nobody's word: such an order has none. */
+bool core_order_has_end(const struct core_order *order);
+/* Never by a clock that stands before the moment it was given. */
+bool core_order_is_over(const struct core_order *order, uint64_t wall_us);
+/* The last ten minutes, or the last tenth of a short one. */
+bool core_order_ends_soon(const struct core_order *order, uint64_t wall_us);
+
 struct core_uplink {
 	uint32_t uplink; /* index into config.node.uplinks */
 	bool present, has_carrier;
@@ -154,6 +182,8 @@ enum core_event_kind {
 	CORE_EVENT_FENCE,    /* the guard's fence file appeared or was cleared */
 	CORE_EVENT_OBSERVED, /* the reconciler's observed state changed */
 	CORE_EVENT_TRAFFIC,  /* packets to one VIP; once a second for each */
+	CORE_EVENT_ORDER,    /* an operator's word on a real, or its end */
+	CORE_EVENT_FORGIVE,  /* a real is whole as soon as it is up: no slow start */
 };
 
 struct observed;
@@ -179,6 +209,13 @@ struct core_event {
 			uint32_t vip;
 			uint64_t pps;
 		} traffic;
+		struct core_real_order {
+			uint32_t pool, real;
+			enum real_order order;
+		} order;
+		struct core_forgive {
+			uint32_t pool, real;
+		} forgive;
 	};
 };
 
@@ -219,6 +256,7 @@ struct core_real {
 	enum real_life life;
 	enum life_reason life_reason;
 	usec_t life_since;
+	enum real_order order;
 };
 
 struct core_pool {
@@ -234,6 +272,10 @@ struct core_pool {
 	usec_t override_since;
 	uint64_t n_overrides; /* how often one came into force */
 	uint32_t n_kept;      /* reals that take new flows by it */
+	uint32_t n_ordered;   /* reals that an operator took out */
+	/* The depool floor asks for so many reals; too few are left because operators took some
+	 * out. 0: it is met, or there is none. */
+	uint32_t floor_missed;
 };
 
 struct core_service {

@@ -37,7 +37,8 @@ struct check_result {
 struct real_facts {
 	bool next_hop_known;
 	bool was_taking;       /* new flows, before this start or reload */
-	bool starts_slowly;    /* was down, or is new in the config */
+	bool starts_slowly;    /* was down or taken out, or is new in the config */
+	bool is_forgiven;      /* this once it need not start slowly */
 	usec_t started_at;     /* its slow start; 0: none */
 	usec_t way_lost_since; /* the next hop is gone, 0: it is not */
 };
@@ -176,6 +177,8 @@ void node_update(struct core *core);
 /* pool.c */
 bool pool_verdict(struct core *core, const struct core_verdict *verdict);
 bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop);
+bool pool_order(struct core *core, const struct core_real_order *order);
+bool pool_forgive(struct core *core, const struct core_forgive *forgive);
 void pool_judge_real(struct pool *pool, size_t real, usec_t now);
 void pool_hold(struct core *core, struct pool *pool);
 void pool_update(struct core *core, struct pool *pool);

@@ -10,6 +10,8 @@
  * nowhere, and a node that hears nobody at all has more likely lost its own connection than all of
  * its reals, in which case every flow goes on once that is back.
  *
+ * A real that an operator drained is leaving, one that is disabled counts as dead.
+ *
  * Before a real is judged it has the life it had, or that the data plane had for it.
  */
 #include "src/core/internal.h"
@@ -39,9 +41,48 @@ static struct conclusion while_down(const struct core_real *real, bool has_taker
 {
 	if (real->sign == REAL_SIGN_GONE && !real->config->is_local)
 		return gone(has_taker, LIFE_ADDRESS_GONE);
-	if (real->sign == REAL_SIGN_NONE && real->life == REAL_DEAD)
+	if (real->sign == REAL_SIGN_NONE && real->life == REAL_DEAD &&
+	    real->life_reason != LIFE_DISABLED)
 		return (struct conclusion){ real->life, real->life_reason };
 	return (struct conclusion){ REAL_LEAVING, LIFE_CHECK_FAILS };
+}
+
+/* A drained real may be dead as well; otherwise the operator's word is the reason people look for.
+ */
+static struct conclusion while_ordered(const struct core_real *real, bool has_taker)
+{
+	struct conclusion down = while_down(real, has_taker);
+
+	if (real->order == REAL_DISABLED)
+		return has_taker ? (struct conclusion){ REAL_DEAD, LIFE_DISABLED }
+				 : (struct conclusion){ REAL_LEAVING, LIFE_DISABLED_ALONE };
+	if (real->state == REAL_DOWN && down.life == REAL_DEAD)
+		return down;
+	return (struct conclusion){ REAL_LEAVING, LIFE_DRAINED };
+}
+
+/* What it was goes on; but no operator's word that is no longer given. */
+static struct conclusion while_unjudged(const struct core_real *real)
+{
+	switch (real->life_reason) {
+	case LIFE_DRAINED:
+	case LIFE_DISABLED:
+	case LIFE_DISABLED_ALONE:
+		return (struct conclusion){ REAL_LEAVING, LIFE_NOT_JUDGED };
+	case LIFE_NOT_JUDGED:
+	case LIFE_SERVING:
+	case LIFE_KEPT:
+	case LIFE_CHECK_FAILS:
+	case LIFE_NO_WEIGHT:
+	case LIFE_REMOVED:
+	case LIFE_NO_NEXT_HOP:
+	case LIFE_NOBODY_ELSE:
+	case LIFE_ADDRESS_GONE:
+	case LIFE_UNREACHABLE:
+	case LIFE_REASON_MAX:
+		break;
+	}
+	return (struct conclusion){ real->life, real->life_reason };
 }
 
 static struct conclusion conclude(struct core *core, const struct pool *pool, size_t i,
@@ -49,14 +90,16 @@ static struct conclusion conclude(struct core *core, const struct pool *pool, si
 {
 	const struct core_real *real = &pool->reals[i];
 
-	if (pool->facts[i].way_lost_since)
+	if (pool->facts[i].way_lost_since && real->order != REAL_DISABLED)
 		return without_way(core, pool, i, has_taker);
+	if (real->order)
+		return while_ordered(real, has_taker);
 	if (real->is_kept)
 		return (struct conclusion){ REAL_TAKES, LIFE_KEPT };
 	if (real->state == REAL_DOWN)
 		return while_down(real, has_taker);
 	if (real->state == REAL_UNKNOWN || !real->has_next_hop)
-		return (struct conclusion){ real->life, real->life_reason };
+		return while_unjudged(real);
 	if (real->config->weight == 0)
 		return (struct conclusion){ REAL_LEAVING, LIFE_NO_WEIGHT };
 	return (struct conclusion){ REAL_TAKES, LIFE_SERVING };

@@ -107,7 +107,8 @@ static uint64_t minus_log2(const struct logs *logs, uint64_t draw)
 
 static bool takes(const struct ring_real *real, bool is_backup)
 {
-	return real->takes_new_flows && real->weight > 0 && real->is_backup == is_backup;
+	return real->takes_new_flows && !real->is_out && real->weight > 0 &&
+	       real->is_backup == is_backup;
 }
 
 static bool is_normal(const struct ring_real *real)
@@ -124,8 +125,7 @@ static size_t serve_takers(struct ring_real *reals, size_t n_reals, bool is_back
 	return n;
 }
 
-static size_t floor_of(const struct ring_real *reals, size_t n_reals,
-		       const struct ring_policy *policy)
+size_t ring_floor(const struct ring_real *reals, size_t n_reals, const struct ring_policy *policy)
 {
 	size_t normal = 0, least;
 
@@ -145,7 +145,7 @@ static uint64_t floor_rank(const struct ring_real *real)
 
 static bool may_be_kept(const struct ring_real *real)
 {
-	return is_normal(real) && !real->takes_new_flows && !real->never_kept;
+	return is_normal(real) && !real->takes_new_flows && !real->never_kept && !real->is_out;
 }
 
 /* Let failed reals of at least this rank serve; returns how many there are. */
@@ -175,7 +175,7 @@ static size_t serve_all(struct ring_real *reals, size_t n_reals)
 	size_t n = 0;
 
 	for (size_t i = 0; i < n_reals; i++)
-		n += reals[i].serves = is_normal(&reals[i]);
+		n += reals[i].serves = is_normal(&reals[i]) && !reals[i].is_out;
 	return n;
 }
 
@@ -185,7 +185,7 @@ enum ring_rule ring_serving(struct ring_real *reals, size_t n_reals,
 	size_t taking = serve_takers(reals, n_reals, false), least;
 
 	if (taking > 0) {
-		least = floor_of(reals, n_reals, policy);
+		least = ring_floor(reals, n_reals, policy);
 		return taking < least && floor_fill(reals, n_reals, least - taking) ? RING_FLOOR
 										    : RING_HEALTHY;
 	}

@@ -3,7 +3,8 @@
  * pool.c - reals and quorum.
  *
  * Verdicts come per check; a real is up when all its checks pass, down when one fails. It is usable
- * when it is up and has a next hop on some uplink.
+ * when it is up, has a next hop on some uplink, and no operator took it out. One that is taken out
+ * is judged as ever, counts for nothing, and nobody waits for its judgement.
  *
  * Quorum counts the reals that would serve now: usable normal ones, or usable backups when there
  * is none. It is reached at `return` and kept down to `stay`. A quorum that is missing only next
@@ -161,11 +162,39 @@ bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop)
 	return true;
 }
 
+bool pool_order(struct core *core, const struct core_real_order *order)
+{
+	struct pool *pool = pool_of(core, order->pool, order->real);
+
+	if (!pool || order->order >= REAL_ORDER_MAX ||
+	    pool->reals[order->real].order == order->order)
+		return false;
+	pool->reals[order->real].order = order->order;
+	/* Whoever calls it dead no longer hears it, and the other way round. */
+	pool->is_dirty = pool->is_heard_anew = true;
+	return true;
+}
+
+bool pool_forgive(struct core *core, const struct core_forgive *forgive)
+{
+	struct pool *pool = pool_of(core, forgive->pool, forgive->real);
+	struct real_facts *facts;
+
+	if (!pool)
+		return false;
+	facts = &pool->facts[forgive->real];
+	facts->starts_slowly = false;
+	facts->started_at = 0;
+	facts->is_forgiven = pool->reals[forgive->real].state == REAL_DOWN;
+	pool->is_dirty = true;
+	return true;
+}
+
 /* ---- conclusions ---- */
 
 static bool real_is_usable(const struct core_real *real)
 {
-	return real->state == REAL_UP && real->has_next_hop;
+	return real->state == REAL_UP && real->has_next_hop && !real->order;
 }
 
 /* Neither surely usable nor surely not. */
@@ -174,7 +203,8 @@ static bool real_is_unknown(const struct pool *pool, size_t i)
 	const struct core_real *real = &pool->reals[i];
 	bool next_hop_known = pool->facts[i].next_hop_known;
 
-	return real->state != REAL_DOWN && (real->state == REAL_UNKNOWN || !next_hop_known) &&
+	return !real->order && real->state != REAL_DOWN &&
+	       (real->state == REAL_UNKNOWN || !next_hop_known) &&
 	       (real->has_next_hop || !next_hop_known);
 }
 
@@ -210,7 +240,7 @@ static struct tallies pool_tally(const struct pool *pool)
 		const struct core_real *real = &pool->reals[i];
 
 		tally_add(&t.usable, real, real_is_usable(real));
-		tally_add(&t.healthy, real, real->state == REAL_UP);
+		tally_add(&t.healthy, real, real->state == REAL_UP && !real->order);
 		tally_add(&unknown, real, real_is_unknown(pool, i));
 	}
 	most = (struct tally){ t.usable.normal + unknown.normal, t.usable.backup + unknown.backup };

@@ -74,6 +74,10 @@ enum vip_reason {
 	X(KEPT, "kept", "its check fails; it gets new flows by an override of its pool")           \
 	X(CHECK_FAILS, "check-fails", "its check fails; its flows stay")                           \
 	X(NO_WEIGHT, "no-weight", "its weight is 0; its flows stay")                               \
+	X(DRAINED, "drained", "an operator drained it; its flows stay")                            \
+	X(DISABLED, "disabled", "an operator disabled it; its flows go to others")                 \
+	X(DISABLED_ALONE, "disabled-alone",                                                        \
+	  "an operator disabled it, but no other real could take its flows; they stay")            \
 	X(REMOVED, "removed",                                                                      \
 	  "no longer in the config; its flows stay until they are silent for the idle time")       \
 	X(NO_NEXT_HOP, "no-next-hop", "there is no way to it; its flows stay")                     \

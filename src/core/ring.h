@@ -28,6 +28,7 @@ struct ring_real {
 	bool is_backup;       /* owns no slot of the base ring */
 	bool takes_new_flows; /* as judged */
 	bool never_kept;      /* the floor does not: unjudged, or its address is gone */
+	bool is_out;          /* an operator took it out: by no rule does it serve */
 	bool serves;          /* the answer of ring_serving() */
 	uint16_t withheld; /* slow start: so many of RING_PARTS parts of its slots go elsewhere */
 };
@@ -75,6 +76,9 @@ int ring_base(const struct ring_real *reals, size_t n_reals, uint16_t slots[RING
  */
 enum ring_rule ring_serving(struct ring_real *reals, size_t n_reals,
 			    const struct ring_policy *policy);
+
+/* How many normal reals the floor wants to serve, of those there are, taken out or not. */
+size_t ring_floor(const struct ring_real *reals, size_t n_reals, const struct ring_policy *policy);
 
 /*
  * ring_overlay - the owner of every slot now; calls ring_serving().

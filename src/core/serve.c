@@ -52,10 +52,12 @@ static void start_update(const struct core *core, struct pool *pool, size_t i, b
 {
 	struct real_facts *facts = &pool->facts[i];
 
-	if (pool->reals[i].state == REAL_DOWN)
+	if ((pool->reals[i].state == REAL_DOWN && !facts->is_forgiven) || pool->reals[i].order)
 		facts->starts_slowly = true;
 	if (!takes)
 		facts->started_at = 0;
+	else
+		facts->is_forgiven = false;
 	if (!takes || !facts->starts_slowly)
 		return;
 	facts->starts_slowly = false;
@@ -91,12 +93,17 @@ static void override_update(struct core *core, struct pool *pool, enum pool_over
 	view->override_since = core->now;
 }
 
-/* Every check of every real fails; a real without next hop is no case for a policy about checks. */
+/*
+ * Every check of every real fails; a real without next hop is no case for a policy about checks,
+ * and those that an operator took out are not asked.
+ */
 static bool all_are_down(const struct pool *pool)
 {
 	bool any_way = false;
 
 	for (size_t i = 0; i < pool->view.config->n_reals; i++) {
+		if (pool->reals[i].order)
+			continue;
 		if (pool->reals[i].state != REAL_DOWN)
 			return false;
 		any_way |= pool->reals[i].has_next_hop && !pool->reals[i].config->is_backup;
@@ -119,6 +126,22 @@ static enum pool_override override_of(const struct pool *pool, enum ring_rule ru
 	if (rule == RING_NOBODY && pool_keeps_quorum(pool))
 		return POOL_OVERRIDE_HOLD;
 	return POOL_OVERRIDE_NONE;
+}
+
+/* ---- what operators took out ---- */
+
+/* Their word is stronger than the floor, which is then missed, and said to be. */
+static void orders_count(struct pool *pool, const struct ring_policy *policy)
+{
+	size_t n = pool->view.config->n_reals;
+	uint32_t serving = 0, floor = (uint32_t)ring_floor(pool->ring, n, policy);
+
+	pool->view.n_ordered = 0;
+	for (size_t i = 0; i < n; i++) {
+		pool->view.n_ordered += pool->ring[i].is_out;
+		serving += pool->ring[i].serves && !pool->ring[i].is_backup;
+	}
+	pool->view.floor_missed = pool->view.n_ordered && serving < floor ? floor : 0;
 }
 
 /* ---- who takes new flows ---- */
@@ -147,11 +170,13 @@ bool pool_serve(struct core *core, struct pool *pool, const bool *takes)
 		changed |= withheld != real->withheld;
 		real->withheld = withheld;
 		real->takes_new_flows = takes[i];
+		real->is_out = pool->reals[i].order != REAL_ORDER_NONE;
 		real->never_kept = pool->reals[i].state == REAL_UNKNOWN ||
 				   pool->reals[i].sign == REAL_SIGN_GONE ||
 				   (pool->facts[i].next_hop_known && !pool->reals[i].has_next_hop);
 	}
 	rule = ring_serving(pool->ring, n, &policy);
+	orders_count(pool, &policy);
 	core->tables.desired_pools[pool - core->tables.pools].policy = policy;
 	pool->view.n_kept = 0;
 	for (size_t i = 0; i < n; i++) {

@@ -175,14 +175,18 @@ static bool is_planned(const struct view *view, const struct core_vip *vip)
 /* " (web 1 of 4 usable, needs 2)" for the first pool without quorum. */
 static void print_lack(const struct view *view, const struct core_vip *vip, char *buf, size_t size)
 {
+	char out[48] = "";
+
 	buf[0] = '\0';
 	for (size_t i = 0; i < vip->n_services; i++) {
 		const struct core_pool *pool = core_pool(view->daemon->core, vip->services[i].pool);
 
 		if (!pool || pool->has_quorum)
 			continue;
-		snprintf(buf, size, " (%s %u of %zu usable, needs %u)", pool->config->name,
-			 pool_usable(pool), pool_total(pool), pool_need(pool));
+		if (pool->n_ordered)
+			snprintf(out, sizeof(out), ", operators took %u out", pool->n_ordered);
+		snprintf(buf, size, " (%s %u of %zu usable, needs %u%s)", pool->config->name,
+			 pool_usable(pool), pool_total(pool), pool_need(pool), out);
 		return;
 	}
 }
@@ -274,14 +278,48 @@ static void check_override(struct alarms *alarms, const struct core_pool *pool)
 		    kept);
 }
 
-static void check_pool(struct alarms *alarms, const struct core_pool *pool)
+/* An order that is about to end, and what those there are cost. */
+static void check_orders(struct alarms *alarms, uint32_t index)
 {
+	const struct commands_context *daemon = alarms->view->daemon;
+	const struct core_pool *pool = core_pool(daemon->core, index);
+	const char *name = pool->config->name;
+	char command[160];
+
+	if (pool->floor_missed) {
+		snprintf(command, sizeof(command), "shoal reals %s", name);
+		raise_alarm(alarms, LEVEL_WARNING, name, command,
+			    "pool %s is below its depool floor of %u reals: operators took %u out",
+			    name, pool->floor_missed, pool->n_ordered);
+	}
+	for (uint32_t i = 0; pool->n_ordered && i < pool->config->n_reals; i++) {
+		const char *real = pool->config->reals[i].name;
+		const struct core_order *order =
+			pool->reals[i].order ? daemon->order_of(daemon->daemon, index, i) : NULL;
+
+		if (!order || !core_order_ends_soon(order, alarms->view->wall_us))
+			continue;
+		snprintf(command, sizeof(command), "shoal why %s/%s", name, real);
+		raise_alarm(alarms, LEVEL_WARNING, name, command,
+			    "real %s/%s will not be %s much longer: the order of %s ends in %.0f s",
+			    name, real, real_order_str(order->order), order->owner,
+			    view_seconds(order->until_us > alarms->view->wall_us
+						 ? order->until_us - alarms->view->wall_us
+						 : 0));
+	}
+}
+
+static void check_pool(struct alarms *alarms, uint32_t index)
+{
+	const struct core_pool *pool = core_pool(alarms->view->daemon->core, index);
 	const struct config_real *first = NULL;
 	char command[160];
 	unsigned down = 0;
 
+	check_orders(alarms, index);
 	for (size_t i = 0; i < pool->config->n_reals; i++) {
-		if (pool->reals[i].state != REAL_DOWN)
+		/* Planned work is no alarm. */
+		if (pool->reals[i].state != REAL_DOWN || pool->reals[i].order)
 			continue;
 		if (down++ == 0)
 			first = &pool->config->reals[i];
@@ -305,7 +343,7 @@ json_t *view_alarms(const struct view *view)
 	check_router(&alarms);
 	check_vips(&alarms);
 	for (uint32_t i = 0; i < core_n_pools(core); i++)
-		check_pool(&alarms, core_pool(core, i));
+		check_pool(&alarms, i);
 	json_array_extend(alarms.critical, alarms.warnings);
 	json_decref(alarms.warnings);
 	return alarms.critical;

@@ -30,6 +30,8 @@
 	X(drain, true, "[VIP...] [--wait] [--force] [--timeout T] [--reason TEXT]",                \
 	  "move traffic away from the node, or from VIPs, then withdraw")                          \
 	X(undrain, true, "[VIP...]", "end the drain of the node, or of VIPs")                      \
+	X(real, true, "POOL/REAL drain|disable|enable|reset [--for T] [--reason TEXT]",            \
+	  "take one real out of service, put it back, or have it judged anew")                     \
 	X(reload, true, "", "read the config file again and go over to it")                        \
 	X(version, false, "", "the version of this command and of shoald")
 

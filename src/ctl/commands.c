@@ -43,6 +43,14 @@ const json_t *handler_names(const json_t *args, struct err *err)
 	return none;
 }
 
+bool handler_reason_is_fine(const json_t *args)
+{
+	const json_t *reason = json_object_get(args, "reason");
+
+	return !reason || (json_is_string(reason) && json_string_length(reason) < CORE_REASON_MAX &&
+			   !strchr(json_string_value(reason), '\n'));
+}
+
 static void answer_list(struct ctl_request *request, const json_t *args, void *context,
 			json_t *(*list)(const struct view *view, const json_t *names,
 					struct err *err))

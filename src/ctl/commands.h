@@ -49,6 +49,13 @@ struct commands_context {
 	/* Store the drain (or its end) in its file, then apply it. -EALREADY when it is so already.
 	 */
 	int (*drain)(void *daemon, const struct core_drain *drain, struct err *err);
+	/* The same of an operator's word on a real; REAL_ORDER_NONE ends it. */
+	int (*order)(void *daemon, uint32_t pool, uint32_t real, const struct core_order *order,
+		     struct err *err);
+	/* The word that stands, or NULL; valid until the next. */
+	const struct core_order *(*order_of)(void *daemon, uint32_t pool, uint32_t real);
+	/* Forget slow start and what led to its judgement, judge anew. False: no check runs. */
+	bool (*reset)(void *daemon, uint32_t pool, uint32_t real);
 	/* How far the last pass was: true when observed equals desired. */
 	bool (*is_settled)(void *daemon);
 	/* The slots of a pool's ring that are not steady; false when it has no ring. */

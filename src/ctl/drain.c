@@ -364,15 +364,6 @@ static void start_waiting(struct commands_context *daemon, struct ctl_request *r
 	ctl_request_watch(request, on_gone, waiter);
 }
 
-/* The reason goes into a file and onto screens: what is too long is refused, not cut. */
-static bool reason_is_fine(const json_t *args)
-{
-	const json_t *reason = json_object_get(args, "reason");
-
-	return !reason || (json_is_string(reason) && json_string_length(reason) < CORE_REASON_MAX &&
-			   !strchr(json_string_value(reason), '\n'));
-}
-
 void handle_drain(struct ctl_request *request, const json_t *args, void *context)
 {
 	struct commands_context *daemon = context;
@@ -382,7 +373,7 @@ void handle_drain(struct ctl_request *request, const json_t *args, void *context
 	size_t changed;
 	int r;
 
-	if (!reason_is_fine(args)) {
+	if (!handler_reason_is_fine(args)) {
 		ctl_refuse(request, CTL_USAGE, "the reason must be one line of less than %d bytes",
 			   CORE_REASON_MAX);
 		return;

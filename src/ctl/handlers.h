@@ -8,7 +8,11 @@ void handle_drain(struct ctl_request *request, const json_t *args, void *context
 void handle_undrain(struct ctl_request *request, const json_t *args, void *context);
 void handle_capture(struct ctl_request *request, const json_t *args, void *context);
 void handle_flows(struct ctl_request *request, const json_t *args, void *context);
+void handle_real(struct ctl_request *request, const json_t *args, void *context);
 void handle_reload(struct ctl_request *request, const json_t *args, void *context);
 
 /* The array args.names, or an empty one; NULL with the sentence when it is no array of strings. */
 const json_t *handler_names(const json_t *args, struct err *err);
+
+/* The reason goes into a file and onto screens: what is too long is refused, not cut. */
+bool handler_reason_is_fine(const json_t *args);

@@ -57,6 +57,50 @@ json_t *view_drain(const struct view *view, bool is_drained, const struct core_d
 	return object;
 }
 
+json_t *view_order(const struct view *view, uint32_t pool, uint32_t real)
+{
+	const struct commands_context *daemon = view->daemon;
+	enum real_order kind = core_pool(daemon->core, pool)->reals[real].order;
+	const struct core_order *order = kind ? daemon->order_of(daemon->daemon, pool, real) : NULL;
+	bool has_end = order && core_order_has_end(order);
+	json_t *object;
+
+	if (!kind)
+		return json_null();
+	object = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o}", "order", real_order_str(kind), "owner",
+		order ? order->owner : "unknown", "reason", order ? order->reason : "", "until_us",
+		has_end ? json_integer((json_int_t)order->until_us) : json_null(), "left_s",
+		has_end ? json_real(view_seconds(order->until_us > view->wall_us
+							 ? order->until_us - view->wall_us
+							 : 0))
+			: json_null());
+	view_set_since_wall(object, view, order ? order->wall_us : 0);
+	return object;
+}
+
+/* Every real that an operator took out. */
+static json_t *all_orders(const struct view *view)
+{
+	const struct core *core = view->daemon->core;
+	json_t *list = json_array(), *order;
+
+	for (uint32_t p = 0; p < core_n_pools(core); p++) {
+		const struct core_pool *pool = core_pool(core, p);
+
+		for (uint32_t r = 0; pool->n_ordered && r < pool->config->n_reals; r++) {
+			if (!pool->reals[r].order)
+				continue;
+			order = view_order(view, p, r);
+			json_object_set_new(order, "pool", json_string(pool->config->name));
+			json_object_set_new(order, "real",
+					    json_string(pool->config->reals[r].name));
+			json_array_append_new(list, order);
+		}
+	}
+	return list;
+}
+
 static const char *mode_of(const struct dataplane_uplink *uplink, bool is_attached)
 {
 	if (!is_attached || !uplink)
@@ -213,6 +257,7 @@ json_t *view_status(const struct view *view, enum view_detail detail)
 	json_object_set_new(status, "is_settled", json_boolean(daemon->is_settled(daemon->daemon)));
 	json_object_set_new(status, "is_drained", json_boolean(node->is_drained));
 	json_object_set_new(status, "drain", view_drain(view, node->is_drained, &node->drain));
+	json_object_set_new(status, "orders", all_orders(view));
 	json_object_set_new(status, "is_fenced", json_boolean(node->is_fenced));
 	json_object_set_new(status, "alarms", view_alarms(view));
 	json_object_set_new(status, "dataplane", view_dataplane(view));

@@ -68,6 +68,8 @@ json_t *view_dataplane(const struct view *view);
 /* null, or who captures, how many packets so far, since when. */
 json_t *view_capture(const struct view *view);
 json_t *view_prober(const struct view *view);
+/* What an operator asked of a real, null: nothing. */
+json_t *view_order(const struct view *view, uint32_t pool, uint32_t real);
 json_t *view_drain(const struct view *view, bool is_drained, const struct core_drain *drain);
 
 /* Set "since_us" and "age_s"; since 0: null. */

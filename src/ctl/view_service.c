@@ -168,6 +168,9 @@ json_t *view_pool(const struct view *view, uint32_t index)
 	json_object_set_new(object, "up", json_integer(states[REAL_UP]));
 	json_object_set_new(object, "down", json_integer(states[REAL_DOWN]));
 	json_object_set_new(object, "unknown", json_integer(states[REAL_UNKNOWN]));
+	json_object_set_new(object, "taken_out", json_integer(pool->n_ordered));
+	json_object_set_new(object, "floor_missed",
+			    pool->floor_missed ? json_integer(pool->floor_missed) : json_null());
 	json_object_set_new(object, "encap", json_string(config_encap_str(config->encap)));
 	json_object_set_new(object, "checks", check_names(view, config));
 	json_object_set_new(object, "override", view_override(view, pool));
@@ -249,6 +252,7 @@ json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 			   "sentence", probe_reason_sentence(real->reason), "evidence",
 			   real->evidence, "in_a_row", (int)real->in_a_row);
 	view_set_since(object, view, real->since);
+	json_object_set_new(object, "order", view_order(view, pool_index, index));
 	json_object_set_new(object, "weight", json_integer(config->weight));
 	json_object_set_new(object, "is_backup", json_boolean(config->is_backup));
 	json_object_set_new(object, "is_local", json_boolean(config->is_local));

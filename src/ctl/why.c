@@ -106,6 +106,42 @@ static json_t *flows_link(const struct view *view, const struct core_real *real)
 	return link_new(view, &link, "%s", life_reason_sentence(real->life_reason));
 }
 
+static const char *print_left(double left_s, char *buf, size_t size)
+{
+	if (left_s < 120)
+		snprintf(buf, size, "; ends by itself in %.0f s", left_s);
+	else if (left_s < 7200)
+		snprintf(buf, size, "; ends by itself in %.0f min", left_s / 60);
+	else
+		snprintf(buf, size, "; ends by itself in %.1f h", left_s / 3600);
+	return buf;
+}
+
+/* By whom it was taken out, and until when. */
+static json_t *order_link(const struct view *view, uint32_t pool, uint32_t index)
+{
+	AUTO(json_decrefp) json_t *order = view_order(view, pool, index);
+	const char *reason = json_string_value(json_object_get(order, "reason"));
+	const json_t *left = json_object_get(order, "left_s");
+	const struct link link = {
+		.kind = "operator",
+		.name = "",
+		.state = json_string_value(json_object_get(order, "order")),
+		.verdict = VERDICT_WARN,
+	};
+	char until[48];
+	json_t *object;
+
+	object = link_new(
+		view, &link, "by %s%s%s%s%s", json_string_value(json_object_get(order, "owner")),
+		*reason ? ": \"" : "", reason, *reason ? "\"" : "",
+		json_is_real(left) ? print_left(json_real_value(left), until, sizeof(until))
+				   : "; until it is enabled");
+	json_object_set(object, "since_us", json_object_get(order, "since_us"));
+	json_object_set(object, "age_s", json_object_get(order, "age_s"));
+	return object;
+}
+
 /* What the pool does with a real besides what its checks say. */
 static void print_serving(const struct core_pool *pool, const struct core_real *real, char *buf,
 			  size_t size)
@@ -118,17 +154,19 @@ static void print_serving(const struct core_pool *pool, const struct core_real *
 		snprintf(buf, size, "; slow start: %u%% of its share", real->share_percent);
 }
 
-static json_t *real_link(const struct view *view, const struct core_pool *pool, uint32_t index)
+static json_t *real_link(const struct view *view, uint32_t pool_index, uint32_t index)
 {
+	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
 	const struct core_real *real = &pool->reals[index];
 	const struct config_real *config = &pool->config->reals[index];
 	const struct link link = {
 		.kind = "real",
 		.name = config->name,
 		.state = real_state_str(real->state),
-		.verdict = real->state == REAL_DOWN                             ? VERDICT_BAD
-			   : real->state == REAL_UNKNOWN || !real->has_next_hop ? VERDICT_WARN
-										: VERDICT_OK,
+		.verdict = real->state == REAL_DOWN ? VERDICT_BAD
+			   : real->state == REAL_UNKNOWN || !real->has_next_hop || real->order
+				   ? VERDICT_WARN
+				   : VERDICT_OK,
 		.since = real->since,
 	};
 	const char *sentence = probe_reason_sentence(real->reason);
@@ -142,6 +180,8 @@ static json_t *real_link(const struct view *view, const struct core_pool *pool, 
 			  real->evidence, row, config->is_backup ? "; backup" : "",
 			  real->has_next_hop ? "" : "; no way to it: ",
 			  real->has_next_hop ? "" : no_way(view, config), serving);
+	if (real->order)
+		add_cause(object, order_link(view, pool_index, index));
 	if (real->life == REAL_LEAVING || real->life == REAL_DEAD)
 		add_cause(object, flows_link(view, real));
 	return object;
@@ -165,6 +205,19 @@ static json_t *slots_link(const struct view *view, uint32_t pool)
 			RING_SLOTS, t.moving, t.settling);
 }
 
+/* "; 2 taken out by operators, below the depool floor of 3" */
+static void print_orders(const struct core_pool *pool, char *buf, size_t size)
+{
+	char floor[48] = "";
+
+	if (pool->floor_missed)
+		snprintf(floor, sizeof(floor), ", below the depool floor of %u",
+			 pool->floor_missed);
+	buf[0] = '\0';
+	if (pool->n_ordered)
+		snprintf(buf, size, "; %u taken out by operators%s", pool->n_ordered, floor);
+}
+
 static json_t *pool_link(const struct view *view, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, index);
@@ -175,17 +228,21 @@ static json_t *pool_link(const struct view *view, uint32_t index)
 		.state = pool->has_quorum  ? "quorum"
 			 : pool->is_judged ? "no quorum"
 					   : "not judged",
-		.verdict = !pool->has_quorum ? VERDICT_BAD
-			   : pool->override  ? VERDICT_WARN
-					     : VERDICT_OK,
+		.verdict = !pool->has_quorum                      ? VERDICT_BAD
+			   : pool->override || pool->floor_missed ? VERDICT_WARN
+								  : VERDICT_OK,
 		.since = pool->quorum_since,
 	};
 	bool is_overridden = pool->override != POOL_OVERRIDE_NONE;
-	json_t *object = link_new(
-		view, &link, "%u of %zu usable%s, needs %u to stay, %u to return%s%s%s%s%s",
+	char orders[96];
+	json_t *object;
+
+	print_orders(pool, orders, sizeof(orders));
+	object = link_new(
+		view, &link, "%u of %zu usable%s, needs %u to stay, %u to return%s%s%s%s%s%s",
 		pool_usable(pool), pool_total(pool),
 		pool->usable == 0 && pool->usable_backups ? " (backups)" : "", config->quorum_stay,
-		config->quorum_return, pool->is_held ? "; held as it was until judged" : "",
+		config->quorum_return, orders, pool->is_held ? "; held as it was until judged" : "",
 		is_overridden ? "; override " : "",
 		is_overridden ? pool_override_str(pool->override) : "", is_overridden ? ": " : "",
 		is_overridden ? pool_override_sentence(pool->override) : "");
@@ -194,12 +251,12 @@ static json_t *pool_link(const struct view *view, uint32_t index)
 	add_cause(object, slots_link(view, index));
 	for (uint32_t i = 0; i < config->n_reals; i++) {
 		bool is_well = pool->reals[i].state == REAL_UP && pool->reals[i].has_next_hop &&
-			       pool->reals[i].share_percent == 100;
+			       pool->reals[i].share_percent == 100 && !pool->reals[i].order;
 
 		if (is_well && config->n_reals > REALS_NAMED_MAX)
 			left_out++;
 		else
-			add_cause(object, real_link(view, pool, i));
+			add_cause(object, real_link(view, index, i));
 	}
 	json_object_set_new(object, "left_out", json_integer((json_int_t)left_out));
 	return object;
@@ -602,18 +659,29 @@ static json_t *check_link(const struct view *view, const struct config_check *ch
 			(double)check->timeout_us / (double)USEC_PER_SEC, check->rise, check->fall);
 }
 
+static void next_ordered(const struct core_pool *pool, uint32_t index, json_t *next)
+{
+	char command[176];
+
+	snprintf(command, sizeof(command), "shoal real %s/%s enable", pool->config->name,
+		 pool->config->reals[index].name);
+	add_next(next, command, "gets new flows again, by its checks, when the order ends");
+}
+
 static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
 	const struct config *config = core_config(view->daemon->core);
 	const struct core_real *real = &pool->reals[index];
-	json_t *object = real_link(view, pool, index), *next = json_array();
+	json_t *object = real_link(view, pool_index, index), *next = json_array();
 
 	json_object_set_new(object, "pool", json_string(pool->config->name));
 	json_object_set_new(object, "address",
 			    json_string(ADDR_STR(&pool->config->reals[index].addr)));
 	for (size_t i = 0; i < pool->config->n_checks; i++)
 		add_cause(object, check_link(view, &config->checks[pool->config->checks[i]]));
+	if (real->order)
+		next_ordered(pool, index, next);
 	if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)
 		add_next(next, "journalctl -u shoal-probe", "mend the node's own probe path");
 	else if (real->state == REAL_DOWN)

@@ -15,6 +15,7 @@
 
 #define DRAIN_FILE_MAX 4096
 #define VIP_FILE       "vip-"
+#define REAL_FILE      "real-"
 
 static void closedirp(DIR **dir)
 {
@@ -46,6 +47,29 @@ static bool file_prefix(const char *name, struct prefix *ret)
 		return false;
 	*mark = '/';
 	return prefix_parse(text, ret) == 0;
+}
+
+/* An address has no '_', a pool may. */
+static const char *real_file_name(const struct drains_real *real, char buf[NAME_MAX + 1])
+{
+	snprintf(buf, NAME_MAX + 1, REAL_FILE "%s_%s", ADDR_STR(&real->addr), real->pool);
+	return buf;
+}
+
+static bool file_real(const char *name, struct drains_real *ret)
+{
+	char text[NAME_MAX + 1];
+	char *mark;
+
+	if (strncmp(name, REAL_FILE, strlen(REAL_FILE)) != 0)
+		return false;
+	snprintf(text, sizeof(text), "%s", name + strlen(REAL_FILE));
+	mark = strchr(text, '_');
+	if (!mark || mark[1] == '\0' || strlen(mark + 1) >= sizeof(ret->pool))
+		return false;
+	*mark = '\0';
+	strcpy(ret->pool, mark + 1);
+	return addr_parse(text, &ret->addr) == 0;
 }
 
 static int open_dir(const char *state_dir, int *ret_fd, struct err *err)
@@ -84,21 +108,16 @@ static int write_synced(int dir_fd, const char *temp, const char *text, struct e
 	return 0;
 }
 
-int drains_store(const char *state_dir, const struct prefix *vip, const struct core_drain *drain,
-		 struct err *err)
+/* Whole or not at all; json may be NULL, and is the caller's. */
+static int store(const char *state_dir, const char *name, const json_t *json, struct err *err)
 {
 	AUTO(fd_closep) int dir_fd = -1;
-	AUTO(json_decrefp) json_t *json = NULL;
 	AUTO(freep) char *text = NULL;
-	char buf[NAME_MAX + 1];
-	const char *name = file_name(vip, buf);
 	int r;
 
 	r = open_dir(state_dir, &dir_fd, err);
 	if (r < 0)
 		return r;
-	json = json_pack("{s:i, s:s, s:s, s:I}", "v", 1, "owner", drain->owner, "reason",
-			 drain->reason, "wall_us", (json_int_t)drain->wall_us);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	if (!text)
 		return err_set(err, -ENOMEM, "drain of %s: owner and reason must be UTF-8 text",
@@ -115,11 +134,33 @@ int drains_store(const char *state_dir, const struct prefix *vip, const struct c
 	return 0;
 }
 
-int drains_clear(const char *state_dir, const struct prefix *vip, struct err *err)
+int drains_store(const char *state_dir, const struct prefix *vip, const struct core_drain *drain,
+		 struct err *err)
+{
+	AUTO(json_decrefp)
+	json_t *json = json_pack("{s:i, s:s, s:s, s:I}", "v", 1, "owner", drain->owner, "reason",
+				 drain->reason, "wall_us", (json_int_t)drain->wall_us);
+	char buf[NAME_MAX + 1];
+
+	return store(state_dir, file_name(vip, buf), json, err);
+}
+
+int drains_store_real(const char *state_dir, const struct drains_real *real,
+		      const struct core_order *order, struct err *err)
+{
+	AUTO(json_decrefp)
+	json_t *json = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I}", "v", 1, "order",
+				 real_order_str(order->order), "owner", order->owner, "reason",
+				 order->reason, "wall_us", (json_int_t)order->wall_us, "until_us",
+				 (json_int_t)order->until_us);
+	char buf[NAME_MAX + 1];
+
+	return store(state_dir, real_file_name(real, buf), json, err);
+}
+
+static int clear(const char *state_dir, const char *name, struct err *err)
 {
 	AUTO(fd_closep) int dir_fd = -1;
-	char buf[NAME_MAX + 1];
-	const char *name = file_name(vip, buf);
 	int r;
 
 	r = open_dir(state_dir, &dir_fd, err);
@@ -132,21 +173,40 @@ int drains_clear(const char *state_dir, const struct prefix *vip, struct err *er
 	return 0;
 }
 
+int drains_clear(const char *state_dir, const struct prefix *vip, struct err *err)
+{
+	char buf[NAME_MAX + 1];
+
+	return clear(state_dir, file_name(vip, buf), err);
+}
+
+int drains_clear_real(const char *state_dir, const struct drains_real *real, struct err *err)
+{
+	char buf[NAME_MAX + 1];
+
+	return clear(state_dir, real_file_name(real, buf), err);
+}
+
+/* NULL when it cannot be read or is torn; the caller's. */
+static json_t *read_json(int dir_fd, const char *name)
+{
+	AUTO(fd_closep) int fd = -1;
+	char text[DRAIN_FILE_MAX];
+	ssize_t len = -1;
+
+	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0)
+		len = read(fd, text, sizeof(text));
+	return len > 0 ? json_loadb(text, (size_t)len, 0, NULL) : NULL;
+}
+
 /* A file that cannot be read or is torn drains all the same; only who and why are lost. */
 static void read_file(int dir_fd, const char *name, struct core_drain *ret)
 {
-	AUTO(fd_closep) int fd = -1;
-	AUTO(json_decrefp) json_t *json = NULL;
-	char text[DRAIN_FILE_MAX];
+	AUTO(json_decrefp) json_t *json = read_json(dir_fd, name);
 	const char *owner = "unknown", *reason = "the drain file could not be read";
 	json_int_t wall_us = 0;
-	ssize_t len = -1;
 
-	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0)
-		len = read(fd, text, sizeof(text));
-	if (len > 0)
-		json = json_loadb(text, (size_t)len, 0, NULL);
 	if (json)
 		json_unpack(json, "{s?s, s?s, s?I}", "owner", &owner, "reason", &reason, "wall_us",
 			    &wall_us);
@@ -154,6 +214,26 @@ static void read_file(int dir_fd, const char *name, struct core_drain *ret)
 	snprintf(ret->owner, sizeof(ret->owner), "%s", owner);
 	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
 	ret->wall_us = wall_us > 0 ? (uint64_t)wall_us : 0;
+}
+
+/* The same of a real: drained, with no end that anybody knows. */
+static void read_order(int dir_fd, const char *name, struct core_order *ret)
+{
+	AUTO(json_decrefp) json_t *json = read_json(dir_fd, name);
+	const char *owner = "unknown", *reason = "the file of the order could not be read";
+	const char *word = "";
+	json_int_t wall_us = 0, until_us = 0;
+
+	if (json)
+		json_unpack(json, "{s?s, s?s, s?s, s?I, s?I}", "order", &word, "owner", &owner,
+			    "reason", &reason, "wall_us", &wall_us, "until_us", &until_us);
+	*ret = (struct core_order){ .order = REAL_DRAINED };
+	if (real_order_find(word) == REAL_DISABLED)
+		ret->order = REAL_DISABLED;
+	snprintf(ret->owner, sizeof(ret->owner), "%s", owner);
+	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+	ret->wall_us = wall_us > 0 ? (uint64_t)wall_us : 0;
+	ret->until_us = until_us > 0 ? (uint64_t)until_us : 0;
 }
 
 /* Nobody can tell who is drained: everybody. */
@@ -168,6 +248,16 @@ static int drain_all(void (*found)(const struct prefix *vip, const struct core_d
 	return r;
 }
 
+static int open_list(const char *state_dir, int *ret_fd, DIR **ret, struct err *err)
+{
+	int r = open_dir(state_dir, ret_fd, err);
+
+	if (r < 0)
+		return r;
+	*ret = fdopendir(dup(*ret_fd));
+	return *ret ? 0 : err_set(err, -errno, "drains of '%s': %m", state_dir);
+}
+
 int drains_load(const char *state_dir,
 		void (*found)(const struct prefix *vip, const struct core_drain *drain, void *arg),
 		void *arg, struct err *err)
@@ -178,12 +268,7 @@ int drains_load(const char *state_dir,
 	struct dirent *entry;
 	int r;
 
-	r = open_dir(state_dir, &dir_fd, err);
-	if (r == 0) {
-		dir = fdopendir(dup(dir_fd));
-		if (!dir)
-			r = err_set(err, -errno, "drains of '%s': %m", state_dir);
-	}
+	r = open_list(state_dir, &dir_fd, &dir, err);
 	if (r < 0)
 		return drain_all(found, arg, r);
 	while ((errno = 0, entry = readdir(dir))) {
@@ -200,4 +285,29 @@ int drains_load(const char *state_dir,
 	if (errno == 0)
 		return 0;
 	return drain_all(found, arg, err_set(err, -errno, "drains of '%s': %m", state_dir));
+}
+
+int drains_load_reals(const char *state_dir,
+		      void (*found)(const struct drains_real *real, const struct core_order *order,
+				    void *arg),
+		      void *arg, struct err *err)
+{
+	AUTO(fd_closep) int dir_fd = -1;
+	AUTO(closedirp) DIR *dir = NULL;
+	struct dirent *entry;
+	int r;
+
+	r = open_list(state_dir, &dir_fd, &dir, err);
+	if (r < 0)
+		return r;
+	while ((errno = 0, entry = readdir(dir))) {
+		struct drains_real real;
+		struct core_order order;
+
+		if (!file_real(entry->d_name, &real))
+			continue;
+		read_order(dir_fd, entry->d_name, &order);
+		found(&real, &order, arg);
+	}
+	return errno ? err_set(err, -errno, "drains of '%s': %m", state_dir) : 0;
 }

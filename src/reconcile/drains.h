@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * drains.h - drains that outlive the process and the boot: one small file each under
- * STATE-DIR/drains, written and synced before the command that asked for it is answered.
+ * drains.h - drains of the node and of VIPs, and operators' orders on reals, which outlive the
+ * process and the boot: one small file each under STATE-DIR/drains, written and synced before the
+ * command that asked for it is answered.
  *
- * The file is called `node`, or `vip-` and the prefix with '/' as '_'. Its content is one JSON
- * object {"v":1,"owner":...,"reason":...,"wall_us":...}. A file that cannot be read still
- * means drained: erring to that side loses capacity, never traffic. The same goes for the
- * directory.
+ * The file is called `node`, `vip-` and the prefix with '/' as '_', or `real-ADDRESS_POOL`. Its
+ * content is one JSON object {"v":1,"owner":...,"reason":...,"wall_us":...}; of a real also
+ * "order":"drained" or "disabled", and "until_us". A file that cannot be read still means drained:
+ * erring to that side loses capacity, never traffic. The same goes for the directory.
  */
 #pragma once
 
@@ -34,3 +35,18 @@ int drains_clear(const char *state_dir, const struct prefix *vip, struct err *er
 int drains_load(const char *state_dir,
 		void (*found)(const struct prefix *vip, const struct core_drain *drain, void *arg),
 		void *arg, struct err *err);
+
+/* A real is its address in a pool. */
+struct drains_real {
+	char pool[CONFIG_NAME_MAX + 1];
+	struct addr addr;
+};
+
+/* Store, end and load what operators asked of reals; as the above. */
+int drains_store_real(const char *state_dir, const struct drains_real *real,
+		      const struct core_order *order, struct err *err);
+int drains_clear_real(const char *state_dir, const struct drains_real *real, struct err *err);
+int drains_load_reals(const char *state_dir,
+		      void (*found)(const struct drains_real *real, const struct core_order *order,
+				    void *arg),
+		      void *arg, struct err *err);

@@ -115,7 +115,8 @@ static void ask_pool(struct lives *l, uint32_t p, size_t at)
 		return;
 	for (size_t i = 0; i < pool->config->n_reals; i++) {
 		const struct core_real *real = &pool->reals[i];
-		bool is_heard = real->sign == REAL_SIGN_ANSWERS && real->has_next_hop;
+		bool is_heard = real->sign == REAL_SIGN_ANSWERS && real->has_next_hop &&
+				real->order != REAL_DISABLED;
 
 		l->said[at + i] = (uint8_t)(1U << real->life | (is_heard ? SAID_HEARD : 0));
 	}

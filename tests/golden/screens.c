@@ -206,6 +206,30 @@ static void overrides(struct site *site)
 	parts.uplinks[0].addr4 = core_config(site->core)->vips[MAIL_V4].prefix.addr;
 }
 
+static void order(struct site *site, uint32_t pool, uint32_t real, enum real_order kind,
+		  uint64_t until_us)
+{
+	parts.orders[pool][real] = (struct core_order){ .order = kind,
+							.owner = "bob (uid 1001)",
+							.reason = "disk swap",
+							.wall_us = 1795335042ULL * USEC_PER_SEC,
+							.until_us = until_us };
+	site_order(site, pool, real, kind);
+	site_run(site);
+}
+
+/* One about to end, one whose check fails, and what they cost. */
+static void taken_out(struct site *site)
+{
+	serve(site);
+	order(site, WEB, 0, REAL_DRAINED, 1795335442ULL * USEC_PER_SEC);
+	order(site, WEB, 1, REAL_DISABLED, 0);
+	order(site, MAIL, 0, REAL_DRAINED, 1795335258ULL * USEC_PER_SEC);
+	order(site, MAIL, 2, REAL_DRAINED, 0);
+	verdict(site, WEB, 1, PROBE_REFUSED, "refused");
+	site_pass(site, 12 * USEC_PER_SEC);
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct site *site);
@@ -227,6 +251,9 @@ static const struct {
 	{ "peer-down", peer_down, { "status", "why tor2", "peers" } },
 	{ "starting", starting, { "status", "why www", "why web" } },
 	{ "no-way", no_way, { "status", "why node", "why web", "reals web/web1" } },
+	{ "taken-out",
+	  taken_out,
+	  { "status", "pools", "reals", "why web", "why web/web2", "why mail-v4" } },
 	{ "overrides",
 	  overrides,
 	  { "status", "pools", "reals", "why web", "why mail", "why mail-v4" } },

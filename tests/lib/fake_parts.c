@@ -292,6 +292,33 @@ static int drain(void *daemon, const struct core_drain *drain, struct err *err)
 	return 0;
 }
 
+static int order(void *daemon, uint32_t pool, uint32_t real, const struct core_order *order,
+		 struct err *err)
+{
+	struct site *site = daemon;
+
+	if (!order->order && !parts.orders[pool][real].order)
+		return err_set(err, -EALREADY, "so already");
+	parts.orders[pool][real] = *order;
+	site_order(site, pool, real, order->order);
+	site_run(site);
+	return 0;
+}
+
+static const struct core_order *order_of(void *daemon, uint32_t pool, uint32_t real)
+{
+	(void)daemon;
+	return parts.orders[pool][real].order ? &parts.orders[pool][real] : NULL;
+}
+
+static bool reset_real(void *daemon, uint32_t pool, uint32_t real)
+{
+	site_step(daemon, (struct core_event){ .kind = CORE_EVENT_FORGIVE,
+					       .forgive = { .pool = pool, .real = real } });
+	parts.n_resets++;
+	return parts.probe_is_connected;
+}
+
 static bool is_settled(void *daemon)
 {
 	(void)daemon;
@@ -323,6 +350,9 @@ struct commands_context fake_context(struct site *site)
 		.daemon = site,
 		.reload = reload,
 		.drain = drain,
+		.order = order,
+		.order_of = order_of,
+		.reset = reset_real,
 		.is_settled = is_settled,
 		.transition = transition,
 		.removed_real = removed_real,

@@ -35,6 +35,9 @@ struct fake_parts {
 	bool probe_is_connected;
 	usec_t last_verdict;
 	uint64_t probes;
+
+	struct core_order orders[PARTS_MAX][PARTS_MAX]; /* by pool and real */
+	unsigned n_resets;
 };
 
 extern struct fake_parts parts;
@@ -43,8 +46,8 @@ extern struct fake_parts parts;
 void fake_parts_init(struct site *site);
 
 /*
- * A context on the site's core and these parts; drain and reload act on the site. The report and
- * result of the next reload are in fake_reload_text and fake_reload_result.
+ * A context on the site's core and these parts; drain, order and reload act on the site. The report
+ * and result of the next reload are in fake_reload_text and fake_reload_result.
  */
 struct commands_context fake_context(struct site *site);
 extern const char *fake_reload_text;

@@ -123,6 +123,13 @@ void site_drain(struct site *site, uint32_t vip, bool set, bool force)
 							.reason = "kernel" } });
 }
 
+void site_order(struct site *site, uint32_t pool, uint32_t real, enum real_order order)
+{
+	site_step(site,
+		  (struct core_event){ .kind = CORE_EVENT_ORDER,
+				       .order = { .pool = pool, .real = real, .order = order } });
+}
+
 void site_fence(struct site *site, bool fenced)
 {
 	site_step(site, (struct core_event){ .kind = CORE_EVENT_FENCE, .fenced = fenced });

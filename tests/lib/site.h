@@ -36,6 +36,7 @@ void site_next_hop(struct site *site, uint32_t pool, uint32_t real, bool usable)
 void site_uplink(struct site *site, uint32_t uplink, bool present, bool carrier, bool xdp);
 void site_router(struct site *site, bool connected, bool instance, uint32_t peers);
 void site_drain(struct site *site, uint32_t vip, bool set, bool force);
+void site_order(struct site *site, uint32_t pool, uint32_t real, enum real_order order);
 void site_fence(struct site *site, bool fenced);
 void site_traffic(struct site *site, uint32_t vip, uint64_t pps);
 

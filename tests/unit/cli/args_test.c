@@ -136,7 +136,7 @@ TEST(args, suggests_the_command_that_was_meant)
 	struct err err;
 
 	assert_null(cli_find("re", &err));
-	assert_string_equal(err.text, "command 're' could be reals, reload");
+	assert_string_equal(err.text, "command 're' could be reals, real, reload");
 	assert_null(cli_find("stauts", &err));
 	assert_string_equal(err.text, "unknown command 'stauts', did you mean 'status'?");
 	assert_null(cli_find("", &err));

@@ -220,7 +220,7 @@ TEST(table, prints_nothing_without_rows)
 static void (*const renderers[])(const struct screen *screen, const json_t *result) = {
 	render_status,         render_why,    render_vips,  render_pools,   render_reals,
 	render_peers,          render_routes, render_drain, render_undrain, render_reload,
-	render_reload_refusal, render_flow,   render_flows,
+	render_reload_refusal, render_flow,   render_flows, render_real,
 };
 
 static char *render(size_t i, const json_t *result, unsigned width)
@@ -362,6 +362,27 @@ TEST(render, tells_what_a_drain_did)
 			"undrain\n");
 }
 
+TEST(render, tells_what_a_word_on_a_real_did)
+{
+	assert_rendered(
+		render_real,
+		"{\"action\":\"drain\",\"pool\":\"web\",\"real\":\"web1\","
+		"\"order\":{\"order\":\"drained\",\"left_s\":14400.0},\"warnings\":[\"a\"]}",
+		"web/web1 is drained for 4h00m\n! a\n");
+	assert_rendered(render_real,
+			"{\"action\":\"disable\",\"pool\":\"web\",\"real\":\"web1\","
+			"\"order\":{\"order\":\"disabled\",\"left_s\":null},\"warnings\":[]}",
+			"web/web1 is disabled until it is enabled\n");
+	assert_rendered(render_real,
+			"{\"action\":\"enable\",\"pool\":\"web\",\"real\":\"web1\","
+			"\"is_already\":true,\"order\":null}",
+			"web/web1 was enabled already\n");
+	assert_rendered(render_real,
+			"{\"action\":\"reset\",\"pool\":\"web\",\"real\":\"web1\","
+			"\"state\":\"down\",\"order\":null}",
+			"web/web1 is judged anew; it stays down until then\n");
+}
+
 TEST(render, tells_what_a_reload_did)
 {
 	assert_rendered(render_reload,
@@ -458,6 +479,7 @@ int main(void)
 		T(render, never_prints_an_escape_sequence),
 		T(render, stops_at_a_depth),
 		T(render, tells_what_a_drain_did),
+		T(render, tells_what_a_word_on_a_real_did),
 		T(render, tells_what_a_reload_did),
 		T(units, sizes_are_read),
 		T(render, tells_where_a_flow_goes),

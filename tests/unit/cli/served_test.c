@@ -394,6 +394,68 @@ TEST(served, drains_single_vips)
 	node_stop(&node);
 }
 
+TEST(served, takes_one_real_out_and_puts_it_back)
+{
+	const struct core_order *order = &parts.orders[0][0];
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(
+		SHOAL(&node, "real", "web/r1", "drain", "--for", "4h", "--reason", "disk swap"),
+		CTL_DONE);
+	assert_said(&node, "web/r1 is drained for 4h00m");
+	assert_int_equal(order->order, REAL_DRAINED);
+	assert_string_equal(order->reason, "disk swap");
+	assert_non_null(strstr(order->owner, "uid "));
+	assert_int_equal(order->until_us - order->wall_us, 4 * 3600 * USEC_PER_SEC);
+	assert_int_equal(SHOAL(&node, "status"), CTL_DONE);
+	assert_said(&node, "shoal real web/r1 enable");
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "disable"), CTL_DONE);
+	assert_int_equal(order->order, REAL_DISABLED);
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "reset"), CTL_DONE);
+	assert_int_equal(parts.n_resets, 1);
+	assert_int_equal(order->order, REAL_DISABLED);
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "enable"), CTL_DONE);
+	assert_int_equal(order->order, REAL_ORDER_NONE);
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "en"), CTL_DONE);
+	assert_said(&node, "was enabled already");
+	node_stop(&node);
+}
+
+TEST(served, says_what_taking_a_real_out_costs)
+{
+	struct node node = { 0 };
+	size_t n;
+
+	node_start(&node);
+	n = core_pool(node.site.core, 0)->config->n_reals;
+	for (size_t i = 0; i < n; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "web/%s",
+			 core_pool(node.site.core, 0)->config->reals[i].name);
+		assert_int_equal(SHOAL(&node, "real", name, "drain"), CTL_DONE);
+	}
+	assert_said(&node, "pool web has lost its quorum by this");
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "enable"), CTL_DONE);
+	node_stop(&node);
+}
+
+TEST(served, refuses_words_on_reals_that_make_no_sense)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "real", "web/r1"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "kill"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "real", "web/nobody", "drain"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "enable", "--for", "4h"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "drain", "--for", "0s"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "real", "web/r1", "drain", "--reason", "a\nb"), CTL_USAGE);
+	assert_int_equal(parts.orders[0][0].order, REAL_ORDER_NONE);
+	node_stop(&node);
+}
+
 TEST(served, refuses_a_reason_that_would_not_fit)
 {
 	struct node node = { 0 };
@@ -537,6 +599,9 @@ int main(void)
 		T(served, names_the_group_without_permission),
 		T(served, drains_and_undrains_with_owner_and_reason),
 		T(served, drains_single_vips),
+		T(served, takes_one_real_out_and_puts_it_back),
+		T(served, says_what_taking_a_real_out_costs),
+		T(served, refuses_words_on_reals_that_make_no_sense),
 		T(served, refuses_a_reason_that_would_not_fit),
 		T(served, waits_for_a_drain_and_tells_each_step),
 		T(served, a_drain_that_is_late_is_not_safe_yet),

@@ -78,7 +78,7 @@ static size_t samples(struct message ret[MESSAGE_KIND_MAX])
 			       .n_running = 2,
 			       .p99_late_us = 250 },
 	};
-	ret[n++] = (struct message){ .kind = MESSAGE_VOID, .void_ = { 77, REAL_UP } };
+	ret[n++] = (struct message){ .kind = MESSAGE_VOID, .void_ = { 77, REAL_UP, true } };
 	return n;
 }
 

@@ -495,6 +495,28 @@ TEST(prober, gives_a_new_connection_the_last_judgement)
 	world_fini(&w);
 }
 
+TEST(prober, tells_a_reset_of_every_check_of_the_real)
+{
+	struct world w;
+	struct site site;
+	struct told told;
+
+	world_init(&w);
+	site_init(&site);
+	assert_false(prober_reset(w.prober, 0, 1));
+	prober_set_config(w.prober, &site.config, NULL);
+	assert_false(prober_reset(w.prober, 0, 1));
+	say_hello(&w);
+	told = hear(&w);
+	verdict_for(&w, told.targets[1].id, REAL_DOWN);
+	assert_true(prober_reset(w.prober, 0, 1));
+	assert_true(prober_reset(w.prober, 0, 1));
+	told = hear(&w);
+	assert_true(told.n_voids >= site.config.pools[0].n_checks);
+	assert_true(told.last_void.is_reset);
+	world_fini(&w);
+}
+
 TEST(prober, a_newer_connection_replaces_the_older)
 {
 	struct world w;
@@ -808,6 +830,7 @@ RUN_TESTS(T(prober, sends_every_target_after_the_hello),
 	  T(prober, sends_only_the_difference_and_keeps_the_judgement),
 	  T(prober, finds_the_real_again_when_the_order_changed),
 	  T(prober, finds_the_check_again_when_the_order_changed),
+	  T(prober, tells_a_reset_of_every_check_of_the_real),
 	  T(prober, gives_a_new_connection_the_last_judgement),
 	  T(prober, a_newer_connection_replaces_the_older),
 	  T(prober, drops_who_breaks_the_protocol),
