@@ -105,6 +105,7 @@ double probe_msec(const struct probe *probe);
 
 extern const struct check_kind check_tcp;
 extern const struct check_kind check_http; /* and https */
+extern const struct check_kind check_udp;
 
 /* Once, before the process locks itself up; base outlives http_fini(). */
 int http_init(struct event_base *base);

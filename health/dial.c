@@ -49,8 +49,7 @@ static const char *socket_direct(int fd, const struct dial_options *options)
 										     : NULL;
 }
 
-/* An attempt that this node refused to make at all. */
-static enum probe_reason local_reason(int error, bool is_tunnel)
+enum probe_reason dial_local_reason(int error, bool is_tunnel)
 {
 	switch (error) {
 	case EMFILE:
@@ -163,7 +162,7 @@ int dial_socket(const struct dial_options *options, int type, int protocol, bool
 	close(fd);
 	if (!*ret_step) {
 		*ret_step = "connect";
-		*ret_reason = local_reason(error, options->mark != 0);
+		*ret_reason = dial_local_reason(error, options->mark != 0);
 	} else if (options->mark != 0) {
 		*ret_reason = PROBE_PROBE_PATH;
 	}
@@ -193,7 +192,7 @@ void dial_start(struct dial *dial, struct event_base *base, const struct dial_op
 		return;
 	}
 	if (errno != EINPROGRESS) {
-		dial_fail(dial, local_reason(errno, dial->is_tunnel), errno, "connect");
+		dial_fail(dial, dial_local_reason(errno, dial->is_tunnel), errno, "connect");
 		return;
 	}
 	if (event_assign(&dial->event, base, dial->fd, EV_WRITE, on_writable, dial) < 0 ||

@@ -51,6 +51,9 @@ int dial_socket(const struct dial_options *options, int type, int protocol, bool
 /* What an error that the network sent back means; 0 is PROBE_OK. */
 enum probe_reason dial_error_reason(int error);
 
+/* What it means that this node refused to connect or to send at all. */
+enum probe_reason dial_local_reason(int error, bool is_tunnel);
+
 /*
  * dial_start - begin to connect; dial->done and dial->arg are set by the caller. done is called
  * once, possibly before this returns, unless dial_stop() comes first.

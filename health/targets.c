@@ -98,7 +98,9 @@ static const struct check_kind *kind_of(const struct check_spec *spec)
 	case CONFIG_CHECK_TLS:
 	case CONFIG_CHECK_GRPC:
 	case CONFIG_CHECK_DNS:
+		break;
 	case CONFIG_CHECK_UDP:
+		return &check_udp;
 	case CONFIG_CHECK_ICMP:
 	case CONFIG_CHECK_EXEC:
 		break;

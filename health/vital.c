@@ -258,6 +258,10 @@ struct vital *vital_start(struct event_base *base, const struct vital_options *o
 		vital_stop(vital);
 		return NULL;
 	}
-	dial_start(&vital->dial, base, &dial);
+	if (options->port != 0)
+		dial_start(&vital->dial, base, &dial);
+	else
+		vital->dial_is_over = true;
+	finish_if_over(vital);
 	return vital;
 }

@@ -23,7 +23,7 @@ struct vital;
 
 struct vital_options {
 	struct addr addr;
-	uint16_t port;
+	uint16_t port; /* 0: an echo alone */
 	usec_t timeout_us;
 	/* Once, from the loop. is_told false: this node could not ask, which means nothing. */
 	void (*done)(void *arg, bool is_told, enum judge_heard heard);

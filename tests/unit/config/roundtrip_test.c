@@ -338,7 +338,12 @@ static void generate_vips(FILE *out)
 /* One config as text; the caller frees it. */
 static char *generate(uint64_t seed)
 {
-	static const char *const types[] = { "tcp", "http", "https" };
+	static const enum config_check_type types[] = {
+		CONFIG_CHECK_TCP,
+		CONFIG_CHECK_HTTP,
+		CONFIG_CHECK_HTTPS,
+		CONFIG_CHECK_UDP,
+	};
 	struct out out = { 0 };
 
 	random_state = seed;
@@ -351,9 +356,9 @@ static char *generate(uint64_t seed)
 	generate_rows(out.file, schema_of(&schema_top, "web"), 0);
 	fputs("\nchecks:\n", out.file);
 	for (unsigned c = 0; c < 2; c++) {
-		unsigned type = below(3);
+		unsigned type = types[below(sizeof(types) / sizeof(types[0]))];
 
-		fprintf(out.file, "  c%u: {type: %s", c, types[type]);
+		fprintf(out.file, "  c%u: {type: %s", c, config_check_type_str(type));
 		generate_keys(out.file, schema_of(&schema_top, "checks"), type, ", ");
 		fputs("}\n", out.file);
 	}

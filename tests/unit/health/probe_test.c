@@ -18,215 +18,8 @@
 #include "health/prober.h"
 #include "src/base/log.h"
 #include "tests/lib/test.h"
+#include "tests/unit/health/probe_site.h"
 #include "tests/unit/health/servers.h"
-
-#define POOLS_MAX 64
-#define DEADLINE  (10 * USEC_PER_SEC) /* for what takes well under a second */
-
-static const char *program;
-
-/* ---- a site: each pool has one check and one real, 127.0.0.1 ---- */
-
-struct pool {
-	struct config_check check;
-	uint32_t check_index;
-	struct config_real real;
-	struct config_service service;
-	struct core_verdict verdict; /* the last */
-	unsigned n_verdicts;
-};
-
-struct site {
-	struct event_base *base;
-	struct prober *prober;
-	char directory[64], socket[96];
-	pid_t pid;           /* of shoal-probe */
-	struct rlimit files; /* of shoal-probe; 0: as it is */
-	bool without_net_raw;
-	struct pool pools[POOLS_MAX];
-	uint32_t n_pools;
-	struct config_check checks[POOLS_MAX];
-	struct config_pool config_pools[POOLS_MAX];
-	struct config_service services[POOLS_MAX];
-	struct config_vip vip;
-	struct config config;
-	bool is_connected, path_is_broken;
-};
-
-static const struct config_range good_status = { 200, 299 };
-
-static struct pool *site_add(struct site *site, enum config_check_type type, uint16_t port)
-{
-	struct pool *pool = &site->pools[site->n_pools++];
-
-	pool->check = (struct config_check){
-		.name = "check",
-		.type = type,
-		.path = "/healthz",
-		.status = &good_status,
-		.n_status = 1,
-		.port = port,
-		.interval_us = 50 * USEC_PER_MSEC,
-		.fast_interval_us = 20 * USEC_PER_MSEC,
-		.slow_interval_us = 100 * USEC_PER_MSEC,
-		.timeout_us = 300 * USEC_PER_MSEC,
-		.jitter_percent = 20,
-		.rise = 2,
-		.fall = 2,
-		.via = CONFIG_VIA_DIRECT,
-		.verify = true,
-	};
-	pool->real.name = "real";
-	pool->service.proto = IPPROTO_TCP;
-	pool->service.port = 80;
-	assert_int_equal(addr_parse("127.0.0.1", &pool->real.addr), 0);
-	return pool;
-}
-
-static void site_configure(struct site *site)
-{
-	static char names[POOLS_MAX][16];
-	struct err err = { .text = "" };
-
-	for (uint32_t i = 0; i < site->n_pools; i++) {
-		struct pool *pool = &site->pools[i];
-
-		snprintf(names[i], sizeof(names[i]), "p%u", i);
-		pool->check_index = i;
-		site->checks[i] = pool->check;
-		site->services[i] = pool->service;
-		site->services[i].pool = i;
-		site->config_pools[i] = (struct config_pool){ .name = names[i],
-							      .checks = &pool->check_index,
-							      .n_checks = 1,
-							      .reals = &pool->real,
-							      .n_reals = 1 };
-	}
-	site->vip = (struct config_vip){ .name = "vip",
-					 .services = site->services,
-					 .n_services = site->n_pools,
-					 .prefix = { .len = 32 } };
-	site->vip.prefix.addr = site->pools[0].real.addr; /* all on loopback */
-	site->config = (struct config){ .checks = site->checks,
-					.n_checks = site->n_pools,
-					.pools = site->config_pools,
-					.n_pools = site->n_pools,
-					.vips = &site->vip,
-					.n_vips = 1 };
-	if (prober_set_config(site->prober, &site->config, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void on_verdict(const struct core_verdict *verdict, void *arg)
-{
-	struct site *site = arg;
-	struct pool *pool = &site->pools[verdict->pool];
-
-	pool->verdict = *verdict;
-	pool->n_verdicts++;
-}
-
-static void on_life(bool connected, void *arg)
-{
-	((struct site *)arg)->is_connected = connected;
-}
-
-static bool path_is_whole(uint32_t pool __attribute__((unused)),
-			  uint32_t real __attribute__((unused)), usec_t since, void *arg)
-{
-	assert_true(since == 0 || (since <= usec_now() && since + DEADLINE > usec_now()));
-	return !((struct site *)arg)->path_is_broken;
-}
-
-static void child_restrict(const struct site *site)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (site->files.rlim_max != 0)
-		setrlimit(RLIMIT_NOFILE, &site->files);
-	if (site->without_net_raw)
-		prctl(PR_CAPBSET_DROP, 13 /* CAP_NET_RAW */, 0, 0, 0);
-	/* Looking for leaks at exit takes what the filter refuses. */
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-}
-
-static void daemon_start(struct site *site)
-{
-	site->pid = fork();
-	if (site->pid == 0) {
-		child_restrict(site);
-		execl(program, "shoal-probe", "--socket", site->socket, NULL);
-		_exit(127);
-	}
-}
-
-static int daemon_stop(struct site *site, int signo)
-{
-	int status = 0;
-
-	kill(site->pid, signo);
-	waitpid(site->pid, &status, 0);
-	site->pid = 0;
-	return status;
-}
-
-static void shoald_start(struct site *site)
-{
-	const struct prober_callbacks callbacks = {
-		.verdict = on_verdict, .life = on_life, .path_is_whole = path_is_whole, .arg = site
-	};
-	struct err err = { .text = "" };
-
-	if (prober_new(site->base, site->socket, &callbacks, &site->prober, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void site_init(struct site *site)
-{
-	memset(site, 0, sizeof(*site));
-	log_init("test", LOG_LEVEL_ERR);
-	site->base = event_base_new();
-	strcpy(site->directory, "/tmp/shoal-probe-test-XXXXXX");
-	assert_non_null(mkdtemp(site->directory));
-	snprintf(site->socket, sizeof(site->socket), "%s/probe.sock", site->directory);
-	shoald_start(site);
-}
-
-static void site_fini(struct site *site)
-{
-	if (site->pid)
-		assert_int_equal(daemon_stop(site, SIGTERM), 0);
-	prober_free(site->prober);
-	event_base_free(site->base);
-	rmdir(site->directory);
-}
-
-/* Run the loop until the condition holds; false when it does not within the deadline. */
-#define WAIT_FOR(site, condition)                                                                  \
-	({                                                                                         \
-		usec_t give_up_ = usec_now() + DEADLINE;                                           \
-		while (!(condition) && usec_now() < give_up_)                                      \
-			event_base_loop((site)->base, EVLOOP_ONCE);                                \
-		(condition);                                                                       \
-	})
-
-static void run_for(struct site *site, usec_t us)
-{
-	struct timeval tv = { .tv_sec = (time_t)(us / USEC_PER_SEC),
-			      .tv_usec = (suseconds_t)(us % USEC_PER_SEC) };
-
-	event_base_loopexit(site->base, &tv);
-	event_base_dispatch(site->base);
-}
-
-static void expect(struct site *site, struct pool *pool, enum real_state state,
-		   enum probe_reason reason, const char *evidence)
-{
-	if (!WAIT_FOR(site, pool->verdict.state == state && pool->verdict.reason == reason) ||
-	    !strstr(pool->verdict.evidence, evidence))
-		fail_msg("pool %ld: state %d reason %d evidence '%s'; wanted %d %d '%s'",
-			 pool - site->pools, (int)pool->verdict.state, (int)pool->verdict.reason,
-			 pool->verdict.evidence, (int)state, (int)reason, evidence);
-}
 
 /* ---- what each server is judged ---- */
 
@@ -703,7 +496,7 @@ static int run_program(const char *option, char *output, size_t size)
 		close(fds[0]);
 		close(fds[1]);
 		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-		execl(program, "shoal-probe", option, NULL);
+		execl(site_program(), "shoal-probe", option, NULL);
 		_exit(127);
 	}
 	close(fds[1]);
@@ -751,6 +544,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s SHOAL-PROBE\n", argv[0]);
 		return 2;
 	}
-	program = argv[1];
+	site_set_program(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
