@@ -31,6 +31,82 @@ static socklen_t sockaddr_make(union sockaddr_any *ret, const struct addr *addr,
 	return sizeof(ret->in6);
 }
 
+/* ---- sockets that wait to be connected again ---- */
+
+/* Connections that end in one turn of the loop are about as many as begin in the next. */
+#define IDLE_MAX 64
+
+static struct {
+	struct idle {
+		int fd, family;
+		uint32_t mark;
+		bool has_source;
+		struct addr source;
+	} sockets[IDLE_MAX];
+	size_t n;
+	size_t oldest; /* about so; once there are IDLE_MAX, it makes room */
+} idle;
+
+static bool is_alike(const struct idle *socket, int family, const struct dial_options *options)
+{
+	return socket->family == family && socket->has_source == options->has_source &&
+	       (!options->has_source || addr_eq(&socket->source, &options->source));
+}
+
+/* One of the family, with mark and source as asked; -1: none. */
+static int idle_take(int family, const struct dial_options *options)
+{
+	struct idle found;
+	size_t i = idle.n;
+
+	while (i > 0 && !is_alike(&idle.sockets[i - 1], family, options))
+		i--;
+	if (i == 0)
+		return -1;
+	found = idle.sockets[i - 1];
+	idle.sockets[i - 1] = idle.sockets[--idle.n];
+	if (found.mark == options->mark ||
+	    setsockopt(found.fd, SOL_SOCKET, SO_MARK, &options->mark, sizeof(options->mark)) == 0)
+		return found.fd;
+	close(found.fd);
+	return -1;
+}
+
+/* Room for one more. Those of a source that nobody asks for any more must not stay for ever. */
+static struct idle *idle_place(void)
+{
+	struct idle *place;
+
+	if (idle.n < IDLE_MAX)
+		return &idle.sockets[idle.n++];
+	place = &idle.sockets[idle.oldest++ % IDLE_MAX];
+	close(place->fd);
+	return place;
+}
+
+void dial_hang_up(int fd, const struct dial_options *options)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (connect(fd, &nobody, sizeof(nobody)) < 0) {
+		close(fd);
+		return;
+	}
+	*idle_place() = (struct idle){ .fd = fd,
+				       .family = addr_is_ipv4(&options->addr) ? AF_INET : AF_INET6,
+				       .mark = options->mark,
+				       .has_source = options->has_source,
+				       .source = options->source };
+}
+
+void dial_fini(void)
+{
+	while (idle.n > 0)
+		close(idle.sockets[--idle.n].fd);
+}
+
+/* ---- sockets as the target asks ---- */
+
 /* Mark and source address; returns NULL, or the word of the call that failed (errno says why). */
 static const char *socket_direct(int fd, const struct dial_options *options)
 {
@@ -70,6 +146,12 @@ enum probe_reason dial_local_reason(int error, bool is_tunnel)
 	}
 }
 
+/* A socket that could not be made, marked or bound. */
+static enum probe_reason socket_reason(const char *step, bool is_tunnel)
+{
+	return is_tunnel && strcmp(step, "socket") != 0 ? PROBE_PROBE_PATH : PROBE_LOCAL_ERROR;
+}
+
 enum probe_reason dial_error_reason(int error)
 {
 	switch (error) {
@@ -93,19 +175,28 @@ enum probe_reason dial_error_reason(int error)
 }
 
 /*
+ * What a connection attempt came to, 0 or an errno.
+ *
  * A port of our own that nobody listens on can be met by a connection from just that port: TCP
  * then connects the socket to itself, and nothing answers for nobody.
  */
-static bool is_connected_to_itself(int fd)
+static int connect_error(int fd)
 {
 	union sockaddr_any local, peer;
-	socklen_t local_len = sizeof(local), peer_len = sizeof(peer);
+	socklen_t local_len = sizeof(local), peer_len = sizeof(peer), len = sizeof(int);
+	int error = 0;
 
 	memset(&local, 0, sizeof(local));
 	memset(&peer, 0, sizeof(peer));
-	if (getsockname(fd, &local.sa, &local_len) < 0 || getpeername(fd, &peer.sa, &peer_len) < 0)
-		return false;
-	return local_len == peer_len && memcmp(&local, &peer, local_len) == 0;
+	if (getpeername(fd, &peer.sa, &peer_len) < 0) {
+		error = errno;
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+		return error != 0 ? error : ENOTCONN;
+	}
+	if (getsockname(fd, &local.sa, &local_len) == 0 && local_len == peer_len &&
+	    memcmp(&local, &peer, local_len) == 0)
+		return ECONNREFUSED;
+	return 0;
 }
 
 static void dial_fail(struct dial *dial, enum probe_reason reason, int error, const char *step)
@@ -120,20 +211,13 @@ static void dial_fail(struct dial *dial, enum probe_reason reason, int error, co
 
 static void dial_finish(struct dial *dial)
 {
-	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 	struct dial_result result = { .reason = PROBE_OK, .fd = dial->fd, .step = "connect" };
-	int error = 0;
-	socklen_t len = sizeof(error);
+	int error = connect_error(dial->fd);
 
-	if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		error = errno;
-	if (error == 0 && is_connected_to_itself(dial->fd))
-		error = ECONNREFUSED;
 	if (error != 0) {
 		dial_fail(dial, dial_error_reason(error), error, "connect");
 		return;
 	}
-	setsockopt(dial->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	dial->fd = -1;
 	dial->done(dial->arg, &result);
 }
@@ -169,35 +253,51 @@ int dial_socket(const struct dial_options *options, int type, int protocol, bool
 	return -error;
 }
 
+/* A socket to connect; -1: `step` failed, errno says why. */
+static int stream_socket(int family, const struct dial_options *options, const char **ret_step)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	int error, fd = idle_take(family, options);
+
+	if (fd >= 0)
+		return fd;
+	*ret_step = "socket";
+	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	*ret_step = socket_direct(fd, options);
+	if (!*ret_step)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static void dial_watch(struct dial *dial, struct event_base *base)
+{
+	if (event_assign(&dial->event, base, dial->fd, EV_WRITE, on_writable, dial) < 0 ||
+	    event_add(&dial->event, NULL) < 0)
+		dial_fail(dial, PROBE_LOCAL_ERROR, ENOMEM, "watch");
+}
+
 void dial_start(struct dial *dial, struct event_base *base, const struct dial_options *options)
 {
 	union sockaddr_any to;
 	socklen_t to_len = sockaddr_make(&to, &options->addr, options->port);
-	const char *step;
+	const char *step = NULL;
 
 	dial->is_tunnel = options->mark != 0;
-	dial->fd = socket(to.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (dial->fd < 0) {
-		dial_fail(dial, PROBE_LOCAL_ERROR, errno, "socket");
-		return;
-	}
-	step = socket_direct(dial->fd, options);
-	if (step) {
-		dial_fail(dial, dial->is_tunnel ? PROBE_PROBE_PATH : PROBE_LOCAL_ERROR, errno,
-			  step);
-		return;
-	}
-	if (connect(dial->fd, &to.sa, to_len) == 0) {
+	dial->fd = stream_socket(to.sa.sa_family, options, &step);
+	if (dial->fd < 0)
+		dial_fail(dial, socket_reason(step, dial->is_tunnel), errno, step);
+	else if (connect(dial->fd, &to.sa, to_len) == 0)
 		dial_finish(dial);
-		return;
-	}
-	if (errno != EINPROGRESS) {
+	else if (errno == EINPROGRESS)
+		dial_watch(dial, base);
+	else
 		dial_fail(dial, dial_local_reason(errno, dial->is_tunnel), errno, "connect");
-		return;
-	}
-	if (event_assign(&dial->event, base, dial->fd, EV_WRITE, on_writable, dial) < 0 ||
-	    event_add(&dial->event, NULL) < 0)
-		dial_fail(dial, PROBE_LOCAL_ERROR, ENOMEM, "watch");
 }
 
 void dial_stop(struct dial *dial)

@@ -3,7 +3,7 @@
  * dial.h - the TCP connection every kind of check begins with, made the way the target asks: from
  * which address, with which mark, without blocking; and what its failure means.
  *
- * A connection that stands is set to end by reset (SO_LINGER 0): ten thousand probes a second must
+ * Every socket is set to end by reset (SO_LINGER 0): ten thousand probes a second must
  * not leave a minute's worth of TIME_WAIT behind on either side.
  */
 #pragma once
@@ -62,3 +62,14 @@ void dial_start(struct dial *dial, struct event_base *base, const struct dial_op
 
 /* Give up; fine when not dialling. */
 void dial_stop(struct dial *dial);
+
+/*
+ * dial_hang_up - end a connection that dial_start() made, by reset; in place of close(). The kernel
+ * takes as long to make a socket and to drop it as to connect it: so a few are kept, and serve the
+ * next dials from the same source.
+ * @options: those the connection was made with.
+ */
+void dial_hang_up(int fd, const struct dial_options *options);
+
+/* Close the sockets that were kept. */
+void dial_fini(void);

@@ -71,6 +71,18 @@ static int on_socket_made(void *arg __attribute__((unused)),
 	return CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
+/* curl has closed the connection; its probe is still known unless the handle is being dropped. */
+static int on_close(void *arg, curl_socket_t fd)
+{
+	const struct http_run *run = arg;
+
+	if (run->probe)
+		dial_hang_up(fd, &run->probe->spec->dial);
+	else
+		close(fd);
+	return 0;
+}
+
 static bool status_is_allowed(const struct check_spec *spec, long status)
 {
 	for (uint32_t i = 0; i < spec->n_ranges; i++)
@@ -173,6 +185,8 @@ static bool easy_set_up(struct http_run *run)
 	ok = ok && curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, run) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made) == CURLE_OK;
+	ok = ok && curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK;
+	ok = ok && curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, run) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, run) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;

@@ -24,7 +24,7 @@
 #include "health/targets.h"
 #include "src/base/log.h"
 
-#define DESCRIPTORS_KEPT 64 /* for everything that is no probe */
+#define DESCRIPTORS_KEPT 128 /* for everything that is no probe */
 #define RUN_DIR          "/run/shoal"
 
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
@@ -175,6 +175,7 @@ static void daemon_fini(struct daemon *daemon)
 	targets_free(daemon->targets);
 	reporter_free(daemon->reporter);
 	http_fini();
+	dial_fini();
 	if (daemon->watchdog)
 		event_free(daemon->watchdog);
 	if (daemon->interrupt)

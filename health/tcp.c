@@ -196,7 +196,7 @@ static void tcp_connected(struct probe *probe, int fd)
 		if (send_text)
 			end_normally(fd);
 		else
-			close(fd);
+			dial_hang_up(fd, &probe->spec->dial);
 		probe_end(probe, PROBE_OK, "connected in %.1f ms", probe_msec(probe));
 	} else if (listen_to_answer(probe, fd, expect) < 0) {
 		close(fd);
