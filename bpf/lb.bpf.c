@@ -33,15 +33,30 @@
 /* Beside enum lb_cause: not a common packet, or one with tags or a tunnel around it. */
 #define CALL_LONGER (-1) /* the second stage looks at it anew */
 
-/* Tell what was decided, where somebody asks: of a private program, and of packets captured. */
-#define TRACE(trace, field, value)                                                                 \
-	do {                                                                                       \
-		if (trace)                                                                         \
-			(trace)->field = (value);                                                  \
-	} while (0)
-
 #define SUM_CHUNK      64
 #define SUM_OFFSET_MAX 4095 /* no frame in one piece is longer */
+
+/*
+ * Where to tell what is decided; NULL where nobody asks: private programs do, and who captures.
+ * Asked when there is something to tell, so that no register keeps the answer.
+ */
+LB_INLINE struct lb_trace *trace_of(bool is_quick)
+{
+	if (!is_quick)
+		return capture_trace();
+	return lb_is_traced ? &lb_trace : NULL;
+}
+
+/* Of a packet that ends before its real is chosen. */
+LB_INLINE void tell_service(bool is_quick, __u32 vip, __u32 service)
+{
+	struct lb_trace *trace = trace_of(is_quick);
+
+	if (!trace)
+		return;
+	trace->vip = vip;
+	trace->service = service;
+}
 
 /* Find the VIP of an address. Returns 0 or how the packet ends. */
 LB_INLINE int find_vip(__u32 found, const __be32 addr[4], __u32 *vip)
@@ -211,9 +226,9 @@ struct tunnel {
 	const struct packet *packet;
 	const struct lb_uplink *via; /* the uplink it leaves by */
 	const struct lb_real *real;
+	const struct lb_service *service;
 	struct entropy entropy;
 	__u8 encap;
-	__be16 gue_port;
 	bool real_is_ipv6;
 	bool is_unsummed; /* a datagram without checksum, in GUE over IPv4: none outside either */
 	__u64 next_hop;   /* its MAC first */
@@ -267,13 +282,14 @@ LB_INLINE void write_gue(void *to, const struct tunnel *tunnel, __u64 outer_sum,
 {
 	const struct packet *packet = tunnel->packet;
 	__u32 len = packet->l3_len + ENCAP_UDP_LEN;
+	__be16 gue_port = tunnel->service->gue_port;
 	__be16 sport = encap_source_port(tunnel->entropy.client, tunnel->entropy.sport,
 					 packet->is_ipv6, tunnel->real_is_ipv6);
 	__u32 check = 0;
 
 	if (!tunnel->is_unsummed)
-		check = encap_udp_check(outer_sum, sport, tunnel->gue_port, len, inner_sum);
-	encap_write_udp(to, sport, tunnel->gue_port, len, check);
+		check = encap_udp_check(outer_sum, sport, gue_port, len, inner_sum);
+	encap_write_udp(to, sport, gue_port, len, check);
 }
 
 LB_INLINE int write_outer4(struct xdp_md *ctx, const struct tunnel *tunnel, __u64 inner_sum)
@@ -335,7 +351,7 @@ LB_INLINE int encapsulate(struct xdp_md *ctx, struct tunnel *tunnel)
 {
 	__u64 inner_sum = 0;
 
-	if (lb_unlikely(tunnel->encap == LB_ENCAP_GUE)) {
+	if (tunnel->encap == LB_ENCAP_GUE) {
 		const __be32 *inner = parse_bytes(frame_start(ctx), frame_end(ctx), ETH_HLEN,
 						  sizeof(struct iphdr));
 
@@ -365,13 +381,46 @@ LB_INLINE const struct lb_uplink *find_via(const struct lb_uplink *arrival, __u6
 	return cell ? &lb.uplinks[cell & (LB_UPLINK_RECORDS - 1)] : NULL;
 }
 
-/* The SYN of a client who may send more than the way to the real carries; clamp 0: it carries all.
- */
+/* Lower the MSS of a SYN, whose flags are read anew: most ways carry all and need not know. */
 LB_INLINE void clamp_mss(struct xdp_md *ctx, struct lb_counters *line, const struct packet *packet,
 			 __u32 clamp)
 {
-	if (clamp && mss_clamp(ctx, packet->l4_offset, clamp, packet->is_ipv6))
+	const __u8 *l4;
+
+	if (packet->proto != IPPROTO_TCP || packet->is_error || packet->is_fragment)
+		return;
+	l4 = parse_bytes(frame_start(ctx), frame_end(ctx), parse_l4_offset(packet),
+			 sizeof(struct tcphdr));
+	if (l4 && parse_is_syn(l4) && mss_clamp(ctx, packet->l4_offset, clamp, packet->is_ipv6))
 		stats_note(line, LB_NOTE_CLAMPED);
+}
+
+/* Wrap the packet, if it is not too long. Returns 0 or how the packet ends. */
+LB_INLINE int wrap(struct xdp_md *ctx, struct lb_counters *line, struct tunnel *tunnel)
+{
+	const struct packet *packet = tunnel->packet;
+	__u32 kind = LB_LIMIT(tunnel->encap & 1U, tunnel->real_is_ipv6);
+	__u32 limit = tunnel->via->limit[kind];
+
+	if (lb_unlikely(packet->l3_len > limit)) {
+		if (packet->is_error || packet->is_fragment || !lb_answers_too_big)
+			return LB_DROP_PACKET_TOO_BIG;
+		return answer_too_big(ctx, limit, packet->is_ipv6);
+	}
+	if (lb_unlikely(tunnel->via->clamp[kind]))
+		clamp_mss(ctx, line, packet, tunnel->via->clamp[kind]);
+	return encapsulate(ctx, tunnel);
+}
+
+/* A way of its own for each tunnel that is common: its lengths are constants there. */
+LB_INLINE int wrap_as(struct xdp_md *ctx, struct lb_counters *line, struct tunnel *tunnel,
+		      bool real_is_ipv6)
+{
+	tunnel->real_is_ipv6 = real_is_ipv6;
+	if (lb_unlikely(tunnel->encap == LB_ENCAP_GUE))
+		return wrap(ctx, line, tunnel);
+	tunnel->encap = LB_ENCAP_IPIP;
+	return wrap(ctx, line, tunnel);
 }
 
 /* Send the packet of a service to a real. Returns how it ends. */
@@ -380,39 +429,27 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 		      struct entropy entropy, __u32 real)
 {
 	const struct lb_real *record = &lb.reals[real & (LB_REALS - 1)];
-	struct tunnel tunnel = { .packet = packet, .entropy = entropy };
-	__u64 next_hop;
-	__u32 flags, limit;
+	struct tunnel tunnel = { .packet = packet, .service = service, .entropy = entropy };
+	__u32 flags;
 	int cause;
 
 	LB_FORGET(record); /* else its address is worked out anew at every use */
 	flags = LB_READ_ONCE(record->flags);
 	if (lb_unlikely((flags & (LB_REAL_USED | LB_REAL_LOCAL)) != LB_REAL_USED)) {
 		if (!(flags & LB_REAL_USED))
-			return LB_DROP_REAL_GONE;
+			return real ? LB_DROP_REAL_GONE : LB_DROP_NO_REAL;
 		stats_forward(line, service->counter, real, packet->l3_len);
 		return LB_PASS_LOCAL_REAL;
 	}
-	next_hop =
+	tunnel.next_hop =
 		LB_READ_ONCE(lb.next_hops[real & (LB_REALS - 1)][uplink->slot & (LB_UPLINKS - 1)]);
-	tunnel.via = find_via(uplink, next_hop);
+	tunnel.via = find_via(uplink, tunnel.next_hop);
 	if (lb_unlikely(!tunnel.via))
 		return LB_DROP_NO_NEXT_HOP;
 	tunnel.real = record;
 	tunnel.encap = service->encap;
-	tunnel.gue_port = service->gue_port;
-	tunnel.real_is_ipv6 = flags & LB_REAL_IPV6;
-	tunnel.next_hop = next_hop;
-	limit = tunnel.via->limit[LB_LIMIT(tunnel.encap & 1U, tunnel.real_is_ipv6)];
-	if (lb_unlikely(packet->l3_len > limit)) {
-		if (packet->is_error || packet->is_fragment || !lb_answers_too_big)
-			return LB_DROP_PACKET_TOO_BIG;
-		return answer_too_big(ctx, limit, packet->is_ipv6);
-	}
-	if (lb_unlikely(packet->is_syn))
-		clamp_mss(ctx, line, packet,
-			  tunnel.via->clamp[LB_LIMIT(tunnel.encap & 1U, tunnel.real_is_ipv6)]);
-	cause = encapsulate(ctx, &tunnel);
+	cause = flags & LB_REAL_IPV6 ? wrap_as(ctx, line, &tunnel, true)
+				     : wrap_as(ctx, line, &tunnel, false);
 	if (lb_unlikely(cause))
 		return cause;
 	cause = LB_SENT_FORWARDED;
@@ -427,21 +464,26 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 
 /* ---- reading the common packets, see serve_quick(); 0 or CALL_LONGER ---- */
 
-/* The ports of a TCP or UDP header at l4, see parse_ports(). */
+/* Of a frame: an IPv4 and a UDP header. */
+#define QUICK_LEN_MIN (ETH_HLEN + sizeof(struct iphdr) + sizeof(struct udphdr))
+
+/* The ports of a TCP or UDP header at l4, see parse_ports(); the first 8 bytes are there. */
 LB_INLINE int quick_ports(const __u8 *l4, const void *end, struct packet *packet)
 {
-	if (lb_unlikely(l4 + sizeof(struct udphdr) > (const __u8 *)end))
-		return CALL_LONGER;
 	packet->ports = LB_LOAD(__be32, l4);
 	if (lb_likely(packet->proto == IPPROTO_TCP)) {
 		if (lb_unlikely(
 			    l4 + sizeof(struct tcphdr) > (const __u8 *)end ||
 			    parse_ends_before(packet, packet->l4_offset, sizeof(struct tcphdr))))
 			return CALL_LONGER;
-		packet->is_syn = (l4[13] & 0x12) == 0x02;
-		return 0;
+		packet->is_syn = parse_is_syn(l4);
+	} else if (lb_unlikely(
+			   packet->proto != IPPROTO_UDP ||
+			   parse_ends_before(packet, packet->l4_offset, sizeof(struct udphdr)))) {
+		return CALL_LONGER;
 	}
-	return lb_likely(packet->proto == IPPROTO_UDP) ? 0 : CALL_LONGER;
+	LB_FORGET(packet->proto); /* else what follows from it is kept beside it */
+	return 0;
 }
 
 LB_INLINE int quick_ipv4(const char *frame, const char *end, struct packet *packet)
@@ -449,11 +491,10 @@ LB_INLINE int quick_ipv4(const char *frame, const char *end, struct packet *pack
 	const struct iphdr *ip = (const void *)(frame + ETH_HLEN);
 	__u32 len;
 
-	if (lb_unlikely((const char *)(ip + 1) > end))
+	if (lb_unlikely((const char *)(ip + 1) + sizeof(struct udphdr) > end))
 		return CALL_LONGER;
 	len = lb_ntohs(ip->tot_len);
-	if (lb_unlikely(*(const __u8 *)ip != 0x45 || len < sizeof(*ip) + sizeof(struct udphdr) ||
-			len > (__u32)(end - frame) - ETH_HLEN ||
+	if (lb_unlikely(*(const __u8 *)ip != 0x45 || len > (__u32)(end - frame) - ETH_HLEN ||
 			ip->frag_off & lb_htons(PARSE_IPV4_FRAGMENT)))
 		return CALL_LONGER;
 	packet->l3_len = (__u16)len;
@@ -470,12 +511,11 @@ LB_INLINE int quick_ipv6(const char *frame, const char *end, struct packet *pack
 	const struct ipv6hdr *ip = (const void *)(frame + ETH_HLEN);
 	__u32 first, len;
 
-	if (lb_unlikely((const char *)(ip + 1) > end))
+	if (lb_unlikely((const char *)(ip + 1) + sizeof(struct udphdr) > end))
 		return CALL_LONGER;
 	first = lb_ntohl(LB_LOAD(__be32, ip));
 	len = (__u32)lb_ntohs(ip->payload_len) + (__u32)sizeof(*ip);
-	if (lb_unlikely(first >> 28 != 6 || len < sizeof(*ip) + sizeof(struct udphdr) ||
-			len > (__u32)(end - frame) - ETH_HLEN))
+	if (lb_unlikely(first >> 28 != 6 || len > (__u32)(end - frame) - ETH_HLEN))
 		return CALL_LONGER;
 	packet->l3_len = (__u16)len;
 	packet->l4_offset = ETH_HLEN + sizeof(*ip);
@@ -535,65 +575,101 @@ LB_INLINE struct lb_ring *find_ring(const struct lb_service *service)
 	return bpf_map_lookup_elem(&rings, &ring);
 }
 
-/* A flow to a VIP. Returns how the packet ends. */
-LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
-			 struct lb_counters *line, __u32 vip, const struct packet *packet,
-			 struct lb_trace *trace, bool is_quick)
-{
-	__u32 index = find_service(vip, packet), why = LB_WHY_SLOT;
-	const struct lb_service *service;
+/* What was decided for a packet, and by what. */
+struct decision {
 	struct entropy entropy;
+	__u32 slot, real, why; /* as in struct lb_trace */
+};
+
+LB_INLINE void tell_decision(bool is_quick, const struct lb_service *service,
+			     const struct decision *decision)
+{
+	struct lb_trace *trace = trace_of(is_quick);
+
+	if (!trace)
+		return;
+	trace->vip = service->vip;
+	trace->service = service->counter;
+	trace->slot = decision->slot;
+	trace->real = decision->real;
+	trace->why = decision->why;
+}
+
+/* The real of a packet. Returns 0 or how the packet ends. */
+LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
+		     const struct lb_service *service, const struct packet *packet,
+		     struct decision *decision, bool is_quick)
+{
 	struct lb_ring *ring;
-	__u32 slot, word, real;
+	__u32 slot, word;
 	int cause;
 
 	/* A fragment cannot tell which port it is for. */
-	if (lb_unlikely(index >= LB_SERVICES))
-		return packet->is_fragment ? LB_DROP_FRAGMENT : LB_DROP_UNSERVED;
-	service = &lb.services[index];
-	LB_FORGET(service);
-	TRACE(trace, service, service->counter);
 	if (packet->is_fragment && service->hash != LB_HASH_SOURCE_IP)
 		return LB_DROP_FRAGMENT;
 	ring = find_ring(service);
-	slot = ring_choose(service, packet, &entropy, lb_hash_seed,
+	slot = ring_choose(service, packet, &decision->entropy, lb_hash_seed,
 			   packet->is_ipv6 ? lb_hash_seed_v6 : 0);
 	if (lb_unlikely(!ring || slot >= LB_RING_SLOTS))
 		return LB_DROP_NO_RING;
 	word = LB_READ_ONCE(ring->slots[slot]);
-	real = LB_SLOT_CUR(word);
-	if (lb_unlikely(real != LB_SLOT_ALT(word) ||
-			service->flags & (LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL))) {
+	if (lb_unlikely(LB_SLOT_CUR(word) != LB_SLOT_ALT(word) ||
+			LB_READ_ONCE(service->flags) &
+				(LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL))) {
 		struct choice choice = { .slot = slot,
-					 .cur = real,
+					 .cur = LB_SLOT_CUR(word),
 					 .alt = LB_SLOT_ALT(word),
-					 .why = why,
+					 .why = LB_WHY_SLOT,
 					 .is_probe = uplink->is_self_test };
 
 		cause = is_quick ? choose_anew(ctx, line, ring, service, &choice)
 				 : choose_longer(ctx, line, ring, service, packet, &choice, false);
 		if (cause)
 			return cause;
-		real = choice.real;
-		why = choice.why;
+		decision->real = choice.real & (LB_REALS - 1);
+		decision->why = choice.why;
 		/* As katran: what is not hashed keeps its outer source, destination-port or not. */
-		if (why == LB_WHY_ID)
-			entropy.client = packet->src[3];
+		if (choice.why == LB_WHY_ID)
+			decision->entropy.client = packet->src[3];
+	} else {
+		decision->real = LB_SLOT_CUR(word);
+		decision->why = LB_WHY_SLOT;
 	}
-	TRACE(trace, slot, slot);
-	TRACE(trace, real, real);
-	TRACE(trace, why, why);
-	if (lb_unlikely(!real))
-		return LB_DROP_NO_REAL;
-	return forward(ctx, uplink, line, service, packet, entropy, real);
+	decision->slot = slot;
+	return 0;
+}
+
+/* A flow to a VIP. Returns how the packet ends. */
+LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
+			 struct lb_counters *line, __u32 vip, const struct packet *packet,
+			 bool is_quick)
+{
+	struct decision decision;
+	__u32 index = find_service(vip, packet);
+	const struct lb_service *service;
+	int cause;
+
+	if (lb_unlikely(index >= LB_SERVICES)) {
+		tell_service(is_quick, vip, LB_NONE);
+		return packet->is_fragment ? LB_DROP_FRAGMENT : LB_DROP_UNSERVED;
+	}
+	service = &lb.services[index];
+	LB_FORGET(service);
+	cause = decide(ctx, uplink, line, service, packet, &decision, is_quick);
+	if (lb_unlikely(cause)) {
+		tell_service(is_quick, service->vip, service->counter);
+		return cause;
+	}
+	tell_decision(is_quick, service, &decision);
+	return forward(ctx, uplink, line, service, packet, decision.entropy, decision.real);
 }
 
 /* The counters of this CPU; the self-test has its own. */
-LB_INLINE struct lb_counters *find_line(const struct lb_uplink *uplink)
+LB_INLINE struct lb_counters *find_line(bool is_self_test)
 {
 	__u32 id = bpf_get_smp_processor_id();
 
-	if (lb_unlikely(uplink && uplink->is_self_test))
+	if (lb_unlikely(is_self_test))
 		id = lb_self_test_line;
 	return bpf_map_lookup_elem(&counters, &id);
 }
@@ -610,8 +686,7 @@ LB_INLINE int judge_unserved(int cause, __u32 vip)
 #include "bpf/tunnel.h"
 
 /* Every packet that serve_quick() leaves, with nothing around it any more. Returns how it ends. */
-LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
-		    struct lb_trace *trace)
+LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line)
 {
 	const void *frame = frame_start(ctx), *end = frame_end(ctx);
 	const struct ethhdr *eth = parse_bytes(frame, end, 0, sizeof(*eth));
@@ -631,12 +706,12 @@ LB_INLINE int serve(struct xdp_md *ctx, const struct lb_uplink *uplink, struct l
 		return LB_PASS_NOT_IP;
 	if (cause == CALL_LONGER)
 		return LB_DROP_TUNNEL; /* cannot be: tunnel_unwrap() opened it */
-	TRACE(trace, vip, vip);
+	tell_service(false, vip, LB_NONE);
 	if (cause)
 		return cause;
 	cause = serve_l4(ctx, frame_start(ctx), frame_end(ctx), &packet);
 	if (!cause)
-		cause = serve_flow(ctx, uplink, line, vip, &packet, trace, false);
+		cause = serve_flow(ctx, uplink, line, vip, &packet, false);
 	return judge_unserved(cause, vip);
 }
 
@@ -646,7 +721,7 @@ LB_INLINE int quick_vip4(const char *frame, const char *end, __u32 *vip)
 {
 	const struct iphdr *ip = (const void *)(frame + ETH_HLEN);
 
-	if (lb_unlikely((const char *)(ip + 1) > end))
+	if (lb_unlikely((const char *)(ip + 1) + sizeof(struct udphdr) > end))
 		return CALL_LONGER;
 	return find_vip4(ip->daddr, vip);
 }
@@ -656,7 +731,7 @@ LB_INLINE int quick_vip6(const char *frame, const char *end, __u32 *vip)
 	const struct ipv6hdr *ip = (const void *)(frame + ETH_HLEN);
 	__be32 dst[4];
 
-	if (lb_unlikely((const char *)(ip + 1) > end))
+	if (lb_unlikely((const char *)(ip + 1) + sizeof(struct udphdr) > end))
 		return CALL_LONGER;
 	parse_copy_ipv6(dst, &ip->daddr);
 	return find_vip6(dst, vip);
@@ -669,7 +744,7 @@ LB_INLINE int quick_vip6(const char *frame, const char *end, __u32 *vip)
  * fields stay in registers and what only the others need is not there.
  */
 LB_INLINE int serve_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
-			  struct lb_counters *line, struct lb_trace *trace)
+			  struct lb_counters *line)
 {
 	const char *frame = frame_start(ctx), *end = frame_end(ctx);
 	struct packet packet = { 0 };
@@ -677,7 +752,7 @@ LB_INLINE int serve_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	__be16 type;
 	int cause;
 
-	if (lb_unlikely(frame + ETH_HLEN > end))
+	if (lb_unlikely(frame + QUICK_LEN_MIN > end))
 		return CALL_LONGER;
 	if ((LB_LOAD(__u64, frame) & LB_MAC_MASK) != uplink->mac)
 		return LB_PASS_OTHER_MAC;
@@ -687,17 +762,16 @@ LB_INLINE int serve_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
 		if (lb_likely(!cause))
 			cause = quick_ipv4(frame, end, &packet);
 		if (lb_likely(!cause))
-			cause = serve_flow(ctx, uplink, line, vip, &packet, trace, true);
+			cause = serve_flow(ctx, uplink, line, vip, &packet, true);
 	} else if (type == lb_htons(ETH_P_IPV6)) {
 		cause = quick_vip6(frame, end, &vip);
 		if (lb_likely(!cause))
 			cause = quick_ipv6(frame, end, &packet);
 		if (lb_likely(!cause))
-			cause = serve_flow(ctx, uplink, line, vip, &packet, trace, true);
+			cause = serve_flow(ctx, uplink, line, vip, &packet, true);
 	} else {
 		return parse_is_tag(type) ? CALL_LONGER : LB_PASS_NOT_IP;
 	}
-	TRACE(trace, vip, vip);
 	return judge_unserved(cause, vip);
 }
 
@@ -705,27 +779,25 @@ SEC("xdp")
 int shoal_lb(struct xdp_md *ctx)
 {
 	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
-	struct lb_counters *line = find_line(uplink);
-	struct lb_trace *trace = lb_is_traced ? &lb_trace : NULL;
+	struct lb_counters *line;
 	int cause;
 
+	if (lb_is_traced)
+		lb_trace = (struct lb_trace){ 0, LB_NONE, LB_NONE, LB_NONE, LB_NONE, LB_WHY_NONE };
+	if (lb_unlikely(!uplink || LB_READ_ONCE(lb.capture_until_ns)))
+		goto longer;
+	line = find_line(uplink->is_self_test);
 	if (!line)
 		return XDP_PASS; /* cannot be: there is a line for every possible CPU */
-	TRACE(trace, vip, LB_NONE);
-	TRACE(trace, service, LB_NONE);
-	TRACE(trace, slot, LB_NONE);
-	TRACE(trace, real, LB_NONE);
-	TRACE(trace, why, LB_WHY_NONE);
-	if (lb_unlikely(LB_READ_ONCE(lb.capture_until_ns)))
-		cause = CALL_LONGER;
-	else
-		cause = uplink ? serve_quick(ctx, uplink, line, trace) : LB_PASS_NOT_UPLINK;
-	if (lb_unlikely(cause < 0)) {
-		bpf_tail_call_static(ctx, &stages, LB_STAGE_LONGER);
-		cause = LB_PASS_NOT_IP; /* cannot be: the stage is put there when we are loaded */
-	}
-	TRACE(trace, cause, (__u32)cause);
+	cause = serve_quick(ctx, uplink, line);
+	if (lb_unlikely(cause < 0))
+		goto longer;
+	if (lb_is_traced)
+		lb_trace.cause = (__u32)cause;
 	return stats_end(line, (__u32)cause);
+longer:
+	bpf_tail_call_static(ctx, &stages, LB_STAGE_LONGER);
+	return XDP_PASS; /* cannot be: the stage is put there when we are loaded */
 }
 
 /* Serve what is in the frame and put its tags back. Returns how it ends. */
@@ -736,7 +808,7 @@ LB_INLINE int serve_longer(struct xdp_md *ctx, const struct lb_uplink *uplink,
 	int cause = tunnel_unwrap(ctx, uplink, line, &tags);
 
 	if (!cause)
-		cause = serve(ctx, uplink, line, capture_trace());
+		cause = serve(ctx, uplink, line);
 	return tags.n ? tunnel_retag(ctx, &tags, cause) : cause;
 }
 
@@ -748,7 +820,7 @@ SEC("xdp")
 int shoal_lb_longer(struct xdp_md *ctx)
 {
 	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
-	struct lb_counters *line = find_line(uplink);
+	struct lb_counters *line = find_line(uplink && uplink->is_self_test);
 	int cause, is_taken = 0;
 
 	if (!line)

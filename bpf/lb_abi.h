@@ -177,6 +177,9 @@ _Static_assert(sizeof(struct lb_vip) == 24, "lb_vip has no holes");
 #define LB_KEY_SERVICE(vip, proto, port)                                                           \
 	((__u64)(vip) << 32 | (__u64)(port) << 16 | (__u64)(proto) << 8 | LB_KEY_USED)
 
+/* The key of the service that takes all ports. */
+#define LB_KEY_ANY_PORT(key) ((key) & ~0xffff0000ULL)
+
 #define LB_SERVICE_USED        1U /* for user space */
 #define LB_SERVICE_NO_SPORT    2U /* ports that do not count in hash and outer source */
 #define LB_SERVICE_NO_DPORT    4U

@@ -30,11 +30,12 @@ LB_INLINE __u32 find_prefix(const __be32 addr[4])
 /* The service of a flow: with its port, else with any. */
 LB_INLINE __u32 find_service(__u32 vip, const struct packet *packet)
 {
+	__u64 key = LB_KEY_SERVICE(vip, packet->proto, packet->dport);
 	__u32 service = LB_NONE;
 
 	if (!packet->is_fragment)
-		service = lb_find_service(&lb, vip, packet->proto, packet->dport);
+		service = lb_find_service_key(&lb, key);
 	if (lb_unlikely(service == LB_NONE))
-		service = lb_find_service(&lb, vip, packet->proto, 0);
+		service = lb_find_service_key(&lb, LB_KEY_ANY_PORT(key));
 	return service < LB_SERVICES ? service : LB_NONE;
 }

@@ -207,6 +207,12 @@ LB_INLINE bool parse_ends_before(const struct packet *packet, __u32 offset, __u3
 	return offset + len > packet->l3_len + (__u32)ETH_HLEN;
 }
 
+/* SYN without ACK; of a whole TCP header. */
+LB_INLINE bool parse_is_syn(const __u8 *tcp)
+{
+	return (tcp[13] & 0x12) == 0x02;
+}
+
 /*
  * Ports of a TCP or UDP header at packet->l4_offset. A fragment has none: not even the first,
  * because its like must all go one way. Returns 0 or the drop cause.
@@ -232,7 +238,7 @@ LB_INLINE int parse_ports(const void *frame, const void *end, struct packet *pac
 	l4 = parse_bytes(frame, end, offset, sizeof(struct tcphdr));
 	if (!l4 || parse_ends_before(packet, offset, sizeof(struct tcphdr)))
 		return LB_DROP_MALFORMED_L4;
-	packet->is_syn = (l4[13] & 0x12) == 0x02;
+	packet->is_syn = parse_is_syn(l4);
 	return 0;
 }
 

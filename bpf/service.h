@@ -87,11 +87,15 @@ LB_INLINE __u32 lb_find_vip6(const struct lb_tables *tables, const __be32 addr[4
 	return vip;
 }
 
+/* The index of the service with this LB_KEY_SERVICE, or LB_NONE. */
+LB_INLINE __u32 lb_find_service_key(const struct lb_tables *tables, __u64 key)
+{
+	return lb_cells_find(tables->service_cells, lb_key_place(key, LB_SVC_CELLS_LOG2), key);
+}
+
 LB_INLINE __u32 lb_find_service(const struct lb_tables *tables, __u32 vip, __u8 proto, __be16 port)
 {
-	__u64 key = LB_KEY_SERVICE(vip, proto, port);
-
-	return lb_cells_find(tables->service_cells, lb_key_place(key, LB_SVC_CELLS_LOG2), key);
+	return lb_find_service_key(tables, LB_KEY_SERVICE(vip, proto, port));
 }
 
 /* The record of the uplink with this interface, or NULL. */
@@ -102,8 +106,12 @@ LB_INLINE const struct lb_uplink *lb_find_uplink(const struct lb_tables *tables,
 	for (i = 0; i < LB_UPLINK_CELLS; i++) {
 		__u64 cell = LB_READ_ONCE(tables->uplink_cells[i]);
 
-		if (cell >> 32 == ifindex)
-			return &tables->uplinks[cell & (LB_UPLINK_RECORDS - 1)];
+		const struct lb_uplink *uplink = &tables->uplinks[cell & (LB_UPLINK_RECORDS - 1)];
+
+		if (cell >> 32 != ifindex)
+			continue;
+		LB_FORGET(uplink); /* else its fields' addresses are worked out one by one */
+		return uplink;
 	}
 	return NULL;
 }

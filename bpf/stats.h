@@ -13,6 +13,10 @@
 /* Count how a packet ends; returns the XDP verdict. Every return of the program comes here. */
 LB_INLINE int stats_end(struct lb_counters *line, __u32 cause)
 {
+	if (lb_likely(cause == LB_SENT_FORWARDED)) {
+		line->causes[LB_SENT_FORWARDED]++;
+		return XDP_TX;
+	}
 	cause &= LB_CAUSES - 1;
 	line->causes[cause]++;
 	if (cause >= LB_DROP_FIRST)
@@ -29,6 +33,7 @@ LB_INLINE void stats_forward(struct lb_counters *line, __u32 service, __u32 real
 	count->packets++;
 	count->bytes += bytes;
 	count = &line->reals[real & (LB_REALS - 1)];
+	LB_FORGET(count); /* else its address is worked out for each of the two */
 	count->packets++;
 	count->bytes += bytes;
 }
