@@ -85,6 +85,7 @@ enum ctl_exit cli_ask(const struct cli *cli, const struct cli_command *command, 
 
 /* For results that come bit by bit; part and stop as in struct client_question. */
 struct cli_parts {
+	void (*progress)(const char *line, void *arg);
 	bool (*part)(const json_t *part, void *arg);
 	void *arg;
 	const volatile sig_atomic_t *stop;

@@ -7,6 +7,7 @@
  * shoald tells.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "src/base/auto.h"
@@ -43,20 +44,39 @@ static int add_flow(const struct cli *cli, size_t n, json_t *args, struct err *e
 
 /* ---- what a config would make of it ---- */
 
-/* The real of `shoal reals` with this pool and address, else with this address. */
-static const json_t *find_judged(const json_t *reals, const struct config_pool *pool,
-				 const struct addr *addr)
+#define KEY_MAX (ADDR_TEXT_MAX + 256)
+
+static const char *key_of(const char *pool, const char *address, char buf[KEY_MAX])
 {
-	const json_t *real, *found = NULL;
+	snprintf(buf, KEY_MAX, "%s %.200s", address, pool);
+	return buf;
+}
+
+/* The reals of `shoal reals` by address and pool, and by address alone the first of each. */
+static json_t *index_judged(json_t *reals)
+{
+	json_t *index = json_object(), *real;
+	char key[KEY_MAX];
 	size_t i;
 
 	json_array_foreach (reals, i, real) {
-		if (strcmp(get_text(real, "address"), ADDR_STR(addr)) != 0)
-			continue;
-		if (!found || strcmp(get_text(real, "pool"), pool->name) == 0)
-			found = real;
+		const char *address = get_text(real, "address");
+
+		json_object_set(index, key_of(get_text(real, "pool"), address, key), real);
+		if (!json_object_get(index, address))
+			json_object_set(index, address, real);
 	}
-	return found;
+	return index;
+}
+
+/* The real with this pool and address, else with this address. */
+static const json_t *find_judged(const json_t *index, const struct config_pool *pool,
+				 const struct addr *addr)
+{
+	char key[KEY_MAX];
+	const json_t *real = json_object_get(index, key_of(pool->name, ADDR_STR(addr), key));
+
+	return real ? real : json_object_get(index, ADDR_STR(addr));
 }
 
 /* A real that nothing is known of counts as one that takes new flows. */
@@ -124,14 +144,14 @@ static json_t *describe(const struct config *config, const json_t *now,
 	return object;
 }
 
-/* The reals as shoald knows them; the caller's reference. */
+/* The reals as shoald knows them, for find_judged(); the caller's reference. */
 static enum ctl_exit ask_reals(const struct cli *cli, json_t **ret, struct err *err)
 {
 	const struct cli_command *command = cli_find("reals", err);
 	json_t *args = json_object(), *result = NULL;
 	enum ctl_exit status = cli_ask(cli, command, args, &result, err);
 
-	*ret = json_incref(json_object_get(result, "reals"));
+	*ret = index_judged(json_object_get(result, "reals"));
 	json_decref(result);
 	json_decref(args);
 	return status;

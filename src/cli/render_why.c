@@ -83,13 +83,13 @@ static void put_causes(const struct screen *screen, const json_t *link, const ch
 		       unsigned depth)
 {
 	const json_t *causes = json_object_get(link, "causes"), *cause;
-	uint64_t left_out = get_count(link, "left_out");
+	uint64_t left_out = get_count(link, "left_out"), unnamed = get_count(link, "unnamed");
 	size_t i, n = json_array_size(causes);
 
 	if (depth == DEPTH_MAX)
 		return;
 	json_array_foreach (causes, i, cause) {
-		bool is_last = i == n - 1 && left_out == 0;
+		bool is_last = i == n - 1 && left_out + unnamed == 0;
 		char deeper[INDENT_MAX];
 
 		snprintf(deeper, sizeof(deeper), "%s%s ", indent,
@@ -99,6 +99,10 @@ static void put_causes(const struct screen *screen, const json_t *link, const ch
 		put_link(screen, cause, "  ", printable_width(deeper), deeper);
 		put_causes(screen, cause, deeper, depth + 1);
 	}
+	if (unnamed > 0)
+		screen_line(screen, STYLE_WARN, "%s%s and %u more that are not", indent,
+			    screen_glyph(screen, left_out ? GLYPH_TEE : GLYPH_ELBOW),
+			    (unsigned)unnamed);
 	if (left_out > 0)
 		screen_line(screen, STYLE_DIM, "%s%s and %u more that are well", indent,
 			    screen_glyph(screen, GLYPH_ELBOW), (unsigned)left_out);

@@ -12,6 +12,7 @@
 #include "src/cli/cli.h"
 #include "src/cli/units.h"
 #include "src/ctl/client.h"
+#include "src/ctl/parts.h"
 
 #define PATIENCE_US (10 * USEC_PER_SEC)
 
@@ -79,9 +80,24 @@ static enum ctl_exit open_for(const struct cli *cli, bool is_admin, struct clien
 	return status;
 }
 
+/* What comes before the answer: progress is shown, parts of lists are put together. */
+struct interim {
+	const struct cli *cli;
+	json_t *lists;
+	bool is_broken;
+};
+
+static bool take_part(const json_t *part, void *arg)
+{
+	struct interim *interim = arg;
+
+	interim->is_broken = !parts_add(interim->lists, part);
+	return !interim->is_broken;
+}
+
 static void print_progress(const char *line, void *arg)
 {
-	const struct cli *cli = arg;
+	const struct cli *cli = ((const struct interim *)arg)->cli;
 	uint64_t now = usec_wall();
 	char clock[UNITS_TEXT_MAX];
 
@@ -113,10 +129,10 @@ enum ctl_exit cli_ask_parts(const struct cli *cli, const struct cli_command *com
 		.command = command->name,
 		.args = args,
 		.patience_us = command->behaviour->is_slow ? 0 : PATIENCE_US,
-		.progress = parts ? NULL : print_progress,
-		.part = parts ? parts->part : NULL,
-		.arg = parts ? parts->arg : (void *)(uintptr_t)cli,
-		.stop = parts ? parts->stop : NULL,
+		.progress = parts->progress,
+		.part = parts->part,
+		.arg = parts->arg,
+		.stop = parts->stop,
 	};
 	struct client *client = NULL;
 	json_t *answer = NULL;
@@ -140,7 +156,20 @@ enum ctl_exit cli_ask_parts(const struct cli *cli, const struct cli_command *com
 enum ctl_exit cli_ask(const struct cli *cli, const struct cli_command *command, json_t *args,
 		      json_t **ret_result, struct err *err)
 {
-	return cli_ask_parts(cli, command, args, NULL, ret_result, err);
+	struct interim interim = { .cli = cli, .lists = json_object() };
+	const struct cli_parts parts = { .progress = print_progress,
+					 .part = take_part,
+					 .arg = &interim };
+	enum ctl_exit status = cli_ask_parts(cli, command, args, &parts, ret_result, err);
+
+	if (interim.is_broken) {
+		err_set(err, -EPROTO, "a part of the answer fits nowhere");
+		status = CTL_FAILED;
+	}
+	if (status == CTL_DONE)
+		parts_join(*ret_result, interim.lists);
+	json_decref(interim.lists);
+	return status;
 }
 
 /* A refusal in JSON: the sentence, the status and what came with it. */

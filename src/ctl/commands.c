@@ -8,6 +8,7 @@
 #include "src/base/auto.h"
 #include "src/ctl/command_list.h"
 #include "src/ctl/handlers.h"
+#include "src/ctl/list.h"
 #include "src/ctl/view.h"
 
 /* A thing named a thousand times would be answered a thousand times, from the loop. */
@@ -52,16 +53,13 @@ bool handler_reason_is_fine(const json_t *args)
 }
 
 static void answer_list(struct ctl_request *request, const json_t *args, void *context,
-			json_t *(*list)(const struct view *view, const json_t *names,
-					struct err *err))
+			const struct list_kind *kind)
 {
-	struct view view = view_now(context);
-	struct err err = { "it cannot be told in UTF-8" };
+	struct err err;
 	const json_t *names = handler_names(args, &err);
-	json_t *result = names ? list(&view, names, &err) : NULL;
 
-	if (result)
-		ctl_answer(request, result);
+	if (names)
+		list_answer(request, context, kind, names);
 	else
 		ctl_refuse(request, CTL_USAGE, "%s", err.text);
 }
@@ -69,9 +67,8 @@ static void answer_list(struct ctl_request *request, const json_t *args, void *c
 static void handle_status(struct ctl_request *request, const json_t *args, void *context)
 {
 	bool is_brief = json_is_true(json_object_get(args, "brief"));
-	struct view view = view_now(context);
 
-	ctl_answer(request, view_status(&view, is_brief ? VIEW_BRIEF : VIEW_FULL));
+	list_answer(request, context, is_brief ? &list_status_brief : &list_status, NULL);
 }
 
 static void handle_version(struct ctl_request *request, const json_t *args, void *context)
@@ -102,27 +99,27 @@ static void handle_why(struct ctl_request *request, const json_t *args, void *co
 
 static void handle_vips(struct ctl_request *request, const json_t *args, void *context)
 {
-	answer_list(request, args, context, view_vips);
+	answer_list(request, args, context, &list_vips);
 }
 
 static void handle_pools(struct ctl_request *request, const json_t *args, void *context)
 {
-	answer_list(request, args, context, view_pools);
+	answer_list(request, args, context, &list_pools);
 }
 
 static void handle_reals(struct ctl_request *request, const json_t *args, void *context)
 {
-	answer_list(request, args, context, view_reals);
+	answer_list(request, args, context, &list_reals);
 }
 
 static void handle_peers(struct ctl_request *request, const json_t *args, void *context)
 {
-	answer_list(request, args, context, view_peers);
+	answer_list(request, args, context, &list_peers);
 }
 
 static void handle_routes(struct ctl_request *request, const json_t *args, void *context)
 {
-	answer_list(request, args, context, view_routes);
+	answer_list(request, args, context, &list_routes);
 }
 
 static void handle_flow(struct ctl_request *request, const json_t *args, void *context)

@@ -66,6 +66,8 @@ struct ctl_request {
 	uid_t uid;
 	void (*gone)(void *arg);
 	void *gone_arg;
+	void (*turn)(void *arg);
+	void *turn_arg;
 };
 
 struct ctl {
@@ -215,6 +217,18 @@ static bool client_take(struct ctl_client *client)
 	return false;
 }
 
+/* The next bit of a long answer, if the client has read the ones before. True as client_take(). */
+static bool client_answer_on(struct ctl_client *client)
+{
+	struct ctl_request *request = client->request;
+
+	if (!request || !request->turn ||
+	    evbuffer_get_length(bufferevent_get_output(client->stream)) > OUTPUT_PAUSE)
+		return false;
+	request->turn(request->turn_arg);
+	return true;
+}
+
 static bool client_is_finished(const struct ctl_client *client)
 {
 	if (client->is_dead)
@@ -244,7 +258,7 @@ static void client_turn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!client->is_dead && client_take(client)) {
+	if (!client->is_dead && (client_answer_on(client) || client_take(client))) {
 		client_wake(client);
 	} else if (client_is_finished(client)) {
 		client_free(client);
@@ -544,4 +558,12 @@ void ctl_request_watch(struct ctl_request *request, void (*gone)(void *arg), voi
 	request->gone_arg = arg;
 	if (!request->client && gone)
 		gone(arg);
+}
+
+void ctl_request_turns(struct ctl_request *request, void (*turn)(void *arg), void *arg)
+{
+	request->turn = turn;
+	request->turn_arg = arg;
+	if (request->client)
+		client_wake(request->client);
 }

@@ -11,7 +11,7 @@
  * Answer:  {"v":1,"ok":true,"result":{...}}\n
  *          {"v":1,"ok":false,"exit":2,"error":"one sentence"}\n
  * A command that takes a while first sends any number of {"v":1,"progress":"line"}\n; one whose
- * result comes bit by bit, of {"v":1,"part":{...}}\n.
+ * result comes bit by bit, of {"v":1,"part":{...}}\n. Parts of lists are put together by parts.h.
  */
 #pragma once
 
@@ -99,3 +99,9 @@ bool ctl_request_is_alive(const struct ctl_request *request);
  * request still has to be ended with ctl_answer() or ctl_refuse(); doing it in gone() is fine.
  */
 void ctl_request_watch(struct ctl_request *request, void (*gone)(void *arg), void *arg);
+/*
+ * For an answer too long for one turn of the loop: turn() is called once in each from now on, while
+ * the client has read most of what was sent, until the request is ended. Together with
+ * ctl_request_watch(), for nobody calls it once the client is gone.
+ */
+void ctl_request_turns(struct ctl_request *request, void (*turn)(void *arg), void *arg);

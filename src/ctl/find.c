@@ -217,7 +217,7 @@ static const char *any_name(size_t i, const void *arg)
 	return NULL;
 }
 
-json_t *find_nothing(const struct view *view, const char *kind, const char *text, struct err *err)
+bool find_nothing(const struct view *view, const char *kind, const char *text, struct err *err)
 {
 	const char *meant = suggest_find(text, any_name, view);
 
@@ -225,5 +225,5 @@ json_t *find_nothing(const struct view *view, const char *kind, const char *text
 		err_set(err, -ENOENT, "no %s '%.64s', did you mean '%s'?", kind, text, meant);
 	else
 		err_set(err, -ENOENT, "no %s '%.64s'", kind, text);
-	return NULL;
+	return false;
 }

@@ -6,6 +6,7 @@
 
 #include "frr-integration/router.h"
 #include "health/prober.h"
+#include "src/ctl/list.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
 
@@ -204,38 +205,6 @@ static json_t *view_config(const struct view *view)
 	return config;
 }
 
-static json_t *all_vips(const struct view *view, enum view_detail detail)
-{
-	json_t *vips = json_array();
-
-	for (uint32_t i = 0; i < core_n_vips(view->daemon->core); i++)
-		json_array_append_new(vips,
-				      view_vip(view, core_vip(view->daemon->core, i), detail));
-	return vips;
-}
-
-/* The pools with no more of their reals than name and state: a node may have 10,000. */
-static json_t *all_pools_brief(const struct view *view)
-{
-	const struct core *core = view->daemon->core;
-	json_t *pools = json_array();
-
-	for (uint32_t p = 0; p < core_n_pools(core); p++) {
-		const struct core_pool *pool = core_pool(core, p);
-		json_t *object = view_pool(view, p), *reals = json_array();
-
-		for (uint32_t r = 0; r < pool->config->n_reals; r++)
-			json_array_append_new(
-				reals,
-				json_pack("{s:s, s:s, s:s}", "name", pool->config->reals[r].name,
-					  "state", real_state_str(pool->reals[r].state), "reason",
-					  probe_reason_str(pool->reals[r].reason)));
-		json_object_set_new(object, "reals", reals);
-		json_array_append_new(pools, object);
-	}
-	return pools;
-}
-
 static json_t *all_peers(const struct view *view)
 {
 	const struct router *router = view->daemon->router;
@@ -246,7 +215,7 @@ static json_t *all_peers(const struct view *view)
 	return peers;
 }
 
-json_t *view_status(const struct view *view, enum view_detail detail)
+static json_t *status_brief(const struct view *view)
 {
 	const struct commands_context *daemon = view->daemon;
 	const struct core_node *node = core_node(daemon->core);
@@ -264,8 +233,97 @@ json_t *view_status(const struct view *view, enum view_detail detail)
 	json_object_set_new(status, "router", view_router(view));
 	json_object_set_new(status, "peers", all_peers(view));
 	json_object_set_new(status, "prober", view_prober(view));
-	json_object_set_new(status, "vips", all_vips(view, detail));
-	if (detail == VIEW_FULL)
-		json_object_set_new(status, "pools", all_pools_brief(view));
+	json_object_set_new(status, "vips", json_array());
 	return status;
 }
+
+static json_t *status_full(const struct view *view)
+{
+	json_t *status = status_brief(view);
+
+	json_object_set_new(status, "pools", json_array());
+	return status;
+}
+
+/* ---- its lists: VIPs, pools, then the reals of each pool ---- */
+
+enum { STATUS_VIPS, STATUS_POOLS, STATUS_REALS };
+
+static size_t brief_groups(const struct view *view)
+{
+	(void)view;
+	return STATUS_VIPS + 1;
+}
+
+static size_t full_groups(const struct view *view)
+{
+	return STATUS_REALS + core_n_pools(view->daemon->core);
+}
+
+static size_t status_rows(const struct view *view, size_t group)
+{
+	const struct core *core = view->daemon->core;
+
+	if (group == STATUS_VIPS)
+		return core_n_vips(core);
+	if (group == STATUS_POOLS)
+		return core_n_pools(core);
+	return core_pool(core, (uint32_t)group - STATUS_REALS)->config->n_reals;
+}
+
+static json_t *status_path(const struct view *view, size_t group)
+{
+	(void)view;
+	if (group < STATUS_REALS)
+		return json_pack("[s]", group == STATUS_VIPS ? "vips" : "pools");
+	return json_pack("[s, i, s]", "pools", (int)(group - STATUS_REALS), "reals");
+}
+
+/* Records of VIPs that left may have gone since they were counted. */
+static json_t *brief_row(const struct view *view, size_t group, size_t i)
+{
+	const struct core_vip *vip = core_vip(view->daemon->core, (uint32_t)i);
+
+	(void)group;
+	return vip ? view_vip(view, vip, VIEW_BRIEF) : NULL;
+}
+
+/* No more of a real than name and state. */
+static json_t *real_brief(const struct core_pool *pool, size_t i)
+{
+	return json_pack("{s:s, s:s, s:s}", "name", pool->config->reals[i].name, "state",
+			 real_state_str(pool->reals[i].state), "reason",
+			 probe_reason_str(pool->reals[i].reason));
+}
+
+static json_t *full_row(const struct view *view, size_t group, size_t i)
+{
+	const struct core *core = view->daemon->core;
+	json_t *row;
+
+	if (group >= STATUS_REALS)
+		return real_brief(core_pool(core, (uint32_t)group - STATUS_REALS), i);
+	if (group == STATUS_VIPS)
+		return core_vip(core, (uint32_t)i)
+			       ? view_vip(view, core_vip(core, (uint32_t)i), VIEW_FULL)
+			       : NULL;
+	row = view_pool(view, (uint32_t)i);
+	json_object_set_new(row, "reals", json_array());
+	return row;
+}
+
+const struct list_kind list_status_brief = {
+	.key = "vips",
+	.n_groups = brief_groups,
+	.n_rows = status_rows,
+	.row = brief_row,
+	.rest = status_brief,
+};
+
+const struct list_kind list_status = {
+	.n_groups = full_groups,
+	.n_rows = status_rows,
+	.path = status_path,
+	.row = full_row,
+	.rest = status_full,
+};

@@ -26,18 +26,7 @@ struct view view_now(const struct commands_context *context);
 
 /* detail: also services, pools and reals, which the screen of a large node does not show. */
 enum view_detail { VIEW_BRIEF, VIEW_FULL };
-json_t *view_status(const struct view *view, enum view_detail detail);
 json_t *view_version(const struct view *view);
-
-/*
- * Lists. names is an array of names (NULL or empty: all); NULL is returned with the sentence when
- * one of them names nothing.
- */
-json_t *view_vips(const struct view *view, const json_t *names, struct err *err);
-json_t *view_pools(const struct view *view, const json_t *names, struct err *err);
-json_t *view_reals(const struct view *view, const json_t *names, struct err *err);
-json_t *view_peers(const struct view *view, const json_t *names, struct err *err);
-json_t *view_routes(const struct view *view, const json_t *names, struct err *err);
 
 /* The chain of causes of one thing; NULL with the sentence when it names nothing. */
 json_t *view_why(const struct view *view, const char *thing, struct err *err);
@@ -101,8 +90,8 @@ const char *service_print(const struct prefix *vip, uint8_t proto, uint16_t port
 const struct config_real *find_real_addr(const struct core *core, uint32_t pool,
 					 const struct addr *addr, uint32_t *ret_pool);
 const struct router_peer *find_peer(const struct router *router, const char *text);
-/* "no VIP 'wwww', did you mean 'www'?"; returns NULL for the callers' return. */
-json_t *find_nothing(const struct view *view, const char *kind, const char *text, struct err *err);
+/* "no VIP 'wwww', did you mean 'www'?"; returns false for the callers' return. */
+bool find_nothing(const struct view *view, const char *kind, const char *text, struct err *err);
 
 /* The VIP's name, or its prefix when the config has it no more. */
 const char *vip_name(const struct core_vip *vip, char buf[PREFIX_TEXT_MAX]);

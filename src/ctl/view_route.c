@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "frr-integration/router.h"
+#include "src/ctl/list.h"
 #include "src/ctl/view.h"
 
 static uint32_t require_peers(const struct view *view)
@@ -65,27 +66,51 @@ json_t *view_peer(const struct view *view, const struct router_peer *peer)
 	return object;
 }
 
-json_t *view_peers(const struct view *view, const json_t *names, struct err *err)
+static size_t one_group(const struct view *view)
+{
+	(void)view;
+	return 1;
+}
+
+static size_t n_peers(const struct view *view, size_t group)
+{
+	(void)group;
+	return router_n_peers(view->daemon->router);
+}
+
+static json_t *peer_row(const struct view *view, size_t group, size_t i)
+{
+	(void)group;
+	return view_peer(view, router_peer(view->daemon->router, i));
+}
+
+static bool peer_span(const struct view *view, const char *name, struct list_span *ret,
+		      struct err *err)
 {
 	const struct router *router = view->daemon->router;
-	json_t *peers = json_array();
-	const json_t *name;
-	size_t i;
 
-	json_array_foreach (names, i, name) {
-		const struct router_peer *peer = find_peer(router, json_string_value(name));
-
-		if (!peer) {
-			json_decref(peers);
-			return find_nothing(view, "peer", json_string_value(name), err);
-		}
-		json_array_append_new(peers, view_peer(view, peer));
+	for (size_t i = 0; i < router_n_peers(router); i++) {
+		if (router_peer(router, i) != find_peer(router, name))
+			continue;
+		*ret = (struct list_span){ 0, i, i + 1 };
+		return true;
 	}
-	if (json_array_size(names) == 0)
-		for (size_t p = 0; p < router_n_peers(router); p++)
-			json_array_append_new(peers, view_peer(view, router_peer(router, p)));
-	return json_pack("{s:o, s:o}", "router", view_router(view), "peers", peers);
+	return find_nothing(view, "peer", name, err);
 }
+
+static json_t *peers_rest(const struct view *view)
+{
+	return json_pack("{s:o, s:[]}", "router", view_router(view), "peers");
+}
+
+const struct list_kind list_peers = {
+	.key = "peers",
+	.n_groups = one_group,
+	.n_rows = n_peers,
+	.row = peer_row,
+	.find = peer_span,
+	.rest = peers_rest,
+};
 
 /* ---- routes ---- */
 
@@ -124,34 +149,52 @@ static json_t *vip_route(const struct view *view, uint32_t index)
 			    vip->intent);
 }
 
-json_t *view_routes(const struct view *view, const json_t *names, struct err *err)
+/* Those of VIPs, then whatever else stands inside vip-ranges. */
+enum { ROUTES_OF_VIPS, ROUTES_FOUND, N_ROUTE_GROUPS };
+
+static size_t n_route_groups(const struct view *view)
+{
+	(void)view;
+	return N_ROUTE_GROUPS;
+}
+
+static size_t n_routes(const struct view *view, size_t group)
+{
+	return group == ROUTES_OF_VIPS ? core_n_vips(view->daemon->core)
+				       : router_n_routes(view->daemon->router);
+}
+
+/* Between two turns a record of a VIP that left, or a route, may have gone. */
+static json_t *route_row(const struct view *view, size_t group, size_t i)
 {
 	const struct core *core = view->daemon->core;
-	const struct router *router = view->daemon->router;
-	json_t *routes = json_array();
-	const json_t *name;
-	size_t i;
+	const struct router_route *route;
 
-	json_array_foreach (names, i, name) {
-		uint32_t vip = find_vip(core, json_string_value(name));
-
-		if (vip == CORE_NONE) {
-			json_decref(routes);
-			return find_nothing(view, "VIP", json_string_value(name), err);
-		}
-		json_array_append_new(routes, vip_route(view, vip));
-	}
-	if (json_array_size(names) > 0)
-		return json_pack("{s:o}", "routes", routes);
-	for (uint32_t v = 0; v < core_n_vips(core); v++)
-		json_array_append_new(routes, vip_route(view, v));
-	/* Whatever else stands inside vip-ranges. */
-	for (size_t r = 0; r < router_n_routes(router); r++) {
-		const struct router_route *route = router_route(router, r);
-
-		if (core_vip_find(core, &route->prefix) == CORE_NONE)
-			json_array_append_new(routes,
-					      route_object(view, &route->prefix, NULL, ROUTE_NONE));
-	}
-	return json_pack("{s:o}", "routes", routes);
+	if (group == ROUTES_OF_VIPS)
+		return i < core_n_vips(core) ? vip_route(view, (uint32_t)i) : NULL;
+	if (i >= router_n_routes(view->daemon->router))
+		return NULL;
+	route = router_route(view->daemon->router, i);
+	if (core_vip_find(core, &route->prefix) != CORE_NONE)
+		return NULL;
+	return route_object(view, &route->prefix, NULL, ROUTE_NONE);
 }
+
+static bool route_span(const struct view *view, const char *name, struct list_span *ret,
+		       struct err *err)
+{
+	uint32_t vip = find_vip(view->daemon->core, name);
+
+	if (vip == CORE_NONE)
+		return find_nothing(view, "VIP", name, err);
+	*ret = (struct list_span){ ROUTES_OF_VIPS, vip, vip + 1 };
+	return true;
+}
+
+const struct list_kind list_routes = {
+	.key = "routes",
+	.n_groups = n_route_groups,
+	.n_rows = n_routes,
+	.row = route_row,
+	.find = route_span,
+};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frr-integration/router.h"
+#include "src/ctl/list.h"
 #include "src/ctl/view.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
@@ -89,27 +90,45 @@ json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_
 	return object;
 }
 
-json_t *view_vips(const struct view *view, const json_t *names, struct err *err)
+static size_t one_group(const struct view *view)
 {
-	const struct core *core = view->daemon->core;
-	json_t *vips = json_array();
-	const json_t *name;
-	size_t i;
-
-	json_array_foreach (names, i, name) {
-		uint32_t vip = find_vip(core, json_string_value(name));
-
-		if (vip == CORE_NONE) {
-			json_decref(vips);
-			return find_nothing(view, "VIP", json_string_value(name), err);
-		}
-		json_array_append_new(vips, view_vip(view, core_vip(core, vip), VIEW_FULL));
-	}
-	if (json_array_size(names) == 0)
-		for (uint32_t v = 0; v < core_n_vips(core); v++)
-			json_array_append_new(vips, view_vip(view, core_vip(core, v), VIEW_FULL));
-	return json_pack("{s:o}", "vips", vips);
+	(void)view;
+	return 1;
 }
+
+static size_t n_vips(const struct view *view, size_t group)
+{
+	(void)group;
+	return core_n_vips(view->daemon->core);
+}
+
+/* Records of VIPs that left may have gone since they were counted. */
+static json_t *vip_row(const struct view *view, size_t group, size_t i)
+{
+	const struct core_vip *vip = core_vip(view->daemon->core, (uint32_t)i);
+
+	(void)group;
+	return vip ? view_vip(view, vip, VIEW_FULL) : NULL;
+}
+
+static bool vip_span(const struct view *view, const char *name, struct list_span *ret,
+		     struct err *err)
+{
+	uint32_t vip = find_vip(view->daemon->core, name);
+
+	if (vip == CORE_NONE)
+		return find_nothing(view, "VIP", name, err);
+	*ret = (struct list_span){ 0, vip, vip + 1 };
+	return true;
+}
+
+const struct list_kind list_vips = {
+	.key = "vips",
+	.n_groups = one_group,
+	.n_rows = n_vips,
+	.row = vip_row,
+	.find = vip_span,
+};
 
 /* ---- pools ---- */
 
@@ -180,27 +199,36 @@ json_t *view_pool(const struct view *view, uint32_t index)
 	return object;
 }
 
-json_t *view_pools(const struct view *view, const json_t *names, struct err *err)
+static size_t n_pools(const struct view *view, size_t group)
 {
-	const struct core *core = view->daemon->core;
-	json_t *pools = json_array();
-	const json_t *name;
-	size_t i;
-
-	json_array_foreach (names, i, name) {
-		uint32_t pool = find_pool(core, json_string_value(name));
-
-		if (pool == CORE_NONE) {
-			json_decref(pools);
-			return find_nothing(view, "pool", json_string_value(name), err);
-		}
-		json_array_append_new(pools, view_pool(view, pool));
-	}
-	if (json_array_size(names) == 0)
-		for (uint32_t p = 0; p < core_n_pools(core); p++)
-			json_array_append_new(pools, view_pool(view, p));
-	return json_pack("{s:o}", "pools", pools);
+	(void)group;
+	return core_n_pools(view->daemon->core);
 }
+
+static json_t *pool_row(const struct view *view, size_t group, size_t i)
+{
+	(void)group;
+	return view_pool(view, (uint32_t)i);
+}
+
+static bool pool_span(const struct view *view, const char *name, struct list_span *ret,
+		      struct err *err)
+{
+	uint32_t pool = find_pool(view->daemon->core, name);
+
+	if (pool == CORE_NONE)
+		return find_nothing(view, "pool", name, err);
+	*ret = (struct list_span){ 0, pool, pool + 1 };
+	return true;
+}
+
+const struct list_kind list_pools = {
+	.key = "pools",
+	.n_groups = one_group,
+	.n_rows = n_pools,
+	.row = pool_row,
+	.find = pool_span,
+};
 
 /* ---- reals ---- */
 
@@ -267,12 +295,6 @@ json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 	return object;
 }
 
-static void append_reals(const struct view *view, uint32_t pool, json_t *reals)
-{
-	for (uint32_t r = 0; r < core_pool(view->daemon->core, pool)->config->n_reals; r++)
-		json_array_append_new(reals, view_real(view, pool, r));
-}
-
 /* Of reals that left the config nobody knows a name any more. */
 static json_t *view_removed(const struct view *view, const struct commands_removed *removed)
 {
@@ -293,40 +315,72 @@ static json_t *view_removed(const struct view *view, const struct commands_remov
 			 (json_int_t)count.packets, "bytes", (json_int_t)count.bytes);
 }
 
-static json_t *all_removed(const struct view *view)
+/* A group a pool, and one of those that left. */
+static size_t n_real_groups(const struct view *view)
+{
+	return core_n_pools(view->daemon->core) + 1;
+}
+
+static bool is_of_removed(const struct view *view, size_t group)
+{
+	return group == core_n_pools(view->daemon->core);
+}
+
+static size_t n_reals(const struct view *view, size_t group)
 {
 	const struct commands_context *daemon = view->daemon;
 	struct commands_removed removed;
-	json_t *list = json_array();
+	size_t n = 0;
 
-	for (size_t i = 0; daemon->removed_real(daemon->daemon, i, &removed); i++)
-		json_array_append_new(list, view_removed(view, &removed));
-	return list;
+	if (!is_of_removed(view, group))
+		return core_pool(daemon->core, (uint32_t)group)->config->n_reals;
+	while (daemon->removed_real(daemon->daemon, n, &removed))
+		n++;
+	return n;
 }
 
-json_t *view_reals(const struct view *view, const json_t *names, struct err *err)
+static json_t *reals_path(const struct view *view, size_t group)
+{
+	return json_pack("[s]", is_of_removed(view, group) ? "removed" : "reals");
+}
+
+static json_t *real_row(const struct view *view, size_t group, size_t i)
+{
+	const struct commands_context *daemon = view->daemon;
+	struct commands_removed removed;
+
+	if (!is_of_removed(view, group))
+		return view_real(view, (uint32_t)group, (uint32_t)i);
+	return daemon->removed_real(daemon->daemon, i, &removed) ? view_removed(view, &removed)
+								 : NULL;
+}
+
+static bool real_span(const struct view *view, const char *name, struct list_span *ret,
+		      struct err *err)
 {
 	const struct core *core = view->daemon->core;
-	json_t *reals = json_array();
-	const json_t *name;
-	size_t i;
+	uint32_t pool = find_pool(core, name), real;
 
-	json_array_foreach (names, i, name) {
-		uint32_t pool = find_pool(core, json_string_value(name)), real;
-
-		if (pool != CORE_NONE) {
-			append_reals(view, pool, reals);
-		} else if (find_real(core, json_string_value(name), &pool, &real)) {
-			json_array_append_new(reals, view_real(view, pool, real));
-		} else {
-			json_decref(reals);
-			return find_nothing(view, "pool or POOL/REAL", json_string_value(name),
-					    err);
-		}
-	}
-	if (json_array_size(names) == 0)
-		for (uint32_t p = 0; p < core_n_pools(core); p++)
-			append_reals(view, p, reals);
-	return json_pack("{s:o, s:o}", "reals", reals, "removed",
-			 json_array_size(names) ? json_array() : all_removed(view));
+	if (pool != CORE_NONE)
+		*ret = (struct list_span){ pool, 0, core_pool(core, pool)->config->n_reals };
+	else if (find_real(core, name, &pool, &real))
+		*ret = (struct list_span){ pool, real, real + 1 };
+	else
+		return find_nothing(view, "pool or POOL/REAL", name, err);
+	return true;
 }
+
+static json_t *no_reals(const struct view *view)
+{
+	(void)view;
+	return json_pack("{s:[], s:[]}", "reals", "removed");
+}
+
+const struct list_kind list_reals = {
+	.n_groups = n_real_groups,
+	.n_rows = n_reals,
+	.path = reals_path,
+	.row = real_row,
+	.find = real_span,
+	.rest = no_reals,
+};

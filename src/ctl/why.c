@@ -19,7 +19,8 @@
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
 
-#define REALS_NAMED_MAX 16 /* in a pool with more, those that are well are counted only */
+#define REALS_NAMED_MAX  16 /* in a pool with more, those that are well are counted only */
+#define BROKEN_NAMED_MAX 64 /* reals of all pools together */
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_BAD };
 
@@ -218,7 +219,8 @@ static void print_orders(const struct core_pool *pool, char *buf, size_t size)
 		snprintf(buf, size, "; %u taken out by operators%s", pool->n_ordered, floor);
 }
 
-static json_t *pool_link(const struct view *view, uint32_t index)
+/* most: how many reals that are not well are named. */
+static json_t *pool_link(const struct view *view, uint32_t index, size_t most)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, index);
 	const struct config_pool *config = pool->config;
@@ -246,7 +248,7 @@ static json_t *pool_link(const struct view *view, uint32_t index)
 		is_overridden ? "; override " : "",
 		is_overridden ? pool_override_str(pool->override) : "", is_overridden ? ": " : "",
 		is_overridden ? pool_override_sentence(pool->override) : "");
-	size_t left_out = 0;
+	size_t left_out = 0, named = 0, unnamed = 0;
 
 	add_cause(object, slots_link(view, index));
 	for (uint32_t i = 0; i < config->n_reals; i++) {
@@ -255,9 +257,12 @@ static json_t *pool_link(const struct view *view, uint32_t index)
 
 		if (is_well && config->n_reals > REALS_NAMED_MAX)
 			left_out++;
+		else if (!is_well && named++ >= most)
+			unnamed++;
 		else
 			add_cause(object, real_link(view, index, i));
 	}
+	json_object_set_new(object, "unnamed", json_integer((json_int_t)unnamed));
 	json_object_set_new(object, "left_out", json_integer((json_int_t)left_out));
 	return object;
 }
@@ -620,7 +625,8 @@ static json_t *why_vip(const struct view *view, const struct core_vip *vip)
 		while (vip->services[before].pool != vip->services[i].pool)
 			before++;
 		if (before == i && vip->services[i].pool != CORE_NONE)
-			add_cause(object, pool_link(view, vip->services[i].pool));
+			add_cause(object, pool_link(view, vip->services[i].pool,
+						    BROKEN_NAMED_MAX / vip->n_services + 1));
 	}
 	add_cause(object, dataplane_link(view, vip));
 	add_cause(object, route_link(view, vip));
@@ -646,7 +652,7 @@ static json_t *why_pool(const struct view *view, uint32_t index)
 	else
 		add_next(next, command, "quorum returns when %u more are usable",
 			 need > usable ? need - usable : 0);
-	return answer("pool", pool_link(view, index), next);
+	return answer("pool", pool_link(view, index, BROKEN_NAMED_MAX), next);
 }
 
 static json_t *check_link(const struct view *view, const struct config_check *check)
@@ -766,5 +772,6 @@ json_t *view_why(const struct view *view, const char *thing, struct err *err)
 		return why_peer(view, peer);
 	if (find_real(core, thing, &pool, &index))
 		return why_real(view, pool, index);
-	return find_nothing(view, "VIP, pool, real or peer", thing, err);
+	find_nothing(view, "VIP, pool, real or peer", thing, err);
+	return NULL;
 }

@@ -12,6 +12,8 @@
 #include <time.h>
 
 #include "src/cli/render.h"
+#include "src/ctl/list.h"
+#include "src/ctl/parts.h"
 #include "src/ctl/view.h"
 #include "tests/lib/fake_parts.h"
 
@@ -263,13 +265,32 @@ static const struct {
 
 static const struct {
 	const char *word;
-	json_t *(*view)(const struct view *view, const json_t *names, struct err *err);
+	const struct list_kind *kind;
 	void (*render)(const struct screen *screen, const json_t *result);
 } lists[] = {
-	{ "vips", view_vips, render_vips },       { "pools", view_pools, render_pools },
-	{ "reals", view_reals, render_reals },    { "peers", view_peers, render_peers },
-	{ "routes", view_routes, render_routes },
+	{ "vips", &list_vips, render_vips },       { "pools", &list_pools, render_pools },
+	{ "reals", &list_reals, render_reals },    { "peers", &list_peers, render_peers },
+	{ "routes", &list_routes, render_routes },
 };
+
+/* The result as the command puts it together. */
+static json_t *whole(const struct view *view, const struct list_kind *kind, const json_t *names)
+{
+	struct list *list = list_new(kind, names);
+	json_t *so_far = json_object(), *next;
+	struct err err;
+
+	while (list_next(list, view, USEC_NEVER, &next, &err) > 0) {
+		bool fits = parts_add(so_far, next);
+
+		assert(fits);
+		json_decref(next);
+	}
+	list_free(list);
+	parts_join(next, so_far);
+	json_decref(so_far);
+	return next;
+}
 
 static void show(const struct screen *screen, bool is_json, json_t *result,
 		 void (*render)(const struct screen *screen, const json_t *result))
@@ -295,13 +316,13 @@ static void run(const struct view *view, const struct screen *screen, bool is_js
 	if (*rest)
 		json_array_append_new(names, json_string(rest));
 	if (strcmp(command, "status") == 0)
-		show(screen, is_json, view_status(view, is_json ? VIEW_FULL : VIEW_BRIEF),
-		     render_status);
+		show(screen, is_json,
+		     whole(view, is_json ? &list_status : &list_status_brief, NULL), render_status);
 	else if (strncmp(command, "why ", 4) == 0)
 		show(screen, is_json, view_why(view, rest, &err), render_why);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (strncmp(command, lists[i].word, strlen(lists[i].word)) == 0)
-			show(screen, is_json, lists[i].view(view, names, &err), lists[i].render);
+			show(screen, is_json, whole(view, lists[i].kind, names), lists[i].render);
 	json_decref(names);
 }
 
