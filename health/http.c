@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http.c - the checks http and https: one GET over a connection of our own, spoken by libcurl.
+ * http.c - the checks http and https: one request over a connection of our own, spoken by libcurl.
  *
  * curl gets the connected descriptor (dial.h made it, with mark and source) and never connects,
  * resolves, follows a redirect, decodes a body, asks a proxy or opens a file itself. The status
  * decides as soon as the headers are whole; the body of a good answer is read to its end, at most
  * BODY_MAX bytes, so that a real which breaks off half-way does not pass.
+ *
+ * With TLS or HTTP/2 curl gets its bytes through a relay (relay.h says why);
+ * otherwise what never becomes a header or a body, as the extensions of chunks, is bounded by what
+ * the kernel has received on the connection.
  *
  * One curl handle serves many probes one after another; idle ones wait in a list.
  */
@@ -14,32 +18,44 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "health/ca.h"
 #include "health/check.h"
+#include "health/http_wish.h"
+#include "health/quote.h"
+#include "health/relay.h"
 
-#define HEADERS_MAX (64 * 1024)   /* bytes, of all header lines together */
-#define BODY_MAX    (1024 * 1024) /* bytes */
-#define IDLE_MAX    1024          /* handles kept for later */
+#define HEADERS_MAX   (64 * 1024)   /* bytes, of all header lines together */
+#define BODY_MAX      (1024 * 1024) /* bytes */
+#define IDLE_MAX      1024          /* handles kept for later */
+#define EVENTS_A_LOOK 8             /* so many, then what was received is counted */
 
 /* What one answer came to, and the handle it came through. */
 struct http_run {
 	struct http_run *next; /* in the idle list, or among those that just ended */
 	CURL *easy;
 	struct probe *probe;
-	int fd; /* connected; -1: curl has it */
+	int fd;              /* connected; -1: curl has it */
+	bool is_opened;      /* curl had its socket */
+	struct relay *relay; /* NULL: curl has the connection itself */
+	char relay_name[RELAY_NAME_MAX];
 	struct event event;
 	bool is_watched;
+	unsigned n_events;
 	size_t header_bytes, body_bytes;
-	CURLcode code; /* once ended */
-	long status;   /* 0: no whole headers yet */
-	enum probe_reason
-		broken; /* why a callback broke the transfer off; PROBE_NONE: it did not */
+	struct body body;
+	CURLcode code;            /* once ended */
+	long status;              /* 0: no whole headers yet */
+	enum probe_reason broken; /* why we broke the transfer off; PROBE_NONE: we did not */
+	const char *complaint;    /* in words, where the reason is not all */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -52,6 +68,19 @@ static struct {
 	unsigned n_idle;
 } http;
 
+static const struct http_wish *wish_of(const struct http_run *run)
+{
+	return run->probe->spec->own;
+}
+
+/* Remember why and say nothing more: what a callback returns to break the transfer off. */
+static size_t break_off(struct http_run *run, enum probe_reason reason, const char *complaint)
+{
+	run->broken = reason;
+	run->complaint = complaint;
+	return 0;
+}
+
 /* ---- what curl calls while it transfers ---- */
 
 static curl_socket_t on_open(void *arg, curlsocktype purpose __attribute__((unused)),
@@ -60,15 +89,21 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose __attribute__((unus
 	struct http_run *run = arg;
 	int fd = run->fd;
 
+	if (run->relay && !run->is_opened)
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	run->is_opened = true;
 	run->fd = -1;
+	if (fd < 0)
+		break_off(run, PROBE_CLOSED, "the server wants to be asked again");
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-static int on_socket_made(void *arg __attribute__((unused)),
-			  curl_socket_t fd __attribute__((unused)),
+static int on_socket_made(void *arg, curl_socket_t fd __attribute__((unused)),
 			  curlsocktype purpose __attribute__((unused)))
 {
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
+	const struct http_run *run = arg;
+
+	return run->relay ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
 /* curl has closed the connection; its probe is still known unless the handle is being dropped. */
@@ -76,7 +111,7 @@ static int on_close(void *arg, curl_socket_t fd)
 {
 	const struct http_run *run = arg;
 
-	if (run->probe)
+	if (run->probe && !run->relay)
 		dial_hang_up(fd, &run->probe->spec->dial);
 	else
 		close(fd);
@@ -96,6 +131,16 @@ static bool line_ends_headers(const char *line, size_t len)
 	return (len == 2 && line[0] == '\r' && line[1] == '\n') || (len == 1 && line[0] == '\n');
 }
 
+/* With TLS the server may choose; without, no other version would have been understood. */
+static bool version_is_wanted(const struct http_run *run)
+{
+	long version = 0;
+
+	curl_easy_getinfo(run->easy, CURLINFO_HTTP_VERSION, &version);
+	return run->probe->spec->http_version == CONFIG_HTTP_1_1 ||
+	       version == CURL_HTTP_VERSION_2_0;
+}
+
 /* Each header line, and trailers; anything but its length breaks the transfer off. */
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
@@ -104,33 +149,33 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	long status = 0;
 
 	run->header_bytes += len;
-	if (run->header_bytes > HEADERS_MAX) {
-		run->broken = PROBE_TOO_LARGE;
-		return 0;
-	}
+	if (run->header_bytes > HEADERS_MAX)
+		return break_off(run, PROBE_TOO_LARGE, "the headers are larger than 64 KiB");
 	if (run->status != 0 || !line_ends_headers(line, len))
 		return len;
 	curl_easy_getinfo(run->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200)
 		return len; /* an interim answer; the real one follows */
 	run->status = status;
-	if (!status_is_allowed(run->probe->spec, status)) {
-		run->broken = PROBE_HTTP_STATUS;
-		return 0;
-	}
+	probe_step(run->probe, "HTTP %ld, %zu bytes of headers", status, run->header_bytes);
+	if (!version_is_wanted(run))
+		return break_off(run, PROBE_PROTOCOL_ERROR, "the server does not speak HTTP/2");
+	if (!status_is_allowed(run->probe->spec, status))
+		return break_off(run, PROBE_HTTP_STATUS, NULL);
 	return len;
 }
 
-static size_t on_body(char *bytes __attribute__((unused)), size_t size, size_t n, void *arg)
+static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct http_run *run = arg;
+	const char *complaint = NULL;
+	enum probe_reason reason;
 
 	run->body_bytes += size * n;
-	if (run->body_bytes > BODY_MAX) {
-		run->broken = PROBE_TOO_LARGE;
-		return 0;
-	}
-	return size * n;
+	if (run->body_bytes > BODY_MAX)
+		return break_off(run, PROBE_TOO_LARGE, "the body is larger than 1 MiB");
+	reason = body_add(&run->body, wish_of(run), bytes, size * n, &complaint);
+	return reason == PROBE_OK ? size * n : break_off(run, reason, complaint);
 }
 
 /* The certificates to trust, parsed once, in place of curl's own reading of files. */
@@ -139,6 +184,9 @@ static CURLcode on_tls_context(CURL *easy __attribute__((unused)), void *context
 	const struct http_run *run = arg;
 	X509_STORE *store = ca_find(run->probe->spec->ca_id);
 
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION); /* nor by the thousand */
+	if (!run->probe->spec->verify)
+		return CURLE_OK;
 	if (!store || SSL_CTX_set1_verify_cert_store(context, store) != 1)
 		return CURLE_SSL_CACERT_BADFILE;
 	return CURLE_OK;
@@ -154,8 +202,6 @@ static bool easy_set_up(struct http_run *run)
 		long value;
 	} numbers[] = {
 		{ CURLOPT_NOSIGNAL, 1 },
-		{ CURLOPT_HTTPGET, 1 },
-		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 		{ CURLOPT_HTTP09_ALLOWED, 0 },
 		{ CURLOPT_FOLLOWLOCATION, 0 },
 		{ CURLOPT_FRESH_CONNECT, 1 },
@@ -163,8 +209,6 @@ static bool easy_set_up(struct http_run *run)
 		{ CURLOPT_TCP_NODELAY, 0 },
 		{ CURLOPT_TCP_KEEPALIVE, 0 },
 		{ CURLOPT_BUFFERSIZE, 4096 },
-		{ CURLOPT_SSL_VERIFYPEER, 1 },
-		{ CURLOPT_SSL_VERIFYHOST, 2 },
 		{ CURLOPT_SSL_SESSIONID_CACHE, 0 },
 		{ CURLOPT_CA_CACHE_TIMEOUT, 0 },
 		{ CURLOPT_PATH_AS_IS, 1 },
@@ -187,6 +231,7 @@ static bool easy_set_up(struct http_run *run)
 	ok = ok && curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, run) == CURLE_OK;
+	ok = ok && curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, run) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, run) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
@@ -228,7 +273,10 @@ static void run_give_back(struct http_run *run)
 	if (run->fd >= 0)
 		close(run->fd);
 	run->fd = -1;
+	relay_stop(run->relay);
+	run->relay = NULL;
 	run->probe = NULL;
+	body_free(&run->body);
 	if (http.n_idle >= IDLE_MAX) {
 		run_free(run);
 		return;
@@ -238,46 +286,69 @@ static void run_give_back(struct http_run *run)
 	http.n_idle++;
 }
 
-/* scheme://host:port/, where a missing host is the address and IPv6 is bracketed. */
+static bool set_method(CURL *easy, enum config_method method)
+{
+	const char *word = method == CONFIG_METHOD_OPTIONS ? "OPTIONS" : NULL;
+
+	return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_NOBODY, method == CONFIG_METHOD_HEAD ? 1L : 0L) ==
+		       CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, word) == CURLE_OK;
+}
+
+static long http_version(const struct check_spec *spec)
+{
+	if (spec->http_version == CONFIG_HTTP_1_1)
+		return CURL_HTTP_VERSION_1_1;
+	return spec->type == CONFIG_CHECK_HTTPS ? CURL_HTTP_VERSION_2TLS
+						: CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+}
+
 static bool set_request(struct http_run *run, const struct check_spec *spec)
 {
-	const char *scheme = spec->type == CONFIG_CHECK_HTTPS ? "https" : "http";
-	const char *host = spec->host[0] ? spec->host : ADDR_STR(&spec->dial.addr);
-	bool is_ipv6 = strchr(host, ':') != NULL;
-	char url[512];
+	const struct http_wish *wish = spec->own;
+	CURL *easy = run->easy;
 
-	snprintf(url, sizeof(url), "%s://%s%s%s:%u/", scheme, is_ipv6 ? "[" : "", host,
-		 is_ipv6 ? "]" : "", spec->dial.port);
-	return curl_easy_setopt(run->easy, CURLOPT_URL, url) == CURLE_OK &&
-	       curl_easy_setopt(run->easy, CURLOPT_REQUEST_TARGET, spec->path) == CURLE_OK;
+	return set_method(easy, spec->method) &&
+	       curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET,
+				run->relay ? run->relay_name : NULL) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(spec)) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_URL, wish->url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, spec->path) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, wish->headers) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, spec->verify ? 1L : 0L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, spec->verify ? 2L : 0L) == CURLE_OK;
 }
 
 /* ---- what a transfer came to ---- */
-
-static const char *broken_at(const struct http_run *run)
-{
-	return run->body_bytes > BODY_MAX ? "the body is larger than 1 MiB"
-					  : "the headers are larger than 64 KiB";
-}
 
 static void end_broken(struct http_run *run, struct probe *probe)
 {
 	if (run->broken == PROBE_HTTP_STATUS)
 		probe_end(probe, PROBE_HTTP_STATUS, "HTTP %ld in %.1f ms", run->status,
 			  probe_msec(probe));
+	else if (run->broken == PROBE_UNEXPECTED && run->body.kept > 0)
+		probe_end(probe, run->broken, "%s: %s", run->complaint,
+			  quote_bytes(run->body.bytes, run->body.kept).text);
 	else
-		probe_end(probe, run->broken, "%s", broken_at(run));
+		probe_end(probe, run->broken, "%s", run->complaint);
 }
 
-static enum probe_reason recv_reason(CURL *easy)
+static enum probe_reason garbage_reason(const struct http_run *run)
+{
+	return run->probe->spec->http_version == CONFIG_HTTP_2 ? PROBE_PROTOCOL_ERROR
+							       : PROBE_HTTP_GARBAGE;
+}
+
+static enum probe_reason recv_reason(const struct http_run *run)
 {
 	long error = 0;
 
-	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-	return error == ECONNRESET || error == EPIPE ? PROBE_RESET : PROBE_HTTP_GARBAGE;
+	curl_easy_getinfo(run->easy, CURLINFO_OS_ERRNO, &error);
+	return error == ECONNRESET || error == EPIPE ? PROBE_RESET : garbage_reason(run);
 }
 
-static enum probe_reason curl_reason(CURLcode code, CURL *easy)
+static enum probe_reason curl_reason(const struct http_run *run)
 {
 	/* CURLcode has a hundred values: a table of those that can come, in order of likelihood. */
 	static const struct {
@@ -302,19 +373,27 @@ static enum probe_reason curl_reason(CURLcode code, CURL *easy)
 		{ CURLE_FAILED_INIT, PROBE_LOCAL_ERROR },
 	};
 
-	if (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
-		return recv_reason(easy);
+	if (run->relay && dial_error_reason(relay_error(run->relay)) != PROBE_OK)
+		return dial_error_reason(relay_error(run->relay));
+	if (run->code == CURLE_RECV_ERROR || run->code == CURLE_SEND_ERROR)
+		return recv_reason(run);
+	/* What nghttp2 makes nothing of, curl calls nothing. */
+	if (run->code == CURLE_GOT_NOTHING && run->probe->spec->type == CONFIG_CHECK_HTTP &&
+	    run->relay && relay_has_received(run->relay))
+		return garbage_reason(run);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].code == code)
+		if (rows[i].code == run->code)
 			return rows[i].reason;
-	return PROBE_HTTP_GARBAGE;
+	return garbage_reason(run);
 }
 
 static void end_failed(struct http_run *run, struct probe *probe)
 {
-	enum probe_reason reason = curl_reason(run->code, run->easy);
+	enum probe_reason reason = curl_reason(run);
 	const char *text = run->message[0] ? run->message : curl_easy_strerror(run->code);
 
+	if (run->code == CURLE_GOT_NOTHING && reason == PROBE_PROTOCOL_ERROR)
+		text = "the server does not speak HTTP/2";
 	if (run->code == CURLE_SSL_CACERT_BADFILE)
 		text = "no certificates to verify against: the CA file holds none";
 	probe_end(probe, reason, "%s", text);
@@ -323,9 +402,18 @@ static void end_failed(struct http_run *run, struct probe *probe)
 static void transfer_ended(struct http_run *run)
 {
 	struct probe *probe = run->probe;
+	const char *complaint = NULL;
+	enum probe_reason reason;
 
 	probe->run = NULL;
 	curl_multi_remove_handle(http.multi, run->easy);
+	if (run->relay && relay_is_flooded(run->relay))
+		break_off(run, PROBE_TOO_LARGE, "more than 4 MiB were sent");
+	if (run->broken == PROBE_NONE && run->code == CURLE_OK) {
+		reason = body_end(&run->body, wish_of(run), &complaint);
+		if (reason != PROBE_OK)
+			break_off(run, reason, complaint);
+	}
 	if (run->broken != PROBE_NONE)
 		end_broken(run, probe);
 	else if (run->code != CURLE_OK)
@@ -363,10 +451,25 @@ static void collect_ended(void)
 
 /* ---- curl on libevent ---- */
 
-static void on_ready(evutil_socket_t fd, short what, void *arg __attribute__((unused)))
+static bool has_sent_too_much(int fd)
 {
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_bytes_received > RELAY_MAX;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_run *run = arg;
 	int running;
 
+	if (++run->n_events % EVENTS_A_LOOK == 0 && has_sent_too_much(fd)) {
+		break_off(run, PROBE_TOO_LARGE, "more than 4 MiB were sent");
+		transfer_ended(run);
+		return;
+	}
 	curl_multi_socket_action(http.multi, fd,
 				 (what & EV_READ ? CURL_CSELECT_IN : 0) |
 					 (what & EV_WRITE ? CURL_CSELECT_OUT : 0),
@@ -398,7 +501,7 @@ static int on_watch(CURL *easy, curl_socket_t fd, int what, void *arg __attribut
 		return 0;
 	events |= what & CURL_POLL_IN ? EV_READ : 0;
 	events |= what & CURL_POLL_OUT ? EV_WRITE : 0;
-	event_assign(&run->event, http.base, fd, events, on_ready, NULL);
+	event_assign(&run->event, http.base, fd, events, on_ready, run);
 	return event_add(&run->event, NULL);
 }
 
@@ -412,6 +515,33 @@ static int on_timer_wish(CURLM *multi __attribute__((unused)), long timeout_ms,
 
 /* ---- the kind ---- */
 
+static int http_prepare(struct check_spec *spec)
+{
+	spec->own = http_wish_new(spec);
+	return spec->own ? 0 : -ENOMEM;
+}
+
+static void http_forget(struct check_spec *spec)
+{
+	http_wish_free(spec->own);
+}
+
+static bool is_rationed(const struct check_spec *spec)
+{
+	return spec->type == CONFIG_CHECK_HTTPS || spec->http_version == CONFIG_HTTP_2;
+}
+
+/* The connection is curl's, or its relay's. Where this fails it is closed. */
+static bool take_connection(struct http_run *run, int fd)
+{
+	run->fd = fd;
+	if (!is_rationed(run->probe->spec))
+		return true;
+	run->fd = -1;
+	run->relay = relay_start(http.base, fd, run->relay_name);
+	return run->relay != NULL;
+}
+
 static void http_connected(struct probe *probe, int fd)
 {
 	struct http_run *run = run_take();
@@ -422,8 +552,14 @@ static void http_connected(struct probe *probe, int fd)
 		return;
 	}
 	run->probe = probe;
-	run->fd = fd;
+	if (!take_connection(run, fd)) {
+		run_give_back(run);
+		probe_end(probe, PROBE_LOCAL_ERROR, "relay: %s", strerror(errno));
+		return;
+	}
 	run->header_bytes = run->body_bytes = 0;
+	run->n_events = 0;
+	run->is_opened = false;
 	run->status = 0;
 	run->broken = PROBE_NONE;
 	run->message[0] = '\0';
@@ -456,6 +592,8 @@ static const char *http_waiting_for(const struct probe *probe)
 }
 
 const struct check_kind check_http = {
+	.prepare = http_prepare,
+	.forget = http_forget,
 	.connected = http_connected,
 	.stop = http_stop,
 	.waiting_for = http_waiting_for,

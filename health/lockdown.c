@@ -25,6 +25,7 @@ static const int plain_calls[] = {
 	SCMP_SYS(getpeername),
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getsockopt),
+	SCMP_SYS(listen),
 	SCMP_SYS(read),
 	SCMP_SYS(readv),
 	SCMP_SYS(recvfrom),
@@ -83,6 +84,7 @@ static const struct {
 	{ AF_INET, SOCK_STREAM }, { AF_INET6, SOCK_STREAM },   { AF_INET, SOCK_DGRAM },
 	{ AF_INET6, SOCK_DGRAM }, { AF_UNIX, SOCK_SEQPACKET }, /* probe.sock */
 	{ AF_UNIX, SOCK_DGRAM },                               /* the notify socket of systemd */
+	{ AF_UNIX, SOCK_STREAM },                              /* relays */
 };
 
 /* The only raw sockets: echoes to an address that has fallen silent. */

@@ -244,6 +244,18 @@ static void check_exec(struct load *load, const struct config_check *check)
 		load_error(load, load_node(load, &check->argv), "argv: the program is missing");
 }
 
+/* The answer to HEAD has no body to look into. */
+static void check_http(struct load *load, const struct config_check *check)
+{
+	const void *body = check->body_contains ? (const void *)&check->body_contains
+						: (const void *)&check->body_matches;
+
+	if (check->method == CONFIG_METHOD_HEAD && (check->body_contains || check->body_matches))
+		load_error(load, load_node(load, body),
+			   "%s: an answer to HEAD has no body; use method: GET",
+			   check->body_contains ? "body-contains" : "body-matches");
+}
+
 static void check_grpc(struct load *load, const struct config_check *check)
 {
 	if (!check->tls && is_given(load, &check->ca_file))
@@ -288,6 +300,8 @@ static void check_checks(struct load *load)
 		check_intervals(load, check);
 		if (check->type == CONFIG_CHECK_EXEC)
 			check_exec(load, check);
+		if (check->type == CONFIG_CHECK_HTTP || check->type == CONFIG_CHECK_HTTPS)
+			check_http(load, check);
 		if (check->type == CONFIG_CHECK_GRPC)
 			check_grpc(load, check);
 	}

@@ -176,6 +176,7 @@ static const struct {
 	{ "node", "mtu", { "1600", "9000", "auto" } },
 	{ "node", "client-mtu", { "1500", "1400", "auto" } },
 	{ "check", "type", { "tcp", "http", "https" } },
+	{ "check", "method", { "GET", "OPTIONS", "GET" } },
 	{ "check", "interval", { "1s", "2s", "1500ms" } },
 	{ "check", "fast-interval", { "100ms", "200ms", "1s" } },
 	{ "check", "slow-interval", { "2s", "10s", "1m" } },

@@ -19,6 +19,7 @@ struct client {
 	struct event *readable, *pulse;
 	enum behaviour behaviour; /* when it connected */
 	size_t n_sent;
+	bool has_answered;
 };
 
 static const char slow_answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -60,6 +61,7 @@ static const char *answer_of(enum behaviour behaviour)
 	case SERVER_SLOW:
 	case SERVER_CLOSES:
 	case SERVER_RESETS:
+	case SERVER_CANNED:
 		break;
 	}
 	return "";
@@ -93,6 +95,9 @@ static void on_pulse(evutil_socket_t fd, short what __attribute__((unused)), voi
 	if (client->behaviour == SERVER_SLOW) {
 		if (client->n_sent < sizeof(slow_answer) - 1)
 			n = send(fd, &slow_answer[client->n_sent++], 1, MSG_NOSIGNAL);
+	} else if (client->behaviour == SERVER_CANNED) {
+		n = send(fd, client->server->flood, client->server->flood_len,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	} else {
 		for (size_t i = 0;
 		     client->behaviour == SERVER_ENDLESS_HEADERS && i + 32 <= sizeof(flood);
@@ -128,11 +133,24 @@ static bool breaks_off(enum behaviour behaviour)
 	       behaviour == SERVER_BINARY;
 }
 
+static void respond_canned(struct client *client)
+{
+	const struct server *server = client->server;
+
+	if (!client->has_answered)
+		send(client->fd, server->canned, server->canned_len, MSG_NOSIGNAL);
+	client->has_answered = true;
+	if (server->flood_len > 0)
+		start_pulse(client);
+}
+
 static void respond(struct client *client)
 {
 	const char *answer = answer_of(client->behaviour);
 
-	if (client->behaviour == SERVER_ACCEPTS)
+	if (client->behaviour == SERVER_CANNED)
+		respond_canned(client);
+	if (client->behaviour == SERVER_ACCEPTS || client->behaviour == SERVER_CANNED)
 		return;
 	if (client->behaviour == SERVER_RESETS || client->behaviour == SERVER_CLOSES) {
 		client_close(client, client->behaviour == SERVER_RESETS);
@@ -225,6 +243,19 @@ void server_start(struct server *server, struct event_base *base, enum behaviour
 	server->acceptable =
 		event_new(base, server->fd, EV_READ | EV_PERSIST, on_acceptable, server);
 	event_add(server->acceptable, NULL);
+}
+
+void server_can(struct server *server, const void *bytes, size_t len)
+{
+	server->behaviour = SERVER_CANNED;
+	server->canned = bytes;
+	server->canned_len = len;
+}
+
+void server_flood(struct server *server, const void *bytes, size_t len)
+{
+	server->flood = bytes;
+	server->flood_len = len;
 }
 
 void server_stop(struct server *server)

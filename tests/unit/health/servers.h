@@ -29,6 +29,7 @@ enum behaviour {
 	SERVER_RESETS,          /* after the request */
 	SERVER_GZIP,            /* 200, says gzip, is not */
 	SERVER_BAD_CHUNKS,      /* 200, chunked, nonsense */
+	SERVER_CANNED,          /* says once what server_can() gave it */
 };
 
 struct client;
@@ -40,13 +41,18 @@ struct server {
 	uint16_t port; /* host order */
 	struct event *acceptable;
 	unsigned n_accepted;
-	char last_request[512]; /* of OK and UNAVAILABLE, NUL-terminated */
-	int fillers[8];         /* connections that keep SERVER_IS_FULL full */
-	struct client *clients; /* connected now */
+	char last_request[512];     /* of OK and UNAVAILABLE, NUL-terminated */
+	int fillers[8];             /* connections that keep SERVER_IS_FULL full */
+	struct client *clients;     /* connected now */
+	const void *canned, *flood; /* of CANNED; the flood follows without end */
+	size_t canned_len, flood_len;
 };
 
 void server_start(struct server *server, struct event_base *base, enum behaviour behaviour);
 void server_stop(struct server *server);
+/* What a canned server says; the bytes are borrowed. */
+void server_can(struct server *server, const void *bytes, size_t len);
+void server_flood(struct server *server, const void *bytes, size_t len);
 
 /* ---- TLS ---- */
 
