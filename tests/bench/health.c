@@ -11,6 +11,7 @@
  *   http    an http check of every real each second interval
  *   detect  a tenth of the reals is switched off, each at a moment of its own: the time from there
  *           to the verdict; first they refuse connections, then others of them fall silent
+ *   in-force  from a verdict to the ring that new flows follow (health_force.h; needs root)
  *
  * Loopback delivers a packet inside the system call that sends it, so the servers' half of each
  * connection would be counted as the prober's. With root, and two CPUs, the bench therefore takes
@@ -44,6 +45,7 @@
 #include "src/base/log.h"
 #include "tests/bench/health_apart.h"
 #include "tests/bench/health_floor.h"
+#include "tests/bench/health_force.h"
 #include "tests/bench/health_servers.h"
 
 #define REALS_MAX      50000U
@@ -527,6 +529,11 @@ static void detect(const struct options *options, const struct apart *apart)
 	site_stop(&b);
 }
 
+static void in_force(const struct options *options, const struct apart *apart)
+{
+	force_run(apart, options->as_json);
+}
+
 /* ---- the bench ---- */
 
 static const struct {
@@ -536,6 +543,7 @@ static const struct {
 	{ "tcp", cost_tcp },
 	{ "http", cost_http },
 	{ "detect", detect },
+	{ "in-force", in_force },
 };
 
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
@@ -550,7 +558,7 @@ static int usage(void)
 	      "  --seconds N       how long to measure each (10)\n"
 	      "  --json            a line of JSON for each figure\n"
 	      "  --plain           no namespace, no steering of packets to the servers' CPU\n"
-	      "cases: tcp, http, detect (all)\n",
+	      "cases: tcp, http, detect, in-force (all)\n",
 	      stderr);
 	return 2;
 }
