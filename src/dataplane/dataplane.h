@@ -250,7 +250,7 @@ struct dataplane_flow {
 void dataplane_flow_table(const struct dataplane *dp, uint64_t *ret_entries,
 			  uint64_t *ret_configured);
 
-/* What the flow table holds. Counting reads the whole table: about 2 ms a million entries. */
+/* What the flow table holds. */
 struct dataplane_flows {
 	uint64_t capacity;   /* entries */
 	uint64_t configured; /* entries by the config; a table in use keeps its size */
@@ -265,9 +265,30 @@ struct dataplane_flows {
 	size_t n_reals;
 };
 
-/* Fill *ret; free it by dataplane_flows_fini(). Returns 0 or -ENOMEM. */
-int dataplane_flows(const struct dataplane *dp, struct dataplane_flows *ret, struct err *err);
 void dataplane_flows_fini(struct dataplane_flows *flows);
+
+/*
+ * A walk over the whole flow table, which may have a thousand million entries, in bits: about 2 ms
+ * a million. dataplane_walk_free() ends it at any time; NULL is fine.
+ */
+struct dataplane_walk;
+/* Count. Returns 0 or -ENOMEM. */
+int dataplane_count_flows(struct dataplane *dp, struct dataplane_walk **ret, struct err *err);
+/*
+ * Forget the flows of some reals (of addresses that are programmed or were until a short while
+ * ago), those that are stale, or all. Forgotten flows go where their slot says.
+ * @reals: only with DATAPLANE_PURGE_REALS; those without an index have no flows.
+ */
+enum dataplane_purge { DATAPLANE_PURGE_STALE, DATAPLANE_PURGE_REALS, DATAPLANE_PURGE_ALL };
+int dataplane_purge_flows(struct dataplane *dp, enum dataplane_purge what, const struct addr *reals,
+			  size_t n_reals, struct dataplane_walk **ret, struct err *err);
+/* Go on until the deadline; true at the end of the table. */
+bool dataplane_walk_on(struct dataplane_walk *walk, usec_t deadline);
+/* At the end: what was counted, *ret for dataplane_flows_fini(), or how many were forgotten. */
+int dataplane_walk_flows(const struct dataplane_walk *walk, struct dataplane_flows *ret,
+			 struct err *err);
+uint64_t dataplane_walk_purged(const struct dataplane_walk *walk);
+void dataplane_walk_free(struct dataplane_walk *walk);
 
 /* The entry of a flow. */
 struct dataplane_flow_entry {
@@ -285,16 +306,6 @@ struct dataplane_flow_entry {
 int dataplane_flow_find(const struct dataplane *dp, const struct dataplane_flow *flow,
 			struct dataplane_flow_entry *ret, struct err *err);
 int dataplane_flow_purge(struct dataplane *dp, const struct dataplane_flow *flow, struct err *err);
-
-/*
- * dataplane_flows_purge - forget the flows of one real (of an address that is programmed or was
- * until a short while ago), those that are stale, or all. Forgotten flows go where their slot says.
- * @real: only with DATAPLANE_PURGE_REAL; -ENOENT when no index is known for it.
- * *ret gets how many entries there were.
- */
-enum dataplane_purge { DATAPLANE_PURGE_STALE, DATAPLANE_PURGE_REAL, DATAPLANE_PURGE_ALL };
-int dataplane_flows_purge(struct dataplane *dp, enum dataplane_purge what, const struct addr *real,
-			  uint64_t *ret, struct err *err);
 
 enum dataplane_slot_state { DATAPLANE_STEADY, DATAPLANE_MOVING, DATAPLANE_SETTLING };
 

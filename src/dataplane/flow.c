@@ -194,31 +194,124 @@ static void list_reals(const struct dataplane *dp, const struct tally *tally,
 	qsort(ret->reals, ret->n_reals, sizeof(*ret->reals), by_flows);
 }
 
-int dataplane_flows(const struct dataplane *dp, struct dataplane_flows *ret, struct err *err)
-{
-	struct dataplane_flows flows = { 0 };
-	struct tally *tally = calloc(1, sizeof(*tally));
-	uint32_t now = clock_age(dp);
-
-	dataplane_flow_table(dp, &flows.capacity, &flows.configured);
-	flows.reals = calloc(LB_REALS, sizeof(*flows.reals));
-	if (!tally || !flows.reals) {
-		free(tally);
-		free(flows.reals);
-		return err_set(err, -ENOMEM, "no memory to count the flows");
-	}
-	for (uint32_t i = 0; i < dp->n_flow_lines; i++)
-		count_line(dp, &dp->flows[i], now, tally, &flows);
-	list_reals(dp, tally, &flows);
-	free(tally);
-	*ret = flows;
-	return 0;
-}
-
 void dataplane_flows_fini(struct dataplane_flows *flows)
 {
 	free(flows->reals);
 	*flows = (struct dataplane_flows){ 0 };
+}
+
+/* ---- a walk over the table ---- */
+
+#define WALK_LINES 4096 /* between two looks at the clock */
+
+struct dataplane_walk {
+	struct dataplane *dp;
+	uint32_t line; /* the next one */
+	/* Counting; NULL: purging. */
+	struct tally *tally;
+	struct dataplane_flows flows;
+	/* Purging. */
+	enum dataplane_purge what;
+	bool of_real[LB_REALS];
+	uint64_t purged;
+};
+
+int dataplane_count_flows(struct dataplane *dp, struct dataplane_walk **ret, struct err *err)
+{
+	struct dataplane_walk *walk = calloc(1, sizeof(*walk));
+
+	if (walk)
+		walk->tally = calloc(1, sizeof(*walk->tally));
+	if (!walk || !walk->tally) {
+		free(walk);
+		return err_set(err, -ENOMEM, "no memory to count the flows");
+	}
+	walk->dp = dp;
+	*ret = walk;
+	return 0;
+}
+
+int dataplane_purge_flows(struct dataplane *dp, enum dataplane_purge what, const struct addr *reals,
+			  size_t n_reals, struct dataplane_walk **ret, struct err *err)
+{
+	struct dataplane_walk *walk = calloc(1, sizeof(*walk));
+
+	if (!walk)
+		return err_set(err, -ENOMEM, "no memory to purge flows");
+	walk->dp = dp;
+	walk->what = what;
+	for (size_t i = 0; what == DATAPLANE_PURGE_REALS && i < n_reals; i++)
+		walk->of_real[real_find(dp, &reals[i])] = true;
+	walk->of_real[DATAPLANE_NO_REAL] = false;
+	*ret = walk;
+	return 0;
+}
+
+static bool shall_go(const struct dataplane_walk *walk, uint64_t entry, uint32_t now)
+{
+	switch (walk->what) {
+	case DATAPLANE_PURGE_STALE:
+		return is_stale(walk->dp, entry, now);
+	case DATAPLANE_PURGE_REALS:
+		return walk->of_real[LB_FLOW_REAL(entry)];
+	case DATAPLANE_PURGE_ALL:
+		break;
+	}
+	return true;
+}
+
+static void purge_line(struct dataplane_walk *walk, struct lb_flow_line *line, uint32_t now)
+{
+	for (uint32_t way = 0; way < LB_FLOW_WAYS; way++) {
+		uint64_t entry = DP_LOAD(line->ways[way]);
+
+		if (entry && shall_go(walk, entry, now))
+			walk->purged += flow_swap(line, way, entry, 0);
+	}
+}
+
+bool dataplane_walk_on(struct dataplane_walk *walk, usec_t deadline)
+{
+	const struct dataplane *dp = walk->dp;
+	uint32_t now = clock_age(dp);
+
+	while (walk->line < dp->n_flow_lines) {
+		struct lb_flow_line *line = &dp->flows[walk->line++];
+
+		if (walk->tally)
+			count_line(dp, line, now, walk->tally, &walk->flows);
+		else
+			purge_line(walk, line, now);
+		if (walk->line % WALK_LINES == 0 && usec_now() >= deadline)
+			break;
+	}
+	return walk->line >= dp->n_flow_lines;
+}
+
+int dataplane_walk_flows(const struct dataplane_walk *walk, struct dataplane_flows *ret,
+			 struct err *err)
+{
+	struct dataplane_flows flows = walk->flows;
+
+	dataplane_flow_table(walk->dp, &flows.capacity, &flows.configured);
+	flows.reals = calloc(LB_REALS, sizeof(*flows.reals));
+	if (!flows.reals)
+		return err_set(err, -ENOMEM, "no memory to count the flows");
+	list_reals(walk->dp, walk->tally, &flows);
+	*ret = flows;
+	return 0;
+}
+
+uint64_t dataplane_walk_purged(const struct dataplane_walk *walk)
+{
+	return walk->purged;
+}
+
+void dataplane_walk_free(struct dataplane_walk *walk)
+{
+	if (walk)
+		free(walk->tally);
+	free(walk);
 }
 
 /* ---- one flow ---- */
@@ -352,27 +445,6 @@ int dataplane_flow_purge(struct dataplane *dp, const struct dataplane_flow *flow
 	while (sight.entry) {
 		flow_swap(sight.line, sight.way, sight.entry, 0);
 		sight.entry = flow_find(sight.line, flow_tag(sight.hash), &sight.way);
-	}
-	return 0;
-}
-
-int dataplane_flows_purge(struct dataplane *dp, enum dataplane_purge what, const struct addr *real,
-			  uint64_t *ret, struct err *err)
-{
-	uint32_t now = clock_age(dp),
-		 index = what == DATAPLANE_PURGE_REAL ? real_find(dp, real) : 0;
-
-	if (what == DATAPLANE_PURGE_REAL && !index)
-		return err_set(err, -ENOENT, "real %s is not programmed", ADDR_STR(real));
-	*ret = 0;
-	for (uint64_t i = 0; i < (uint64_t)dp->n_flow_lines * LB_FLOW_WAYS; i++) {
-		struct lb_flow_line *line = &dp->flows[i / LB_FLOW_WAYS];
-		uint64_t entry = DP_LOAD(line->ways[i % LB_FLOW_WAYS]);
-
-		if (!entry || (index && LB_FLOW_REAL(entry) != index) ||
-		    (what == DATAPLANE_PURGE_STALE && !is_stale(dp, entry, now)))
-			continue;
-		*ret += flow_swap(line, (uint32_t)(i % LB_FLOW_WAYS), entry, 0);
 	}
 	return 0;
 }

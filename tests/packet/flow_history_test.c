@@ -234,11 +234,15 @@ static uint64_t noted(enum lb_note note)
 
 static uint64_t used(void)
 {
+	struct dataplane_walk *walk;
 	struct dataplane_flows flows;
 	struct err err;
 	uint64_t n;
 
-	assert_int_equal(dataplane_flows(f.dp, &flows, &err), 0);
+	assert_int_equal(dataplane_count_flows(f.dp, &walk, &err), 0);
+	assert_true(dataplane_walk_on(walk, USEC_NEVER));
+	assert_int_equal(dataplane_walk_flows(walk, &flows, &err), 0);
+	dataplane_walk_free(walk);
 	n = flows.used;
 	dataplane_flows_fini(&flows);
 	return n;
