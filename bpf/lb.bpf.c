@@ -59,10 +59,10 @@ LB_INLINE void tell_service(bool is_quick, __u32 vip, __u32 service)
 }
 
 /* Find the VIP of an address. Returns 0 or how the packet ends. */
-LB_INLINE int find_vip(__u32 found, const __be32 addr[4], __u32 *vip)
+LB_INLINE int find_vip(__u32 found, const __be32 addr[4], bool is_ipv6, __u32 *vip)
 {
 	if (lb_unlikely(found == LB_NONE))
-		found = find_prefix(addr);
+		found = find_prefix(addr, is_ipv6);
 	*vip = found;
 	if (lb_likely(found < LB_VIPS))
 		return 0;
@@ -74,12 +74,12 @@ LB_INLINE int find_vip4(__be32 addr, __u32 *vip)
 	__be32 mapped[4];
 
 	parse_map_ipv4(mapped, addr);
-	return find_vip(lb_find_vip4(&lb, addr), mapped, vip);
+	return find_vip(lb_find_vip4(&lb, addr), mapped, false, vip);
 }
 
 LB_INLINE int find_vip6(const __be32 addr[4], __u32 *vip)
 {
-	return find_vip(lb_find_vip6(&lb, addr), addr, vip);
+	return find_vip(lb_find_vip6(&lb, addr), addr, true, vip);
 }
 
 /* Follow IPv6 extension headers. Returns 0 or the drop cause. */

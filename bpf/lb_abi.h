@@ -350,8 +350,10 @@ struct lb_counters {
 	__u64 opened[LB_SERVICES]; /* packets of a service out of tunnels, that the host got */
 };
 
+/* Prefixes that are VIPs. An IPv6 packet may name a mapped address, too: families are apart. */
 struct lb_prefix_key {
-	__u32 len;      /* of the mapped form */
+	__u32 len;      /* 32 + the length of the mapped form */
+	__u32 is_ipv6;  /* 0 or 1 */
 	__be32 addr[4]; /* IPv6, or IPv4-mapped */
 };
 

@@ -12,9 +12,9 @@
 #include "bpf/service.h"
 
 /* The most specific prefix VIP of an address. */
-LB_INLINE __u32 find_prefix(const __be32 addr[4])
+LB_INLINE __u32 find_prefix(const __be32 addr[4], bool is_ipv6)
 {
-	struct lb_prefix_key key = { .len = 128 };
+	struct lb_prefix_key key = { .len = 32 + 128, .is_ipv6 = is_ipv6 };
 	const __u32 *vip;
 
 	if (!LB_READ_ONCE(lb.has_prefixes))

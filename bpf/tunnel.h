@@ -51,7 +51,7 @@ LB_INLINE __u32 tunnel_find_vip(const void *frame, const void *end, __u32 offset
 	} else {
 		return LB_NONE;
 	}
-	return vip == LB_NONE ? find_prefix(dst) : vip;
+	return vip == LB_NONE ? find_prefix(dst, type == lb_htons(ETH_P_IPV6)) : vip;
 }
 
 /* ---- tags ---- */

@@ -332,7 +332,7 @@ struct sight {
 
 static uint32_t find_vip(const struct dataplane *dp, const struct packet *packet)
 {
-	struct lb_prefix_key key = { .len = 128 };
+	struct lb_prefix_key key = { .len = 32 + 128, .is_ipv6 = packet->is_ipv6 };
 	uint32_t vip = packet->is_ipv6 ? lb_find_vip6(dp->tables, packet->dst)
 				       : lb_find_vip4(dp->tables, packet->dst[3]);
 	int fd = bpf_map__fd(dp->skel->maps.prefixes);

@@ -88,7 +88,8 @@ static __u64 *vip_cells(const struct dataplane *dp, const struct prefix *prefix,
 
 static struct lb_prefix_key prefix_key(const struct prefix *prefix)
 {
-	struct lb_prefix_key key = { .len = mapped_len(prefix) };
+	struct lb_prefix_key key = { .len = 32U + mapped_len(prefix),
+				     .is_ipv6 = !addr_is_ipv4(&prefix->addr) };
 
 	words_from_addr(key.addr, &prefix->addr);
 	return key;

@@ -202,6 +202,26 @@ TEST(vip, of_a_prefix_serves_its_addresses_and_yields_to_a_longer_one)
 	expect_unchanged(frame, len, LB_PASS_NOT_VIP);
 }
 
+/* The other way round: an IPv6 packet to ::ffff:10.200.9.9 is not for 10.200.0.0/16. */
+TEST(vip, of_a_prefix_is_for_packets_of_its_family)
+{
+	struct addr mapped = fixture_addr("10.200.9.9");
+	uint8_t frame[FRAME_MAX];
+	size_t len;
+
+	fixture_service(&f, "10.200.0.0/16", IPPROTO_TCP, 80, fixture_ring(&f, "10.0.0.1"));
+	fixture_service(&f, "::/64", IPPROTO_TCP, 80, fixture_ring(&f, "10.0.0.2"));
+	len = build(CLIENT4, "10.200.9.9", frame);
+	expect(frame, len, XDP_TX, LB_SENT_FORWARDED);
+	assert_int_equal(f.out[ETH + 19], 1);
+	len = build(CLIENT4, "10.201.0.1", frame);
+	expect_unchanged(frame, len, LB_PASS_NOT_VIP);
+	len = build(CLIENT6, "fc00:1::99", frame);
+	memcpy(frame + ETH + 24, mapped.bytes, sizeof(mapped.bytes));
+	expect(frame, len, XDP_TX, LB_SENT_FORWARDED);
+	assert_int_equal(f.out[ETH + 19], 2);
+}
+
 TEST(service, of_any_port_takes_what_no_other_takes)
 {
 	struct frame_spec spec = fixture_spec(CLIENT4, VIP4, IPPROTO_TCP, 80);
@@ -892,6 +912,7 @@ int main(void)
 		S(vip, drops_what_it_does_not_serve_unless_told_to_pass),
 		S(vip, is_forgotten_when_nothing_holds_it),
 		S(vip, of_a_prefix_serves_its_addresses_and_yields_to_a_longer_one),
+		S(vip, of_a_prefix_is_for_packets_of_its_family),
 		S(service, of_any_port_takes_what_no_other_takes),
 		S(service, hashes_what_its_mode_says),
 		S(packet, with_ipv4_options_is_balanced_as_without),

@@ -230,6 +230,9 @@ def prefixes():
     suite.passes("just behind it", ethernet(packet(TCP, 1, 80, dst="203.0.116.0")), "not-a-vip")
     suite.passes("IPv6 just behind", ethernet(packet(TCP, 1, 80, b"", True,
                                                      dst="2001:db8:caff::")), "not-a-vip")
+    for vip in ("203.0.113.200", "203.0.113.130"):
+        suite.passes("IPv6 to the mapped form of %s" % vip,
+                     ethernet(packet(TCP, 1, 80, b"", True, dst="::ffff:" + vip)), "not-a-vip")
     return suite
 
 
