@@ -33,9 +33,6 @@
 /* Beside enum lb_cause: not a common packet, or one with tags or a tunnel around it. */
 #define CALL_LONGER (-1) /* the second stage looks at it anew */
 
-#define SUM_CHUNK      64
-#define SUM_OFFSET_MAX 4095 /* no frame in one piece is longer */
-
 /*
  * Where to tell what is decided; NULL where nobody asks: private programs do, and who captures.
  * Asked when there is something to tell, so that no register keeps the answer.
@@ -112,16 +109,19 @@ __noinline int answer_too_big(struct xdp_md *ctx, __u32 mtu, __u32 is_ipv6)
 	return is_ipv6 ? icmp_too_big6(ctx, mtu) : icmp_too_big4(ctx, mtu);
 }
 
-/* The sum of the last, fewer than SUM_CHUNK, bytes; a function so that the verifier sees it once.
- */
+/* The sum of the last, fewer than LB_SUM_CHUNK, bytes; a function so that the verifier sees it
+ * once. Further than 64 KiB into a frame the verifier lets nobody look. */
 __noinline __u32 sum_rest(struct xdp_md *ctx, __u32 offset, __u32 len)
 {
 	const char *end = frame_end(ctx);
-	const char *at = (char *)frame_start(ctx) + (offset & SUM_OFFSET_MAX);
+	const char *at = frame_start(ctx);
 	__u64 sum = 0;
 	int i;
 
-	for (i = 0; i < SUM_CHUNK / 4 && len >= 4 && at + 4 <= end; i++) {
+	if (offset > 0xffff - LB_SUM_CHUNK)
+		return 0;
+	at += offset;
+	for (i = 0; i < LB_SUM_CHUNK / 4 - 1 && len >= 4 && at + 4 <= end; i++) {
 		sum += LB_LOAD(__u32, at);
 		at += 4;
 		len -= 4;
@@ -136,20 +136,22 @@ __noinline __u32 sum_rest(struct xdp_md *ctx, __u32 offset, __u32 len)
 	return encap_fold(sum);
 }
 
-/* The Internet sum of len bytes from offset on; the frame is known to hold them. */
-__noinline __u32 sum_bytes(struct xdp_md *ctx, __u32 offset, __u32 len)
+/* The Internet sum of the packet, len bytes and at most LB_SUM_MAX; the frame is known to hold
+ * them. */
+__noinline __u32 sum_packet(struct xdp_md *ctx, __u32 len)
 {
 	char *end = frame_end(ctx);
-	char *at = (char *)frame_start(ctx) + (offset & PARSE_L4_OFFSET_MAX);
+	char *at = (char *)frame_start(ctx) + ETH_HLEN;
+	__u32 offset = ETH_HLEN;
 	__s64 sum = 0;
 	int i;
 
-	for (i = 0; i < SUM_OFFSET_MAX / SUM_CHUNK && len >= SUM_CHUNK && at + SUM_CHUNK <= end;
-	     i++) {
-		sum = bpf_csum_diff(NULL, 0, (__be32 *)at, SUM_CHUNK, (__u32)sum);
-		at += SUM_CHUNK;
-		offset += SUM_CHUNK;
-		len -= SUM_CHUNK;
+	LB_ROLLED
+	for (i = 0; i < LB_SUM_CHUNKS && len >= LB_SUM_CHUNK && at + LB_SUM_CHUNK <= end; i++) {
+		sum = bpf_csum_diff(NULL, 0, (__be32 *)at, LB_SUM_CHUNK, (__u32)sum);
+		at += LB_SUM_CHUNK;
+		offset += LB_SUM_CHUNK;
+		len -= LB_SUM_CHUNK;
 	}
 	return encap_fold((__u64)sum + sum_rest(ctx, offset, len));
 }
@@ -269,7 +271,7 @@ LB_INLINE __u64 sum_inner(struct xdp_md *ctx, struct tunnel *tunnel, const __be3
 	__u32 l4_len = packet->l3_len + ETH_HLEN - packet->l4_offset;
 
 	if (lb_unlikely(!has_telling_sum(ctx, tunnel, l4_len)))
-		return tunnel->is_unsummed ? 0 : sum_bytes(ctx, ETH_HLEN, packet->l3_len);
+		return tunnel->is_unsummed ? 0 : sum_packet(ctx, packet->l3_len);
 	if (packet->is_ipv6)
 		return encap_sum_inner_ipv6(LB_LOAD(__be32, inner), LB_LOAD(__be32, inner + 1),
 					    packet->proto, l4_len);

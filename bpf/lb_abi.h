@@ -148,6 +148,10 @@ struct lb_uplink {
 };
 _Static_assert(sizeof(struct lb_uplink) == 48, "lb_uplink has no holes");
 #define LB_LIMIT(encap, real_is_ipv6) ((encap)*2U + (real_is_ipv6))
+/* Some packets are summed whole for GUE: no limit is more than that can be. */
+#define LB_SUM_CHUNK  128
+#define LB_SUM_CHUNKS 510
+#define LB_SUM_MAX    (LB_SUM_CHUNK * LB_SUM_CHUNKS + LB_SUM_CHUNK - 1)
 
 /* A VIP: an address or prefix that is ours. */
 #define LB_VIP_USED          1U

@@ -104,7 +104,7 @@ static void fill_limits(const struct dataplane *dp, const char *ifname, struct l
 			uint32_t limit = mtu > overhead ? mtu - overhead : 0;
 
 			limit = limit < client ? limit : client;
-			limit = limit < UINT16_MAX ? limit : UINT16_MAX;
+			limit = limit < LB_SUM_MAX ? limit : LB_SUM_MAX;
 			record->limit[LB_LIMIT(encap, v6)] = (uint16_t)limit;
 			if (clamps(dp, limit, client))
 				record->clamp[LB_LIMIT(encap, v6)] = (uint16_t)limit;
