@@ -201,6 +201,7 @@ static void code_target(struct codec *c, struct message *m)
 	code_timing(c, t);
 	CODE(c, t->has_real, 1, 0, 1);
 	code_bytes(c, t->real.bytes, sizeof(t->real.bytes));
+	CODE(c, t->group, 8, 1, UINT64_MAX);
 	CODE(c, t->state, 1, 0, REAL_STATE_MAX - 1);
 	CODE(c, t->sign, 1, 0, REAL_SIGN_MAX - 1);
 	CODE(c, t->ca, 8, 0, UINT64_MAX);
@@ -232,6 +233,7 @@ static void code_verdict(struct codec *c, struct message *m)
 	CODE(c, v->sign, 1, 0, REAL_SIGN_MAX - 1);
 	CODE(c, v->latency_us, 8, 0, UINT64_MAX);
 	CODE(c, v->row_started, 8, 0, UINT64_MAX);
+	CODE(c, v->next_due, 8, 0, UINT64_MAX);
 	code_text(c, v->evidence, sizeof(v->evidence));
 }
 
@@ -254,6 +256,14 @@ static void code_void(struct codec *c, struct message *m)
 	CODE(c, m->void_.is_reset, 1, 0, 1);
 }
 
+static void code_latency(struct codec *c, struct message *m)
+{
+	CODE(c, m->latency.group, 8, 1, UINT64_MAX);
+	CODE(c, m->latency.counts.sum_us, 8, 0, UINT64_MAX);
+	for (size_t i = 0; i < LATENCY_BUCKETS && !c->failed; i++)
+		CODE(c, m->latency.counts.buckets[i], 8, 0, UINT64_MAX);
+}
+
 static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) = {
 	[MESSAGE_HELLO] = code_hello,
 	[MESSAGE_CA] = code_ca,
@@ -263,6 +273,7 @@ static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) 
 	[MESSAGE_VERDICT] = code_verdict,
 	[MESSAGE_HEARTBEAT] = code_heartbeat,
 	[MESSAGE_VOID] = code_void,
+	[MESSAGE_LATENCY] = code_latency,
 };
 
 int message_encode(const struct message *message, uint8_t buf[MESSAGE_MAX])
@@ -317,6 +328,7 @@ uint64_t message_target_id(const struct message_target *target, const char *owne
 	int len;
 
 	m.target.id = 1;
+	m.target.group = 1; /* of the same pool, which the owner names */
 	m.target.state = REAL_UNKNOWN;
 	m.target.sign = REAL_SIGN_NONE;
 	len = message_encode(&m, buf);

@@ -12,7 +12,7 @@
  *     HELLO  ---------------------------->    the version is compared first, on both sides
  *            <----------------------------  HELLO
  *            <----------------------------  REMOVE..., CA..., TARGET..., TARGETS_END
- *     VERDICT, HEARTBEAT ---------------->
+ *     VERDICT, HEARTBEAT, LATENCY ------->
  *            <----------------------------  after a reload: only what changed, then TARGETS_END
  *            <----------------------------  VOID: a judgement that shoald could not believe,
  *                                               or one that an operator wants made anew
@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "health/latency.h"
 #include "src/base/addr.h"
 #include "src/base/usec.h"
 #include "src/config/config.h"
@@ -54,6 +55,7 @@ enum message_kind {
 	MESSAGE_VERDICT,
 	MESSAGE_HEARTBEAT,
 	MESSAGE_VOID,
+	MESSAGE_LATENCY,
 	MESSAGE_KIND_MAX,
 };
 
@@ -108,6 +110,7 @@ struct message_target {
 	uint32_t rise, fall;     /* 1..MESSAGE_RESULTS_MAX */
 	bool has_real;           /* false: this host itself, or nobody asks */
 	struct addr real;        /* whose signs of life are looked for while the check is silent */
+	uint64_t group;          /* whose latencies are counted together, never 0 */
 	enum real_state state;   /* the last judgement; not part of the id, */
 	enum real_sign sign;     /* nor is this */
 	uint64_t ca;             /* id of the CA bytes (TLS), 0: none */
@@ -142,6 +145,7 @@ struct message_verdict {
 	enum real_sign sign; /* of the address */
 	usec_t latency_us;   /* of the last probe, from its start to its result */
 	usec_t row_started;  /* start of the first of those equal results; 0: there is none */
+	usec_t next_due;     /* when the next probe is planned */
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
 };
 
@@ -165,6 +169,15 @@ struct message_heartbeat {
 	usec_t p99_late_us; /* start against plan, over the last second */
 };
 
+/*
+ * How long the passing probes of a group of targets took, since shoal-probe started; sent for
+ * groups of which something changed, a part of them each second.
+ */
+struct message_latency {
+	uint64_t group;
+	struct latency counts;
+};
+
 struct message {
 	enum message_kind kind;
 	union {
@@ -176,6 +189,7 @@ struct message {
 		struct message_verdict verdict;
 		struct message_heartbeat heartbeat;
 		struct message_void void_;
+		struct message_latency latency;
 	};
 };
 
@@ -195,7 +209,7 @@ int message_decode(const uint8_t *packet, size_t len, struct message *ret);
 /*
  * message_target_id - the id of a target: a hash of every field that shapes its probes.
  * @owner: what tells apart targets that probe the same thing (pool name, check index).
- * Never 0. The fields id, state and sign of the target do not count.
+ * Never 0. The fields id, group, state and sign of the target do not count.
  */
 uint64_t message_target_id(const struct message_target *target, const char *owner);
 

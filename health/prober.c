@@ -361,6 +361,8 @@ static int take_verdict(struct side *side, const struct message *m)
 		.reason = v->reason,
 		.in_a_row = v->in_a_row,
 		.sign = v->sign,
+		.latency_us = v->latency_us,
+		.next_due = v->next_due,
 	};
 
 	if (!entry || entry->daemon != side->daemon)
@@ -398,10 +400,20 @@ static int take_heartbeat(struct side *side, const struct message *m)
 	return 0;
 }
 
+static int take_latency(struct side *side, const struct message *m)
+{
+	struct roster_group *group = roster_find_group(side->prober->roster, m->latency.group);
+
+	if (group)
+		latency_window_take(&group->latency[side->daemon], &m->latency.counts, usec_now());
+	return 0;
+}
+
 static int (*const takers[MESSAGE_KIND_MAX])(struct side *, const struct message *) = {
 	[MESSAGE_HELLO] = take_hello,
 	[MESSAGE_VERDICT] = take_verdict,
 	[MESSAGE_HEARTBEAT] = take_heartbeat,
+	[MESSAGE_LATENCY] = take_latency,
 };
 
 /* Returns 0 or a negative errno that ends the link. */
@@ -820,4 +832,19 @@ uint64_t prober_n_late(const struct prober *prober)
 usec_t prober_p99_late(const struct prober *prober)
 {
 	return prober->sides[PROBER_PROBE].life.p99_late_us;
+}
+
+void prober_latency(const struct prober *prober, uint32_t pool, struct latency *ret_recent,
+		    struct latency *ret_total)
+{
+	usec_t now = usec_now();
+
+	*ret_recent = *ret_total = (struct latency){ 0 };
+	for (int i = 0; prober->roster && i < PROBER_DAEMON_MAX; i++) {
+		const struct latency_window *w = &prober->roster->groups[pool].latency[i];
+		struct latency recent = latency_window_recent(w, now);
+
+		latency_join(ret_recent, &recent);
+		latency_join(ret_total, &w->total);
+	}
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "health/latency.h"
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/usec.h"
@@ -131,3 +132,10 @@ uint64_t prober_n_probes(const struct prober *prober);
 /* Of them late, and the 99th percentile of lateness in the last second, as the heartbeats say. */
 uint64_t prober_n_late(const struct prober *prober);
 usec_t prober_p99_late(const struct prober *prober);
+
+/*
+ * prober_latency - how long the passing probes of a pool's reals took: within the last minute or
+ * two, and since the daemons started (never less than before, but for a start).
+ */
+void prober_latency(const struct prober *prober, uint32_t pool, struct latency *ret_recent,
+		    struct latency *ret_total);

@@ -12,9 +12,10 @@
 #include "src/base/auto.h"
 #include "src/base/log.h"
 
-#define RETRY_MIN_US   (100 * USEC_PER_MSEC)
-#define RETRY_MAX_US   (2 * USEC_PER_SEC)
-#define PACKETS_A_TURN 256
+#define RETRY_MIN_US       (100 * USEC_PER_MSEC)
+#define RETRY_MAX_US       (2 * USEC_PER_SEC)
+#define PACKETS_A_TURN     256
+#define LATENCIES_A_SECOND 64
 
 struct reporter {
 	struct event_base *base;
@@ -115,6 +116,19 @@ static void forget_after_a_while(struct reporter *reporter)
 	reporter->lost = 0;
 }
 
+static int send_latencies(struct reporter *reporter)
+{
+	struct message m = { .kind = MESSAGE_LATENCY };
+	int r = 1;
+
+	for (int i = 0; i < LATENCIES_A_SECOND && r > 0; i++) {
+		if (!targets_next_latency(reporter->targets, &m.latency))
+			break;
+		r = send_message(reporter, &m);
+	}
+	return r;
+}
+
 static void on_heartbeat(evutil_socket_t fd __attribute__((unused)),
 			 short what __attribute__((unused)), void *arg)
 {
@@ -127,6 +141,8 @@ static void on_heartbeat(evutil_socket_t fd __attribute__((unused)),
 	if (!reporter->heard_hello)
 		return;
 	r = send_message(reporter, &m); /* one that finds the socket full is left out */
+	if (r > 0)
+		r = send_latencies(reporter);
 	if (r < 0)
 		disconnect(reporter, r, strerror(-r));
 }

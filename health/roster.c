@@ -388,6 +388,7 @@ static bool target_fill(const struct roster *roster, const struct roster_entry *
 		.fall = check->fall,
 		.has_real = !real->is_local && check->type != CONFIG_CHECK_EXEC,
 		.real = real->addr,
+		.group = roster->groups[entry->pool].id,
 		.state = entry->state,
 		.sign = entry->sign,
 		.ca = roster->check_ca[check - roster->config->checks],
@@ -477,6 +478,14 @@ static void sort_ids(struct roster *roster)
 	for (uint32_t i = 0; i < roster->n_entries; i++)
 		roster->by_id[i] = i;
 	qsort_r(roster->by_id, roster->n_entries, sizeof(*roster->by_id), id_cmp, roster->entries);
+}
+
+struct roster_group *roster_find_group(const struct roster *roster, uint64_t id)
+{
+	for (uint32_t p = 0; roster && p < roster->config->n_pools; p++)
+		if (roster->groups[p].id == id)
+			return &roster->groups[p];
+	return NULL;
 }
 
 struct roster_entry *roster_find(const struct roster *roster, uint64_t id)
@@ -593,14 +602,30 @@ static bool roster_alloc(struct roster *roster)
 	roster->entries = calloc(n_entries + 1, sizeof(*roster->entries));
 	roster->by_id = calloc(n_entries + 1, sizeof(*roster->by_id));
 	roster->first = calloc(n_pools + 1, sizeof(*roster->first));
+	roster->groups = calloc(n_pools + 1, sizeof(*roster->groups));
 	roster->vips = calloc(n_pools + 1, sizeof(*roster->vips));
 	roster->ports = calloc(n_pools + 1, sizeof(*roster->ports));
 	roster->udp_ports = calloc(n_pools + 1, sizeof(*roster->udp_ports));
 	roster->check_ca = calloc(n_checks + 1, sizeof(*roster->check_ca));
 	roster->cas = calloc(n_checks + 1, sizeof(*roster->cas));
 	roster->marks = calloc(n_reals + 1, sizeof(*roster->marks));
-	return roster->entries && roster->by_id && roster->first && roster->vips && roster->ports &&
-	       roster->udp_ports && roster->check_ca && roster->cas && roster->marks;
+	return roster->entries && roster->by_id && roster->first && roster->groups &&
+	       roster->vips && roster->ports && roster->udp_ports && roster->check_ca &&
+	       roster->cas && roster->marks;
+}
+
+/* A pool that stays keeps its window; two with the same id, which chance forbids, would share one.
+ */
+static void name_groups(struct roster *roster, const struct roster *former)
+{
+	for (uint32_t p = 0; p < roster->config->n_pools; p++) {
+		const char *name = roster->config->pools[p].name;
+		uint32_t was = former ? pool_find(former, name) : ROSTER_NONE;
+
+		if (was != ROSTER_NONE)
+			roster->groups[p] = former->groups[was];
+		roster->groups[p].id = message_hash(0, name, strlen(name));
+	}
 }
 
 static int roster_build(struct roster *roster, const struct roster *former, struct err *err)
@@ -609,6 +634,7 @@ static int roster_build(struct roster *roster, const struct roster *former, stru
 
 	if (!roster_alloc(roster))
 		return err_set(err, -ENOMEM, "targets: %m");
+	name_groups(roster, former);
 	find_services(roster);
 	r = read_cas(roster, err);
 	if (r < 0)
@@ -657,6 +683,7 @@ void roster_free(struct roster *roster)
 	free(roster->entries);
 	free(roster->by_id);
 	free(roster->first);
+	free(roster->groups);
 	free(roster->vips);
 	free(roster->ports);
 	free(roster->udp_ports);

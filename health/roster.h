@@ -36,6 +36,12 @@ struct roster_ca {
 	uint32_t n_sent; /* bytes the prober of this connection has */
 };
 
+/* How long the passing probes of a pool took, as each daemon tells. */
+struct roster_group {
+	uint64_t id;
+	struct latency_window latency[PROBER_DAEMON_MAX];
+};
+
 struct roster {
 	const struct config *config; /* borrowed */
 	bool has_source4, has_source6;
@@ -47,6 +53,7 @@ struct roster {
 	uint32_t *first; /* of each pool, into entries; ROSTER_NONE: no service uses it */
 	uint32_t *by_id; /* entries in the order of their ids */
 
+	struct roster_group *groups;    /* of each pool, by the pool's name */
 	const struct config_vip **vips; /* of each pool: where tunnelled probes go */
 	uint16_t *ports, *udp_ports;    /* of each pool: the first of each protocol, 0: none */
 
@@ -67,6 +74,9 @@ struct roster_options {
 /* Returns 0, -EINVAL, -ENOMEM or what reading a CA file gave, with the sentence. */
 int roster_new(const struct roster_options *options, struct roster **ret, struct err *err);
 void roster_free(struct roster *roster);
+
+/* The group with an id; NULL: none. */
+struct roster_group *roster_find_group(const struct roster *roster, uint64_t id);
 
 /* The entry with an id; NULL: none. */
 struct roster_entry *roster_find(const struct roster *roster, uint64_t id);

@@ -13,6 +13,7 @@
 
 #include "health/ca.h"
 #include "health/check.h"
+#include "health/groups.h"
 #include "health/judge.h"
 #include "health/lateness.h"
 #include "health/schedule.h"
@@ -20,6 +21,8 @@
 
 /* While a real is not up its evidence is refreshed this often; `shoal why` shows the last. */
 #define REFRESH_US (5 * USEC_PER_SEC)
+/* The same while all is well: for latency and length of the row, and cheap. */
+#define REFRESH_FINE_US (60 * USEC_PER_SEC)
 /* So many starts and timeouts, then the sockets have their turn. */
 #define DUE_A_TURN 256
 
@@ -39,6 +42,7 @@ struct target {
 	struct schedule_timing timing;
 	uint32_t rise, fall;
 	struct judge judge;
+	struct group *group; /* counts its latencies */
 	bool has_real;
 	struct addr real;
 	struct vital *vital;   /* signs of life being looked for */
@@ -63,6 +67,7 @@ struct targets {
 	uint32_t n_running, n_vitals;
 	uint64_t n_probes, n_verdicts, n_late;
 	struct lateness lateness;
+	struct groups *groups;
 };
 
 static void unknown_connected(struct probe *probe, int fd)
@@ -205,6 +210,7 @@ bool targets_next_report(struct targets *table, struct message_verdict *ret)
 		.sign = target->judge.sign,
 		.latency_us = target->latency_us,
 		.row_started = target->row_started,
+		.next_due = target->planned,
 	};
 	memcpy(ret->evidence, target->evidence, sizeof(ret->evidence));
 	return true;
@@ -236,7 +242,7 @@ static bool is_worth_reporting(const struct target *target, bool changed, usec_t
 {
 	bool is_fine = target->judge.state == REAL_UP && target->judge.reason == PROBE_OK;
 
-	return changed || (!is_fine && now - target->reported_at >= REFRESH_US);
+	return changed || now - target->reported_at >= (is_fine ? REFRESH_FINE_US : REFRESH_US);
 }
 
 /* ---- signs of life ---- */
@@ -318,12 +324,14 @@ static void take_result(struct target *target, enum probe_reason reason, const c
 	table->n_probes++;
 	table->n_verdicts += judge_classify(reason) != JUDGE_NO_VERDICT;
 	table->n_late += reason == PROBE_LATE;
+	if (reason == PROBE_OK)
+		group_count(target->group, target->latency_us);
+	plan_next(target, now); /* the report tells when */
 	if (is_worth_reporting(target, changed, now)) {
 		vsnprintf(target->evidence, sizeof(target->evidence), fmt, ap);
 		trace_make_printable(target->evidence);
 		report(target);
 	}
-	plan_next(target, now);
 }
 
 static void take_result_fmt(struct target *target, enum probe_reason reason, const char *fmt, ...)
@@ -517,6 +525,7 @@ static void target_del(struct targets *table, struct target *target)
 		TAILQ_REMOVE(&table->reports, target, report_link);
 	heap_del(table, target);
 	unhash(table, target);
+	groups_leave(table->groups, target->group);
 	target_free(target);
 }
 
@@ -579,6 +588,11 @@ static struct target *target_new(struct targets *table, const struct message_tar
 	judge_init(&target->judge, m->state);
 	target->judge.sign = m->sign;
 	if (spec_prepare(&target->spec, m) < 0) {
+		target_free(target);
+		return NULL;
+	}
+	target->group = groups_join(table->groups, m->group);
+	if (!target->group) {
 		target_free(target);
 		return NULL;
 	}
@@ -694,6 +708,17 @@ void targets_heartbeat(struct targets *table, struct message_heartbeat *ret)
 	table->lateness = (struct lateness){ 0 };
 }
 
+bool targets_next_latency(struct targets *table, struct message_latency *ret)
+{
+	struct group *group = groups_next(table->groups);
+
+	if (!group)
+		return false;
+	*ret = (struct message_latency){ .group = group->id, .counts = group->counts };
+	group->is_told = true;
+	return true;
+}
+
 int targets_new(struct event_base *base, const struct targets_options *options,
 		struct targets **ret, struct err *err)
 {
@@ -706,7 +731,11 @@ int targets_new(struct event_base *base, const struct targets_options *options,
 	table->armed_for = USEC_NEVER;
 	TAILQ_INIT(&table->reports);
 	table->timer = event_new(base, -1, 0, on_timer, table);
-	if (!table->timer) {
+	table->groups = groups_new();
+	if (!table->timer || !table->groups) {
+		if (table->timer)
+			event_free(table->timer);
+		groups_free(table->groups);
 		free(table);
 		return err_set(err, -ENOMEM, "targets: %m");
 	}
@@ -720,6 +749,7 @@ void targets_free(struct targets *table)
 		return;
 	targets_clear(table);
 	event_free(table->timer);
+	groups_free(table->groups);
 	free(table->heap);
 	free(table->buckets);
 	free(table);

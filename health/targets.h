@@ -52,5 +52,12 @@ void targets_clear(struct targets *targets);
 bool targets_next_report(struct targets *targets, struct message_verdict *ret);
 void targets_reported(struct targets *targets);
 
+/*
+ * targets_next_latency - the latencies of another group of which some were counted since it was
+ * last handed out; false: none. They are totals, so one that gets lost on the way is made up for by
+ * the next.
+ */
+bool targets_next_latency(struct targets *targets, struct message_latency *ret);
+
 /* Counts since the start, lateness since the last call. */
 void targets_heartbeat(struct targets *targets, struct message_heartbeat *ret);

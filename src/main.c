@@ -502,8 +502,11 @@ static void on_verdict(const struct core_verdict *verdict, void *arg)
 				    .now = usec_now(),
 				    .is_deferred = true, /* the pass concludes */
 				    .verdict = *verdict };
+	struct shoald *d = arg;
 
-	step(arg, &event);
+	core_step(d->core, &event);
+	if (core_next_timer(d->core) <= event.now) /* newer evidence alone is no work */
+		pass_soon(d);
 }
 
 static bool on_path_question(uint32_t pool, uint32_t real, usec_t since, void *arg)

@@ -50,10 +50,20 @@ const struct cli_behaviour cli_pools = {
 	.render = render_pools,
 };
 
+/* Nor does the table show what each check says. */
+static json_t *ask_reals(const struct cli *cli, struct err *err)
+{
+	json_t *args = cli_ask_names(cli, err);
+
+	if (args)
+		json_object_set_new(args, "brief", json_boolean(!cli->is_json));
+	return args;
+}
+
 const struct cli_behaviour cli_reals = {
 	.about = "The reals of all pools, of some, or single ones, with the last evidence of\n"
 		 "their checks.\n",
-	.ask = cli_ask_names,
+	.ask = ask_reals,
 	.render = render_reals,
 };
 

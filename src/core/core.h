@@ -130,6 +130,8 @@ struct core_verdict {
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII, "HTTP 503 in 0.8 ms" */
 	uint32_t in_a_row;                /* equal results so far */
 	enum real_sign sign;
+	usec_t latency_us; /* of the last probe */
+	usec_t next_due;   /* of the next one, 0: not known */
 };
 
 /* Who drained and why; of the node when vip is CORE_NONE. */
@@ -241,6 +243,17 @@ enum pool_override {
 const char *pool_override_str(enum pool_override override);
 const char *pool_override_sentence(enum pool_override override);
 
+/* What one check says of one real, as far as it was told. */
+struct core_check {
+	enum real_state state;
+	usec_t since; /* of the state */
+	enum probe_reason reason;
+	uint32_t in_a_row;
+	enum real_sign sign;
+	usec_t told_at, latency_us, next_due; /* 0: not known */
+	char evidence[CORE_EVIDENCE_MAX];
+};
+
 struct core_real {
 	const struct config_real *config;
 	enum real_state state;
@@ -262,11 +275,13 @@ struct core_real {
 struct core_pool {
 	const struct config_pool *config;
 	const struct core_real *reals; /* config->n_reals of them */
-	uint32_t usable;               /* up, not backup, with a next hop */
-	uint32_t usable_backups;       /* up, backup, with a next hop */
-	bool has_quorum;               /* with hysteresis: return, stay */
-	bool is_judged;                /* no real is unknown, or quorum was reached anyhow */
-	bool is_held;                  /* unknown reals keep what they had, see above */
+	/* config->n_checks for each real, real after real */
+	const struct core_check *checks;
+	uint32_t usable;         /* up, not backup, with a next hop */
+	uint32_t usable_backups; /* up, backup, with a next hop */
+	bool has_quorum;         /* with hysteresis: return, stay */
+	bool is_judged;          /* no real is unknown, or quorum was reached anyhow */
+	bool is_held;            /* unknown reals keep what they had, see above */
 	usec_t quorum_since;
 	enum pool_override override;
 	usec_t override_since;

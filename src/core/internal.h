@@ -26,14 +26,6 @@
 #define LEAVING_VIPS_MAX     64 /* found beyond the config; more wait for their turn */
 #define LEAVING_SERVICES_MAX 256
 
-struct check_result {
-	enum real_state state;
-	enum probe_reason reason;
-	uint32_t in_a_row;
-	enum real_sign sign;
-	char evidence[CORE_EVIDENCE_MAX];
-};
-
 struct real_facts {
 	bool next_hop_known;
 	bool was_taking;       /* new flows, before this start or reload */
@@ -47,7 +39,7 @@ struct pool {
 	struct core_pool view;
 	struct core_real *reals;
 	struct real_facts *facts;
-	struct check_result *checks; /* n_checks a real */
+	struct core_check *checks; /* n_checks a real */
 	bool *takes;
 	struct ring_real *ring; /* the overlay's input; same index as reals */
 	usec_t held_from;       /* a hold counts from here: the start or the last reload */
@@ -113,7 +105,7 @@ struct tables {
 	struct pool *pools;
 	struct core_real *reals;
 	struct real_facts *real_facts;
-	struct check_result *checks;
+	struct core_check *checks;
 	bool *takes;
 	bool *scratch; /* for as many reals as the largest pool has */
 	struct ring_real *ring_reals;

@@ -32,10 +32,10 @@ static struct pool *pool_of(struct core *core, uint32_t pool, uint32_t real)
 
 /* The check that decides: a failing one, else an undecided one, else the last; NULL without checks.
  */
-static const struct check_result *deciding_check(const struct pool *pool, size_t real)
+static const struct core_check *deciding_check(const struct pool *pool, size_t real)
 {
 	size_t n = pool->view.config->n_checks;
-	const struct check_result *results = &pool->checks[real * n], *unknown = NULL;
+	const struct core_check *results = &pool->checks[real * n], *unknown = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		if (results[i].state == REAL_DOWN)
@@ -50,7 +50,7 @@ static const struct check_result *deciding_check(const struct pool *pool, size_t
 static enum real_sign joint_sign(const struct pool *pool, size_t real)
 {
 	size_t n = pool->view.config->n_checks;
-	const struct check_result *results = &pool->checks[real * n];
+	const struct core_check *results = &pool->checks[real * n];
 	enum real_sign sign = REAL_SIGN_NONE;
 
 	for (size_t i = 0; i < n; i++) {
@@ -65,7 +65,7 @@ static enum real_sign joint_sign(const struct pool *pool, size_t real)
 void pool_judge_real(struct pool *pool, size_t i, usec_t now)
 {
 	struct core_real *real = &pool->reals[i];
-	const struct check_result *by = deciding_check(pool, i);
+	const struct core_check *by = deciding_check(pool, i);
 	enum real_state state = by ? by->state : REAL_UP;
 	enum real_sign sign = joint_sign(pool, i);
 
@@ -124,7 +124,7 @@ static void first_verdict(struct core *core)
 bool pool_verdict(struct core *core, const struct core_verdict *verdict)
 {
 	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
-	struct check_result *result;
+	struct core_check *result;
 
 	if (!pool || verdict->check >= pool->view.config->n_checks ||
 	    verdict->state >= REAL_STATE_MAX || verdict->reason >= PROBE_REASON_MAX ||
@@ -135,7 +135,12 @@ bool pool_verdict(struct core *core, const struct core_verdict *verdict)
 		return false; /* no verdict changes nothing */
 	if (verdict->state != REAL_UNKNOWN && !core->first_verdict_at)
 		first_verdict(core);
+	if (result->state != verdict->state)
+		result->since = core->now;
 	result->state = verdict->state;
+	result->told_at = core->now;
+	result->latency_us = verdict->latency_us;
+	result->next_due = verdict->next_due;
 	result->reason = verdict->reason;
 	result->in_a_row = verdict->in_a_row;
 	result->sign = verdict->sign;

@@ -328,11 +328,14 @@ static void vips_sort(struct tables *t)
 /* A pool nobody said anything about yet. */
 static void pool_init(struct pool *pool, const struct config_pool *config, usec_t now)
 {
-	pool->view =
-		(struct core_pool){ .config = config, .reals = pool->reals, .quorum_since = now };
+	pool->view = (struct core_pool){
+		.config = config, .reals = pool->reals, .checks = pool->checks, .quorum_since = now
+	};
 	pool->is_dirty = true;
 	pool->held_from = now;
 	pool->deadline = USEC_NEVER;
+	for (size_t i = 0; i < config->n_reals * config->n_checks; i++)
+		pool->checks[i].since = now;
 	for (size_t i = 0; i < config->n_reals; i++) {
 		bool is_local = config->reals[i].is_local;
 

@@ -109,7 +109,9 @@ static void handle_pools(struct ctl_request *request, const json_t *args, void *
 
 static void handle_reals(struct ctl_request *request, const json_t *args, void *context)
 {
-	answer_list(request, args, context, &list_reals);
+	bool is_brief = json_is_true(json_object_get(args, "brief"));
+
+	answer_list(request, args, context, is_brief ? &list_reals_brief : &list_reals);
 }
 
 static void handle_peers(struct ctl_request *request, const json_t *args, void *context)

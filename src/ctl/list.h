@@ -32,6 +32,8 @@ struct list_kind {
 };
 
 extern const struct list_kind list_vips, list_pools, list_reals, list_peers, list_routes;
+/* The same without what each check says, which the table does not show. */
+extern const struct list_kind list_reals_brief;
 extern const struct list_kind list_status, list_status_brief;
 
 /* names: an array of strings, empty or NULL for all; copied. NULL: no memory. */

@@ -45,6 +45,10 @@ json_t *view_alarms(const struct view *view);
 json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_detail detail);
 json_t *view_pool(const struct view *view, uint32_t pool);
 json_t *view_real(const struct view *view, uint32_t pool, uint32_t real);
+/* What each check says of a real. */
+json_t *view_checks(const struct view *view, uint32_t pool, uint32_t real);
+/* How long the passing probes of a pool took. */
+json_t *view_latency(const struct view *view, uint32_t pool);
 struct dataplane_counts;
 /* The counters as they were when this view first asked. */
 const struct dataplane_counts *view_counts(const struct view *view);

@@ -207,8 +207,11 @@ static size_t n_pools(const struct view *view, size_t group)
 
 static json_t *pool_row(const struct view *view, size_t group, size_t i)
 {
+	json_t *object = view_pool(view, (uint32_t)i);
+
 	(void)group;
-	return view_pool(view, (uint32_t)i);
+	json_object_set_new(object, "latency", view_latency(view, (uint32_t)i));
+	return object;
 }
 
 static bool pool_span(const struct view *view, const char *name, struct list_span *ret,
@@ -344,7 +347,7 @@ static json_t *reals_path(const struct view *view, size_t group)
 	return json_pack("[s]", is_of_removed(view, group) ? "removed" : "reals");
 }
 
-static json_t *real_row(const struct view *view, size_t group, size_t i)
+static json_t *brief_row(const struct view *view, size_t group, size_t i)
 {
 	const struct commands_context *daemon = view->daemon;
 	struct commands_removed removed;
@@ -353,6 +356,16 @@ static json_t *real_row(const struct view *view, size_t group, size_t i)
 		return view_real(view, (uint32_t)group, (uint32_t)i);
 	return daemon->removed_real(daemon->daemon, i, &removed) ? view_removed(view, &removed)
 								 : NULL;
+}
+
+static json_t *real_row(const struct view *view, size_t group, size_t i)
+{
+	json_t *object = brief_row(view, group, i);
+
+	if (object && !is_of_removed(view, group))
+		json_object_set_new(object, "checks",
+				    view_checks(view, (uint32_t)group, (uint32_t)i));
+	return object;
 }
 
 static bool real_span(const struct view *view, const char *name, struct list_span *ret,
@@ -381,6 +394,15 @@ const struct list_kind list_reals = {
 	.n_rows = n_reals,
 	.path = reals_path,
 	.row = real_row,
+	.find = real_span,
+	.rest = no_reals,
+};
+
+const struct list_kind list_reals_brief = {
+	.n_groups = n_real_groups,
+	.n_rows = n_reals,
+	.path = reals_path,
+	.row = brief_row,
 	.find = real_span,
 	.rest = no_reals,
 };

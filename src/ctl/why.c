@@ -633,11 +633,30 @@ static json_t *why_vip(const struct view *view, const struct core_vip *vip)
 	return answer("vip", object, vip_what_next(view, vip));
 }
 
+/* How long the passing probes of the pool took; NULL when none did. */
+static json_t *latency_link(const struct view *view, uint32_t pool)
+{
+	AUTO(json_decrefp) json_t *latency = view_latency(view, pool);
+	const json_t *p50 = json_object_get(latency, "p50_ms");
+	struct link link = { .kind = "latency", .name = "" };
+	json_t *object;
+	char state[64];
+
+	if (!json_is_real(p50))
+		return NULL;
+	snprintf(state, sizeof(state), "p50 %.1f ms, p99 %.1f ms", json_real_value(p50),
+		 json_real_value(json_object_get(latency, "p99_ms")));
+	link.state = state;
+	object = link_new(view, &link, "of %lld probes that passed in the last minute or two",
+			  (long long)json_integer_value(json_object_get(latency, "recent")));
+	return object;
+}
+
 static json_t *why_pool(const struct view *view, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, index);
 	uint32_t usable = pool_usable(pool), need = pool_need(pool);
-	json_t *next = json_array();
+	json_t *next = json_array(), *object;
 	char command[96];
 
 	snprintf(command, sizeof(command), "shoal reals %.64s", pool->config->name);
@@ -652,17 +671,60 @@ static json_t *why_pool(const struct view *view, uint32_t index)
 	else
 		add_next(next, command, "quorum returns when %u more are usable",
 			 need > usable ? need - usable : 0);
-	return answer("pool", pool_link(view, index, BROKEN_NAMED_MAX), next);
+	object = pool_link(view, index, BROKEN_NAMED_MAX);
+	add_cause(object, latency_link(view, index));
+	return answer("pool", object, next);
 }
 
-static json_t *check_link(const struct view *view, const struct config_check *check)
+/* "; next in 1.2 s", or how often when the moment is not known. */
+static void print_next(const json_t *check, char *buf, size_t size)
 {
-	const struct link link = { .kind = "check", .name = check->name, .state = "configured" };
+	const json_t *next = json_object_get(check, "next_s");
 
-	return link_new(view, &link, "%s every %g s, timeout %g s, up after %u, down after %u",
-			config_check_type_str(check->type),
-			(double)check->interval_us / (double)USEC_PER_SEC,
-			(double)check->timeout_us / (double)USEC_PER_SEC, check->rise, check->fall);
+	if (json_is_real(next))
+		snprintf(buf, size, ", next in %.1f s", json_real_value(next));
+	else
+		snprintf(buf, size, ", every %g s",
+			 json_real_value(json_object_get(check, "every_s")));
+}
+
+static json_t *check_link(const struct view *view, const struct config_check *config,
+			  const struct core_check *check, const json_t *as_json)
+{
+	const struct link link = {
+		.kind = "check",
+		.name = config->name,
+		.state = real_state_str(check->state),
+		.verdict = check->state == REAL_UP     ? VERDICT_OK
+			   : check->state == REAL_DOWN ? VERDICT_BAD
+						       : VERDICT_WARN,
+		.since = check->since,
+	};
+	char next[32], row[32] = "", took[32] = "";
+
+	print_next(as_json, next, sizeof(next));
+	if (check->in_a_row)
+		snprintf(row, sizeof(row), ", %u in a row", check->in_a_row);
+	if (check->told_at)
+		snprintf(took, sizeof(took), ", took %.1f ms", (double)check->latency_us / 1000);
+	return link_new(view, &link, "%s%s%s%s%s; %s%s, timeout %g s, up after %u, down after %u",
+			probe_reason_sentence(check->reason), *check->evidence ? ": " : "",
+			check->evidence, row, took, config_check_type_str(config->type), next,
+			(double)config->timeout_us / (double)USEC_PER_SEC, config->rise,
+			config->fall);
+}
+
+static void add_checks(const struct view *view, uint32_t pool_index, uint32_t real, json_t *link)
+{
+	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
+	const struct config *config = core_config(view->daemon->core);
+	AUTO(json_decrefp) json_t *checks = view_checks(view, pool_index, real);
+	size_t n = pool->config->n_checks;
+
+	for (size_t i = 0; i < n; i++)
+		add_cause(link, check_link(view, &config->checks[pool->config->checks[i]],
+					   &pool->checks[real * n + i], json_array_get(checks, i)));
+	json_object_set(link, "checks", checks);
 }
 
 static void next_ordered(const struct core_pool *pool, uint32_t index, json_t *next)
@@ -677,15 +739,13 @@ static void next_ordered(const struct core_pool *pool, uint32_t index, json_t *n
 static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
-	const struct config *config = core_config(view->daemon->core);
 	const struct core_real *real = &pool->reals[index];
 	json_t *object = real_link(view, pool_index, index), *next = json_array();
 
 	json_object_set_new(object, "pool", json_string(pool->config->name));
 	json_object_set_new(object, "address",
 			    json_string(ADDR_STR(&pool->config->reals[index].addr)));
-	for (size_t i = 0; i < pool->config->n_checks; i++)
-		add_cause(object, check_link(view, &config->checks[pool->config->checks[i]]));
+	add_checks(view, pool_index, index, object);
 	if (real->order)
 		next_ordered(pool, index, next);
 	if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)

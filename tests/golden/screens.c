@@ -68,7 +68,9 @@ static void verdict(struct site *site, uint32_t pool, uint32_t real, enum probe_
 			     .state = reason == PROBE_OK ? REAL_UP : REAL_DOWN,
 			     .reason = reason,
 			     .sign = reason == PROBE_TIMEOUT ? REAL_SIGN_GONE : REAL_SIGN_ANSWERS,
-			     .in_a_row = 4 }
+			     .in_a_row = 4,
+			     .latency_us = 800,
+			     .next_due = site->now + 14 * USEC_PER_SEC }
 	};
 
 	snprintf(event.verdict.evidence, sizeof(event.verdict.evidence), "%s", evidence);
@@ -78,6 +80,8 @@ static void verdict(struct site *site, uint32_t pool, uint32_t real, enum probe_
 
 static void serve(struct site *site)
 {
+	for (usec_t us = 300; us < 3000; us += 50)
+		latency_add(&parts.latencies[WEB], us);
 	site_serve(site);
 	for (uint32_t i = 0; i < 4; i++)
 		verdict(site, WEB, i, PROBE_OK, "HTTP 200 in 0.8 ms");

@@ -251,6 +251,13 @@ const struct net_next_hop *net_next_hop(const struct net *net, uint32_t uplink,
 
 /* ---- prober ---- */
 
+void prober_latency(const struct prober *prober, uint32_t pool, struct latency *ret_recent,
+		    struct latency *ret_total)
+{
+	(void)prober;
+	*ret_recent = *ret_total = parts.latencies[pool];
+}
+
 bool prober_is_connected(const struct prober *prober)
 {
 	(void)prober;

@@ -36,6 +36,7 @@ struct fake_parts {
 	usec_t last_verdict;
 	uint64_t probes;
 
+	struct latency latencies[PARTS_MAX];            /* of each pool */
 	struct core_order orders[PARTS_MAX][PARTS_MAX]; /* by pool and real */
 	unsigned n_resets;
 };

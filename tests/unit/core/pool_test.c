@@ -229,6 +229,33 @@ TEST(verdict, repeated_changes_nothing_but_the_evidence)
 	site_stop(&s);
 }
 
+TEST(verdict, of_each_check_is_kept_with_the_moment_of_its_state)
+{
+	const struct core_check *checks;
+	struct config_builder b;
+	struct site s;
+	usec_t since;
+
+	build_start(&b);
+	build_pool(&b, "web", 2);
+	b.pools[0].n_checks = 2;
+	b.pool_checks[0][1] = 1;
+	site_start(&s, build_finish(&b));
+	checks = &web(&s)->checks[2]; /* of the second real */
+	site_check(&s, 0, 1, 0, REAL_UP, PROBE_OK);
+	s.now += 5 * S;
+	site_check(&s, 0, 1, 1, REAL_DOWN, PROBE_REFUSED);
+	since = s.now;
+	s.now += 5 * S;
+	site_check(&s, 0, 1, 1, REAL_DOWN, PROBE_TIMEOUT);
+	assert_int_equal(checks[0].state, REAL_UP);
+	assert_int_equal(checks[0].since, since - 5 * S);
+	assert_int_equal(checks[1].reason, PROBE_TIMEOUT);
+	assert_int_equal(checks[1].since, since);
+	assert_int_equal(checks[1].told_at, s.now);
+	site_stop(&s);
+}
+
 TEST(pool, gets_a_new_version_with_each_change_of_takers)
 {
 	struct config_builder b;
@@ -268,5 +295,6 @@ RUN_TESTS(T(quorum, is_reached_at_return_and_kept_down_to_stay),
 	  T(verdict, for_what_is_gone_or_senseless_changes_nothing),
 	  T(verdict, without_judgement_does_not_unsettle_a_real),
 	  T(verdict, repeated_changes_nothing_but_the_evidence),
+	  T(verdict, of_each_check_is_kept_with_the_moment_of_its_state),
 	  T(pool, gets_a_new_version_with_each_change_of_takers),
 	  T(pool, keeps_its_last_ring_when_nobody_takes_new_flows))

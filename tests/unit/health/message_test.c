@@ -11,6 +11,7 @@ static struct message target_message(void)
 	struct message m = { .kind = MESSAGE_TARGET };
 
 	m.target = (struct message_target){
+		.group = 4,
 		.id = 0x1122334455667788,
 		.type = CONFIG_CHECK_HTTP,
 		.via = CONFIG_VIA_TUNNEL,
@@ -79,6 +80,10 @@ static size_t samples(struct message ret[MESSAGE_KIND_MAX])
 			       .p99_late_us = 250 },
 	};
 	ret[n++] = (struct message){ .kind = MESSAGE_VOID, .void_ = { 77, REAL_UP, true } };
+	ret[n++] = (struct message){
+		.kind = MESSAGE_LATENCY,
+		.latency = { .group = 9, .counts = { .buckets = { 1, 1ULL << 40 }, .sum_us = 3 } },
+	};
 	return n;
 }
 

@@ -219,6 +219,65 @@ TEST(probe, keeps_quiet_while_nothing_changes)
 	site_fini(&site);
 }
 
+/* The pool's probes since the start of shoal-probe, as shoald has been told. */
+static struct latency told_latency(const struct site *site)
+{
+	struct latency recent, total;
+
+	prober_latency(site->prober, 0, &recent, &total);
+	return total;
+}
+
+TEST(probe, tells_how_long_passing_probes_take_and_when_the_next_is_due)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+	struct latency told;
+	usec_t p99;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_UNAVAILABLE);
+	pool = site_add(&site, CONFIG_CHECK_HTTP, server.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_DOWN, PROBE_HTTP_STATUS, "HTTP 503");
+	assert_true(pool->verdict.next_due > usec_now() - USEC_PER_SEC);
+	assert_true(pool->verdict.latency_us > 0);
+	told = told_latency(&site);
+	assert_int_equal(latency_count(&told), 0); /* only what passes is counted */
+	server.behaviour = SERVER_OK;
+	expect(&site, pool, REAL_UP, PROBE_OK, "HTTP 200");
+	assert_true(WAIT_FOR(&site, (told = told_latency(&site), latency_count(&told) >= 2)));
+	assert_true(latency_percentile(&told, 99, &p99));
+	assert_in_range(p99, 1, 300 * USEC_PER_MSEC);
+	server_stop(&server);
+	site_fini(&site);
+}
+
+TEST(probe, is_judged_anew_at_once_when_an_operator_says_so)
+{
+	static struct site site;
+	struct server server;
+	struct pool *pool;
+	unsigned n_verdicts;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_UNAVAILABLE);
+	pool = site_add(&site, CONFIG_CHECK_HTTP, server.port);
+	pool->check.slow_interval_us = 3600 * USEC_PER_SEC; /* nobody waits for that */
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_DOWN, PROBE_HTTP_STATUS, "HTTP 503");
+	server.behaviour = SERVER_OK;
+	n_verdicts = pool->n_verdicts;
+	assert_true(prober_reset(site.prober, 0, 0));
+	expect(&site, pool, REAL_UP, PROBE_OK, "HTTP 200");
+	assert_true(pool->n_verdicts > n_verdicts);
+	server_stop(&server);
+	site_fini(&site);
+}
+
 TEST(probe, keeps_probing_and_judging_while_shoald_restarts)
 {
 	static struct site site;
@@ -526,6 +585,8 @@ static const struct CMUnitTest tests[] = {
 	T(probe, verifies_certificates),
 	T(probe, notices_failure_and_return_within_rise_and_fall),
 	T(probe, keeps_quiet_while_nothing_changes),
+	T(probe, tells_how_long_passing_probes_take_and_when_the_next_is_due),
+	T(probe, is_judged_anew_at_once_when_an_operator_says_so),
 	T(probe, keeps_probing_and_judging_while_shoald_restarts),
 	T(probe, a_new_prober_starts_from_the_last_judgement),
 	T(probe, says_late_after_standing_still),
