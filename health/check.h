@@ -105,8 +105,11 @@ double probe_msec(const struct probe *probe);
 
 extern const struct check_kind check_tcp;
 extern const struct check_kind check_http; /* and https */
+extern const struct check_kind check_tls;
 extern const struct check_kind check_udp;
 
 /* Once, before the process locks itself up; base outlives http_fini(). */
 int http_init(struct event_base *base);
 void http_fini(void);
+int tls_init(void);
+void tls_fini(void);

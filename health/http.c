@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "health/ca.h"
+#include "health/certificate.h"
 #include "health/check.h"
 #include "health/http_wish.h"
 #include "health/quote.h"
@@ -52,6 +53,7 @@ struct http_run {
 	unsigned n_events;
 	size_t header_bytes, body_bytes;
 	struct body body;
+	struct certificate certificate;
 	CURLcode code;            /* once ended */
 	long status;              /* 0: no whole headers yet */
 	enum probe_reason broken; /* why we broke the transfer off; PROBE_NONE: we did not */
@@ -178,15 +180,23 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	return reason == PROBE_OK ? size * n : break_off(run, reason, complaint);
 }
 
+static int on_verify(X509_STORE_CTX *store, void *arg)
+{
+	struct http_run *run = arg;
+
+	return certificate_verify(store, &run->certificate);
+}
+
 /* The certificates to trust, parsed once, in place of curl's own reading of files. */
 static CURLcode on_tls_context(CURL *easy __attribute__((unused)), void *context, void *arg)
 {
-	const struct http_run *run = arg;
+	struct http_run *run = arg;
 	X509_STORE *store = ca_find(run->probe->spec->ca_id);
 
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION); /* nor by the thousand */
 	if (!run->probe->spec->verify)
 		return CURLE_OK;
+	SSL_CTX_set_cert_verify_callback(context, on_verify, run);
 	if (!store || SSL_CTX_set1_verify_cert_store(context, store) != 1)
 		return CURLE_SSL_CACERT_BADFILE;
 	return CURLE_OK;
@@ -390,10 +400,15 @@ static enum probe_reason curl_reason(const struct http_run *run)
 static void end_failed(struct http_run *run, struct probe *probe)
 {
 	enum probe_reason reason = curl_reason(run);
+	char words[CERTIFICATE_TEXT_MAX];
 	const char *text = run->message[0] ? run->message : curl_easy_strerror(run->code);
 
 	if (run->code == CURLE_GOT_NOTHING && reason == PROBE_PROTOCOL_ERROR)
 		text = "the server does not speak HTTP/2";
+	if (run->certificate.error != X509_V_OK) {
+		certificate_text(&run->certificate, words);
+		text = words;
+	}
 	if (run->code == CURLE_SSL_CACERT_BADFILE)
 		text = "no certificates to verify against: the CA file holds none";
 	probe_end(probe, reason, "%s", text);
@@ -408,7 +423,7 @@ static void transfer_ended(struct http_run *run)
 	probe->run = NULL;
 	curl_multi_remove_handle(http.multi, run->easy);
 	if (run->relay && relay_is_flooded(run->relay))
-		break_off(run, PROBE_TOO_LARGE, "more than 4 MiB were sent");
+		break_off(run, PROBE_TOO_LARGE, "more than 1280 KiB were sent");
 	if (run->broken == PROBE_NONE && run->code == CURLE_OK) {
 		reason = body_end(&run->body, wish_of(run), &complaint);
 		if (reason != PROBE_OK)
@@ -466,7 +481,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	int running;
 
 	if (++run->n_events % EVENTS_A_LOOK == 0 && has_sent_too_much(fd)) {
-		break_off(run, PROBE_TOO_LARGE, "more than 4 MiB were sent");
+		break_off(run, PROBE_TOO_LARGE, "more than 1280 KiB were sent");
 		transfer_ended(run);
 		return;
 	}
@@ -560,6 +575,7 @@ static void http_connected(struct probe *probe, int fd)
 	run->header_bytes = run->body_bytes = 0;
 	run->n_events = 0;
 	run->is_opened = false;
+	run->certificate = (struct certificate){ 0 };
 	run->status = 0;
 	run->broken = PROBE_NONE;
 	run->message[0] = '\0';

@@ -158,6 +158,8 @@ static int daemon_init(struct daemon *daemon, const struct options *options, uin
 	    evsignal_add(daemon->interrupt, NULL) < 0 || start_watchdog(daemon) < 0)
 		return err_set(err, -ENOMEM, "event loop: %m");
 	r = http_init(daemon->base);
+	if (r == 0)
+		r = tls_init();
 	if (r < 0)
 		return err_set(err, r, "libcurl cannot be set up: %m");
 	r = reporter_new(daemon->base, options->socket_path, &daemon->reporter, err);
@@ -175,6 +177,7 @@ static void daemon_fini(struct daemon *daemon)
 	targets_free(daemon->targets);
 	reporter_free(daemon->reporter);
 	http_fini();
+	tls_fini();
 	dial_fini();
 	if (daemon->watchdog)
 		event_free(daemon->watchdog);

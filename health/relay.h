@@ -15,7 +15,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#define RELAY_MAX      (4 * 1024 * 1024) /* bytes from the stranger */
+#define RELAY_MAX      (1280 * 1024) /* bytes from the stranger: a body of 1 MiB, and more */
 #define RELAY_NAME_MAX 16
 
 struct relay;

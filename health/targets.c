@@ -101,6 +101,7 @@ static const struct check_kind *kind_of(const struct check_spec *spec)
 	case CONFIG_CHECK_HTTPS:
 		return &check_http;
 	case CONFIG_CHECK_TLS:
+		return &check_tls;
 	case CONFIG_CHECK_GRPC:
 	case CONFIG_CHECK_DNS:
 		break;

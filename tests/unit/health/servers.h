@@ -71,4 +71,6 @@ void tls_make_ca(struct tls_files *files, const char *directory, const char *nam
 void tls_remove_ca(struct tls_files *files);
 /* A process that answers 200 over TLS with a certificate for host, valid or expired. */
 void tls_server_start(struct tls_server *server, const char *host, int expired);
+/* The same with a certificate that ends so many seconds from now. */
+void tls_server_start_until(struct tls_server *server, const char *host, long ends_in_s);
 void tls_server_stop(struct tls_server *server);

@@ -20,7 +20,7 @@ static EVP_PKEY *ca_key;
 static X509 *ca_cert;
 static long serial;
 
-static X509 *make_cert(EVP_PKEY *key, const char *name, int expired)
+static X509 *make_cert(EVP_PKEY *key, const char *name, long ends_in_s)
 {
 	X509 *cert = X509_new();
 	X509_NAME *subject = X509_get_subject_name(cert);
@@ -28,7 +28,7 @@ static X509 *make_cert(EVP_PKEY *key, const char *name, int expired)
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
 	X509_gmtime_adj(X509_getm_notBefore(cert), -7200);
-	X509_gmtime_adj(X509_getm_notAfter(cert), expired ? -3600 : 3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), ends_in_s);
 	X509_set_pubkey(cert, key);
 	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
 				   0);
@@ -51,7 +51,7 @@ void tls_make_ca(struct tls_files *files, const char *directory, const char *nam
 	EVP_PKEY_free(ca_key);
 	X509_free(ca_cert);
 	ca_key = EVP_EC_gen("P-256");
-	ca_cert = make_cert(ca_key, name, 0);
+	ca_cert = make_cert(ca_key, name, 365L * 24 * 3600);
 	X509_set_issuer_name(ca_cert, X509_get_subject_name(ca_cert));
 	add_extension(ca_cert, NID_basic_constraints, "critical,CA:TRUE");
 	assert_true(X509_sign(ca_cert, ca_key, EVP_sha256()) > 0);
@@ -83,11 +83,24 @@ static void serve_one(SSL_CTX *context, int fd)
 	close(fd);
 }
 
-static SSL_CTX *server_context(const char *host, int expired)
+/* http/1.1 is all it speaks. */
+static int on_alpn(SSL *ssl __attribute__((unused)), const unsigned char **ret,
+		   unsigned char *ret_len, const unsigned char *in, unsigned len,
+		   void *arg __attribute__((unused)))
+{
+	static const unsigned char ours[] = "\x08http/1.1";
+
+	return SSL_select_next_proto((unsigned char **)(uintptr_t)ret, ret_len, ours,
+				     sizeof(ours) - 1, in, len) == OPENSSL_NPN_NEGOTIATED
+		       ? SSL_TLSEXT_ERR_OK
+		       : SSL_TLSEXT_ERR_NOACK;
+}
+
+static SSL_CTX *server_context(const char *host, long ends_in_s)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = make_cert(key, host, expired);
+	X509 *cert = make_cert(key, host, ends_in_s);
 	char san[300];
 
 	snprintf(san, sizeof(san), "%s:%s",
@@ -99,15 +112,21 @@ static SSL_CTX *server_context(const char *host, int expired)
 	assert_int_equal(SSL_CTX_use_PrivateKey(context, key), 1);
 	X509_free(cert);
 	EVP_PKEY_free(key);
+	SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
 	return context;
 }
 
 void tls_server_start(struct tls_server *server, const char *host, int expired)
 {
+	tls_server_start_until(server, host, expired ? -3600 : 3600);
+}
+
+void tls_server_start_until(struct tls_server *server, const char *host, long ends_in_s)
+{
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
-	SSL_CTX *context = server_context(host, expired);
+	SSL_CTX *context = server_context(host, ends_in_s);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(bind(fd, (const struct sockaddr *)&sin, sizeof(sin)), 0);

@@ -147,10 +147,11 @@ static void expect_bounded(const char *says, size_t len, const void *flood, size
 	pool = site_add(&site, CONFIG_CHECK_HTTP, hostile.port);
 	pool->check.http_version = CONFIG_HTTP_2;
 	pool->check.timeout_us = DEADLINE;
+	pool->check.fall = 1;
 	site_add(&site, CONFIG_CHECK_HTTP, good.port);
 	site_configure(&site);
 	daemon_start(&site);
-	expect(&site, pool, REAL_DOWN, PROBE_TOO_LARGE, "more than 4 MiB were sent");
+	expect(&site, pool, REAL_DOWN, PROBE_TOO_LARGE, "more than 1280 KiB were sent");
 	expect(&site, &site.pools[1], REAL_UP, PROBE_OK, "HTTP 200");
 	server_stop(&hostile);
 	server_stop(&good);
