@@ -186,7 +186,7 @@ LB_INLINE __u32 flow_look(struct lb_counters *line, struct lb_ring *ring, __u64 
 	if (kind & FLOW_READ_ONLY)
 		return real | FLOW_ANSWER_FLOW;
 	flow_touch(flows_line, hash, way, seen, now, kind);
-	if (real != LB_SLOT_CUR(word) && flow_slot_is_settling(word) &&
+	if (lb_unlikely(flow_slot_is_settling(word)) && real != LB_SLOT_CUR(word) &&
 	    !(more & (FLOW_UNMARKED | FLOW_ALWAYS)))
 		flow_mark(ring, more >> FLOW_SLOT_SHIFT);
 	return real | FLOW_ANSWER_FLOW;
@@ -196,6 +196,14 @@ __noinline __u32 flow_serve(struct lb_counters *line, struct lb_ring *ring, __u6
 			    __u32 more)
 {
 	return flow_look(line, ring, hash, word, more);
+}
+
+/* What an answer was found by. */
+LB_INLINE enum lb_why flow_why(__u32 answer)
+{
+	if (answer & FLOW_ANSWER_FLOW)
+		return LB_WHY_FLOW;
+	return answer & FLOW_ANSWER_ALT ? LB_WHY_ALT : LB_WHY_SLOT;
 }
 
 /*
@@ -221,10 +229,8 @@ LB_INLINE void flow_choose(struct lb_counters *line, struct lb_ring *ring,
 	answer = is_quick ? flow_look(line, ring, hash, word, more)
 			  : flow_serve(line, ring, hash, word, more);
 	choice->real = answer & 0xffff;
-	if (answer & FLOW_ANSWER_FLOW)
-		choice->why = LB_WHY_FLOW;
-	else if (answer & FLOW_ANSWER_ALT)
-		choice->why = LB_WHY_ALT;
+	if (answer & (FLOW_ANSWER_FLOW | FLOW_ANSWER_ALT))
+		choice->why = flow_why(answer);
 }
 
 /*

@@ -33,9 +33,10 @@ LB_INLINE bool flow_slot_is_steady(__u32 word)
 
 LB_INLINE bool flow_slot_is_settling(__u32 word)
 {
-	__u32 alt = LB_SLOT_ALT(word);
+	/* Neighbours in 16 bits: 0 and LB_SLOT_NOBODY are tested for at once. */
+	bool is_none = (__u16)(LB_SLOT_ALT(word) + 1) <= 1;
 
-	return !flow_slot_is_steady(word) && (alt == 0 || alt == LB_SLOT_NOBODY);
+	return is_none && !flow_slot_is_steady(word);
 }
 
 LB_INLINE bool flow_slot_is_moving(__u32 word)

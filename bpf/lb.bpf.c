@@ -549,8 +549,9 @@ LB_INLINE int choose_longer(struct xdp_md *ctx, struct lb_counters *line, struct
 }
 
 /*
- * The same for a common packet, which is read anew: what a function can reach by a pointer does not
- * stay in registers, and what only few packets need is not to be kept for all.
+ * The same for a common packet of a service with rules or ids; it is read anew: what a function can
+ * reach by a pointer does not stay in registers, and what only few packets need is not to be kept
+ * for all.
  */
 __noinline int choose_anew(struct xdp_md *ctx, struct lb_counters *line, struct lb_ring *ring,
 			   const struct lb_service *service, struct choice *choice)
@@ -597,6 +598,101 @@ LB_INLINE void tell_decision(bool is_quick, const struct lb_service *service,
 	trace->why = decision->why;
 }
 
+/* As choose_longer(), for what it needs whole: rules, ids, and all that serve() serves. */
+LB_INLINE int decide_longer(struct xdp_md *ctx, const struct lb_uplink *uplink,
+			    struct lb_counters *line, struct lb_ring *ring,
+			    const struct lb_service *service, const struct packet *packet,
+			    __u32 word, struct decision *decision, bool is_quick)
+{
+	struct choice choice = { .slot = decision->slot,
+				 .cur = LB_SLOT_CUR(word),
+				 .alt = LB_SLOT_ALT(word),
+				 .why = LB_WHY_SLOT,
+				 .is_probe = uplink->is_self_test };
+	int cause = is_quick ? choose_anew(ctx, line, ring, service, &choice)
+			     : choose_longer(ctx, line, ring, service, packet, &choice, false);
+
+	if (cause)
+		return cause;
+	decision->real = choice.real & (LB_REALS - 1);
+	decision->why = choice.why;
+	/* As katran: what is not hashed keeps its outer source, destination-port or not. */
+	if (choice.why == LB_WHY_ID)
+		decision->entropy.client = packet->src[3];
+	return 0;
+}
+
+/*
+ * What the flow table asks of a common packet: its key and its FLOW_*. The family is a constant, as
+ * in serve_quick(). Returns false for a frame that is too short.
+ */
+LB_INLINE bool quick_flow(const char *frame, const char *end, const struct lb_service *service,
+			  bool is_ipv6, __u64 *hash, __u32 *kind)
+{
+	const struct ipv6hdr *ip6 = (const void *)(frame + ETH_HLEN);
+	const struct iphdr *ip4 = (const void *)(frame + ETH_HLEN);
+	const __u8 *l4 = is_ipv6 ? (const __u8 *)(ip6 + 1) : (const __u8 *)(ip4 + 1);
+	struct packet packet = { .is_ipv6 = is_ipv6 };
+
+	if ((const char *)l4 + sizeof(struct udphdr) > end)
+		return false;
+	if (is_ipv6) {
+		parse_copy_ipv6(packet.src, &ip6->saddr);
+		parse_copy_ipv6(packet.dst, &ip6->daddr);
+		packet.proto = ip6->nexthdr;
+	} else {
+		packet.src[3] = ip4->saddr;
+		packet.dst[3] = ip4->daddr;
+		packet.proto = ip4->protocol;
+	}
+	packet.ports = LB_LOAD(__be32, l4);
+	if (packet.proto == IPPROTO_TCP) {
+		if ((const char *)l4 + sizeof(struct tcphdr) > end)
+			return false;
+		packet.is_syn = parse_is_syn(l4);
+	}
+	*hash = flow_hash(lb.flow_key, &packet, service->ring_key);
+	*kind = flow_kind(service, &packet);
+	return true;
+}
+
+/*
+ * Ask the flow table for a common packet. It is read anew: what only few packets need is not to be
+ * kept for all. Returns as flow_look().
+ */
+__noinline __u32 ask_flows(struct xdp_md *ctx, struct lb_counters *line, struct lb_ring *ring,
+			   const struct lb_service *service, __u64 slot_and_word)
+{
+	const char *frame = frame_start(ctx), *end = frame_end(ctx);
+	__u32 word = (__u32)slot_and_word, slot = (__u32)(slot_and_word >> 32), kind = 0;
+	__u64 hash = 0;
+	bool is_read;
+
+	if (!line || !ring || !service || frame + ETH_HLEN > end)
+		return LB_SLOT_CUR(word);
+	if (LB_LOAD(__be16, frame + 12) == lb_htons(ETH_P_IPV6))
+		is_read = quick_flow(frame, end, service, true, &hash, &kind);
+	else
+		is_read = quick_flow(frame, end, service, false, &hash, &kind);
+	if (!is_read)
+		return LB_SLOT_CUR(word); /* cannot be: it was read before */
+	return flow_look(line, ring, hash, word, kind | slot << FLOW_SLOT_SHIFT);
+}
+
+/* A common packet whose slot is not steady, or whose service remembers every flow. */
+LB_INLINE void decide_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
+			    struct lb_counters *line, struct lb_ring *ring,
+			    const struct lb_service *service, __u32 word, struct decision *decision)
+{
+	__u32 answer;
+
+	if (service->flags & LB_SERVICE_TRACK_NONE || uplink->is_self_test)
+		return;
+	answer = ask_flows(ctx, line, ring, service, (__u64)decision->slot << 32 | word);
+	decision->real = answer & 0xffff;
+	decision->why = flow_why(answer);
+}
+
 /* The real of a packet. Returns 0 or how the packet ends. */
 LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
 		     const struct lb_service *service, const struct packet *packet,
@@ -604,7 +700,6 @@ LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct 
 {
 	struct lb_ring *ring;
 	__u32 slot, word;
-	int cause;
 
 	/* A fragment cannot tell which port it is for. */
 	if (packet->is_fragment && service->hash != LB_HASH_SOURCE_IP)
@@ -615,30 +710,18 @@ LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct 
 	if (lb_unlikely(!ring || slot >= LB_RING_SLOTS))
 		return LB_DROP_NO_RING;
 	word = LB_READ_ONCE(ring->slots[slot]);
-	if (lb_unlikely(LB_SLOT_CUR(word) != LB_SLOT_ALT(word) ||
-			LB_READ_ONCE(service->flags) &
-				(LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL))) {
-		struct choice choice = { .slot = slot,
-					 .cur = LB_SLOT_CUR(word),
-					 .alt = LB_SLOT_ALT(word),
-					 .why = LB_WHY_SLOT,
-					 .is_probe = uplink->is_self_test };
-
-		cause = is_quick ? choose_anew(ctx, line, ring, service, &choice)
-				 : choose_longer(ctx, line, ring, service, packet, &choice, false);
-		if (cause)
-			return cause;
-		decision->real = choice.real & (LB_REALS - 1);
-		decision->why = choice.why;
-		/* As katran: what is not hashed keeps its outer source, destination-port or not. */
-		if (choice.why == LB_WHY_ID)
-			decision->entropy.client = packet->src[3];
-	} else {
-		decision->real = LB_SLOT_CUR(word);
-		decision->why = LB_WHY_SLOT;
-	}
 	decision->slot = slot;
-	return 0;
+	decision->real = LB_SLOT_CUR(word);
+	decision->why = LB_WHY_SLOT;
+	if (lb_likely(
+		    LB_SLOT_CUR(word) == LB_SLOT_ALT(word) &&
+		    !(LB_READ_ONCE(service->flags) & (LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL))))
+		return 0;
+	if (is_quick && !(service->flags & LB_SERVICE_SPECIAL)) {
+		decide_quick(ctx, uplink, line, ring, service, word, decision);
+		return 0;
+	}
+	return decide_longer(ctx, uplink, line, ring, service, packet, word, decision, is_quick);
 }
 
 /* A flow to a VIP. Returns how the packet ends. */
