@@ -10,11 +10,12 @@
  *
  * Why that is sound: encapsulation only moves the frame's start and writes before the inner IP
  * header, so moving it back and writing the Ethernet header anew restores every byte (a too-big
- * reply also cuts the end, whose bytes nothing reads; the wrapper makes it as long as before). The
- * balancer counts what it does: after each series its counters must have risen by just the packets
- * of the series, under the cause that the case names, and verdict and length of the last frame
- * must be right; else the bench ends with a sentence. The tail call has a constant index, for which
- * the JIT writes a direct jump.
+ * reply also cuts the end, whose bytes nothing reads; the wrapper makes it as long as before). Of a
+ * tunnel that is opened the outer header and a hop are lost: there the wrapper writes the first 64
+ * bytes anew, for null and floor as well. The balancer counts what it does: after each series its
+ * counters must have risen by just the packets of the series, under the cause that the case names,
+ * and verdict and length of the last frame must be right; else the bench ends with a sentence. The
+ * tail call has a constant index, for which the JIT writes a direct jump.
  *
  * What it adds: one step of a generator, three stores, a flow's two stores, the jump, the kernel's
  * loop, and where the frame changed the way back (one more call of adjust_head). `null` is the
@@ -76,6 +77,7 @@ struct bench_case {
 	uint32_t left;        /* of the frame when the end is cut; 0: all */
 	bool is_error;        /* an ICMP error that quotes the flow */
 	bool is_tagged;       /* behind a VLAN tag */
+	const char *outer;    /* in an IPIP tunnel to this address, which is opened */
 	const char *data;     /* what the payload begins with, or the TCP options */
 	size_t data_len;      /* of options: whole words */
 	bool is_remembered;   /* its flows are in the flow table: it is filled before each series */
@@ -96,6 +98,11 @@ struct bench_case {
 #define IDS4    "10.200.1.8" /* server ids in TCP options */
 #define ROUTED4 "10.200.1.9" /* with a source route for the client */
 #define NO_VIP4 "10.200.9.9"
+
+/* Tunnels to these are opened: what is inside is the host's, or served. */
+#define OPEN_LOCAL4   "10.200.8.1"
+#define OPEN_BALANCE4 "10.200.8.2"
+#define OUTER_LEN     20
 
 /* Ids of the real 10.0.1.N are N: 7 of a real, 0x777 of none. */
 #define QUIC_INITIAL "\xc0\0\0\0\1\x08\1\2\3\4\5\6\7\x08"
@@ -121,6 +128,10 @@ static const struct bench_case cases[] = {
 	{ "v4-tcp-1m-random", CLIENT4, VIP4, IPPROTO_TCP, .flows = FLOWS_1M, .head = 20,
 	  .cause = "sent/forwarded" },
 	{ "v4-tcp-vlan", CLIENT4, VIP4, IPPROTO_TCP, .is_tagged = true, .head = 20,
+	  .cause = "sent/forwarded" },
+	{ "decap-local", CLIENT4, VIP4, IPPROTO_TCP, .outer = OPEN_LOCAL4,
+	  .cause = "passed/decapsulated" },
+	{ "decap-balance", CLIENT4, VIP4, IPPROTO_TCP, .outer = OPEN_BALANCE4, .head = 20,
 	  .cause = "sent/forwarded" },
 	{ "too-big", CLIENT4, VIP4, IPPROTO_TCP, .payload_len = TOO_LONG, .head = 28,
 	  .left = ETH_LEN + 84, .cause = "sent/too-big-reply" },
@@ -277,6 +288,22 @@ static void provision_special(struct fixture *f, uint32_t ring)
 	set_special(f, &routed, ROUTED4);
 }
 
+static void provision_decap(struct fixture *f)
+{
+	static struct addr local, balance;
+	struct config_node *node = &f->config.node;
+	struct err err = { "" };
+
+	local = fixture_addr(OPEN_LOCAL4);
+	balance = fixture_addr(OPEN_BALANCE4);
+	node->decap_local = &local;
+	node->n_decap_local = 1;
+	node->decap_balance = &balance;
+	node->n_decap_balance = 1;
+	if (dataplane_reconfigure(f->dp, &f->config, &err) < 0)
+		die("%s", err.text);
+}
+
 static void provision(struct fixture *f)
 {
 	const struct private_switches switches = { .is_untraced = true };
@@ -298,6 +325,7 @@ static void provision(struct fixture *f)
 	fixture_service(f, CROSS6, IPPROTO_TCP, 80, ring4);
 	provision_flows(f, ring4);
 	provision_special(f, ring4);
+	provision_decap(f);
 	gue.ring = ring4;
 	if (dataplane_set_service(f->dp, &gue, &err) < 0)
 		die("%s", err.text);
@@ -348,6 +376,25 @@ static size_t put_tag(uint8_t *frame, size_t len)
 	return len + sizeof(tag);
 }
 
+/* Put an outer IPv4 header before the packet; the frame's new length. */
+static size_t put_outer(const struct bench_case *c, uint8_t *frame, size_t len)
+{
+	struct addr src = fixture_addr("172.31.0.1"), dst = fixture_addr(c->outer);
+	uint8_t *ip = frame + ETH_LEN;
+	uint16_t check;
+
+	memmove(ip + OUTER_LEN, ip, len - ETH_LEN);
+	memcpy(ip, (const uint8_t[]){ 0x45, 0, 0, 0, 0, 0, 0, 0, 64, IPPROTO_IPIP, 0, 0 }, 12);
+	ip[2] = (uint8_t)((len - ETH_LEN + OUTER_LEN) >> 8);
+	ip[3] = (uint8_t)(len - ETH_LEN + OUTER_LEN);
+	memcpy(ip + 12, src.bytes + 12, 4);
+	memcpy(ip + 16, dst.bytes + 12, 4);
+	check = frame_checksum(ip, OUTER_LEN, 0);
+	ip[10] = (uint8_t)(check >> 8);
+	ip[11] = (uint8_t)check;
+	return len + OUTER_LEN;
+}
+
 static size_t build(const struct bench_case *c, uint8_t *frame)
 {
 	struct frame_spec spec = fixture_spec(c->src, c->dst, c->proto, 80);
@@ -360,6 +407,11 @@ static size_t build(const struct bench_case *c, uint8_t *frame)
 	len = frame_build(&spec, frame);
 	put_data(c, frame + ETH_LEN + 20);
 	return len;
+}
+
+static uint32_t opened_of(const struct bench_case *c)
+{
+	return c->outer ? OUTER_LEN : 0;
 }
 
 /* Let frame and wrapper be those of the case. */
@@ -376,12 +428,17 @@ static void take_case(struct bench *b, const struct bench_case *c)
 		b->len = put_tag(b->frame, b->len);
 		memcpy(&w->tag, b->frame + ETH_LEN, 4);
 	}
+	if (c->outer)
+		b->len = put_outer(c, b->frame, b->len);
+	w->restores = c->outer != NULL;
+	memcpy(w->first, b->frame, sizeof(w->first));
 	memcpy(&w->eth_first, b->frame, 8);
 	memcpy(&w->eth_second, b->frame + 8, 4);
 	memcpy(&w->eth_third, b->frame + 12, 2);
 	memcpy(&w->client, client.bytes + 12, 4);
 	w->len = (uint32_t)b->len;
 	w->head = c->head;
+	w->opened = opened_of(c);
 	w->cut = c->left ? w->len - c->left : 0;
 	w->vary = is_ipv4 ? WRAPPER_IPV4_FLOWS : WRAPPER_IPV6_FLOWS;
 	if (c->is_error)
@@ -471,15 +528,16 @@ static void run_round(struct bench *b, size_t which, unsigned round)
 	const struct bench_case *c = &cases[which];
 	bool passes = strncmp(c->cause, "passed/", 7) == 0;
 	uint32_t warming = warming_of(c);
-	size_t changed = (c->left ? c->left : b->len) + c->head;
+	size_t changed = (c->left ? c->left : b->len) + c->head - opened_of(c);
 	uint64_t before;
 
 	b->ns[which][WRAPPER_NULL][round] = run_series(b, WRAPPER_NULL, WARMING, XDP_TX, b->len);
 	b->ns[which][WRAPPER_FLOOR][round] = run_series(b, WRAPPER_FLOOR, WARMING, XDP_TX, changed);
 
 	before = total(b, c->cause);
-	b->ns[which][WRAPPER_CASE][round] = run_series(
-		b, WRAPPER_CASE, warming, passes ? XDP_PASS : XDP_TX, passes ? b->len : changed);
+	b->ns[which][WRAPPER_CASE][round] =
+		run_series(b, WRAPPER_CASE, warming, passes ? XDP_PASS : XDP_TX,
+			   passes && !c->outer ? b->len : changed);
 	if (total(b, c->cause) - before != warming + PACKETS)
 		die("%s: %llu of %u packets ended as %s", c->name,
 		    (unsigned long long)(total(b, c->cause) - before), warming + PACKETS, c->cause);

@@ -30,7 +30,7 @@ LB_INLINE bool reset_size(struct xdp_md *ctx)
 {
 	if (ctx->data_end - ctx->data == bench.len)
 		return true;
-	if (bpf_xdp_adjust_head(ctx, (int)bench.head))
+	if (bpf_xdp_adjust_head(ctx, (int)bench.head - (int)bench.opened))
 		return false;
 	return !bench.cut || !bpf_xdp_adjust_tail(ctx, (int)bench.cut);
 }
@@ -52,6 +52,19 @@ LB_INLINE __u32 next_flow(void)
 	return (__u32)(bench.random >> 32) & bench.mask;
 }
 
+/* A packet out of a tunnel has overwritten that, and counted a hop. */
+LB_INLINE bool restore(struct xdp_md *ctx)
+{
+	__u64 *words = (void *)(long)ctx->data;
+	int i;
+
+	if (words + WRAPPER_RESTORED > (__u64 *)(long)ctx->data_end)
+		return false;
+	for (i = 0; i < WRAPPER_RESTORED; i++)
+		LB_STORE(__u64, words + i, bench.first[i]);
+	return true;
+}
+
 LB_INLINE int wrap(struct xdp_md *ctx, const __u32 which)
 {
 	__u32 flow = next_flow();
@@ -59,13 +72,17 @@ LB_INLINE int wrap(struct xdp_md *ctx, const __u32 which)
 
 	if (!reset_size(ctx))
 		return XDP_ABORTED;
+	if (bench.restores && !restore(ctx))
+		return XDP_ABORTED;
 	frame = (void *)(long)ctx->data;
 	if (frame + WRAPPER_TOUCHED > (char *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	LB_STORE(__u64, frame, bench.eth_first);
 	LB_STORE(__u32, frame + 8, bench.eth_second);
 	LB_STORE(__u16, frame + 12, bench.eth_third);
-	if (bench.tag) {
+	if (bench.restores) {
+		/* The ports are further back; these cases have one flow. */
+	} else if (bench.tag) {
 		LB_STORE(__be32, frame + 14, bench.tag);
 		set_flow(frame + CLIENT4 + 4, frame + SPORT4 + 4, flow);
 	} else if (bench.vary == WRAPPER_IPV4_FLOWS)
@@ -106,6 +123,10 @@ int bench_floor(struct xdp_md *ctx)
 {
 	if (bench.cut && bpf_xdp_adjust_tail(ctx, -(int)bench.cut))
 		return XDP_ABORTED;
+	if (bench.opened && bpf_xdp_adjust_head(ctx, (int)bench.opened))
+		return XDP_ABORTED;
+	if (!bench.head)
+		return XDP_TX;
 	return bpf_xdp_adjust_head(ctx, -(int)bench.head) ? XDP_ABORTED : XDP_TX;
 }
 
