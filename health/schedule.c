@@ -44,6 +44,12 @@ usec_t schedule_first(const struct schedule_timing *timing, enum schedule_pace p
 	return now + spread(schedule_mix(id), pace_interval(timing, pace));
 }
 
+usec_t schedule_settle(const struct schedule_timing *timing, enum schedule_pace pace,
+		       uint64_t random, usec_t now)
+{
+	return now + spread(random, pace_interval(timing, pace));
+}
+
 usec_t schedule_next(const struct schedule_timing *timing, enum schedule_pace pace, uint64_t random,
 		     usec_t planned, usec_t now)
 {

@@ -6,6 +6,10 @@
  * spread evenly over one interval. After that each start follows the planned (not the actual) one
  * by the interval in force, stretched or shortened by at most half the jitter, so that targets
  * neither drift with the load nor fall into step. jitter 20% means intervals of 90 to 110 %.
+ *
+ * While undecided, targets that appeared together start crowded, within a fast interval. Once such
+ * a target settles it gets a new phase, so that ten thousand spread over the long interval at once
+ * and not by jitter alone, which takes minutes.
  */
 #pragma once
 
@@ -37,6 +41,10 @@ usec_t schedule_first(const struct schedule_timing *timing, enum schedule_pace p
  */
 usec_t schedule_next(const struct schedule_timing *timing, enum schedule_pace pace, uint64_t random,
 		     usec_t planned, usec_t now);
+
+/* The first start at a slower pace than before: anywhere within one interval from now. */
+usec_t schedule_settle(const struct schedule_timing *timing, enum schedule_pace pace,
+		       uint64_t random, usec_t now);
 
 /*
  * schedule_skip - like schedule_next() after a start that was missed: whole intervals are left out

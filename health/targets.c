@@ -38,6 +38,7 @@ struct target {
 	usec_t due; /* start when waiting, timeout when running */
 	usec_t planned;
 	uint64_t n_runs;
+	enum schedule_pace pace; /* by which it was planned */
 	struct check_spec spec;
 	struct schedule_timing timing;
 	uint32_t rise, fall;
@@ -233,9 +234,14 @@ static void plan_next(struct target *target, usec_t now)
 	enum schedule_pace pace = judge_pace(&target->judge);
 	uint64_t random = schedule_mix(target->id ^ ++target->n_runs);
 	bool missed = target->judge.reason == PROBE_LATE;
+	bool settles = target->pace == SCHEDULE_FAST && pace != SCHEDULE_FAST;
 
-	target->planned = (missed ? schedule_skip : schedule_next)(&target->timing, pace, random,
-								   target->planned, now);
+	target->pace = pace;
+	if (settles)
+		target->planned = schedule_settle(&target->timing, pace, random, now);
+	else
+		target->planned = (missed ? schedule_skip : schedule_next)(
+			&target->timing, pace, random, target->planned, now);
 	set_due(target, target->planned);
 }
 
@@ -621,8 +627,8 @@ int targets_set(struct targets *table, const struct message_target *message)
 	target->hash_next = *place;
 	*place = target;
 	heap_put(table, target, table->n++);
-	target->planned =
-		schedule_first(&target->timing, judge_pace(&target->judge), target->id, usec_now());
+	target->pace = judge_pace(&target->judge);
+	target->planned = schedule_first(&target->timing, target->pace, target->id, usec_now());
 	set_due(target, target->planned);
 	return 0;
 }

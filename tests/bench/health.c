@@ -10,7 +10,7 @@
  *   tcp     a tcp check of every real each interval
  *   http    an http check of every real each second interval
  *   detect  a tenth of the reals is switched off, each at a moment of its own: the time from there
- *           to the verdict; first they refuse connections, then others of them fall silent
+ *           to the verdict; once they refuse connections, once they fall silent
  *   in-force  from a verdict to the ring that new flows follow (health_force.h; needs root)
  *
  * Loopback delivers a packet inside the system call that sends it, so the servers' half of each
@@ -187,7 +187,7 @@ static void check_fill(struct bench *b, enum config_check_type type, usec_t inte
 		.n_status = 1,
 		.port = b->servers.port,
 		.interval_us = interval,
-		.fast_interval_us = interval,
+		.fast_interval_us = interval * 5 / 22, /* to the interval as the defaults are */
 		.slow_interval_us = interval,
 		.timeout_us = interval,
 		.jitter_percent = JITTER_PERCENT,
@@ -462,22 +462,22 @@ static void cost_http(const struct options *options, const struct apart *apart)
 
 /* ---- detect ---- */
 
-static void await_seen(struct bench *b, uint32_t first, uint32_t n)
+static void await_seen(struct bench *b, uint32_t n)
 {
 	usec_t deadline = usec_now() + PATIENCE + FALL * b->check.interval_us;
 
-	for (uint32_t i = first; i < first + n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		while (b->reals[i].seen == 0)
 			if (turn(b) && usec_now() > deadline)
 				fail("detect", "a real that was switched off is not down");
 }
 
-static void report_detection(const struct bench *b, const char *how, uint32_t first, uint32_t n,
-			     usec_t bound)
+static void report_detection(const struct bench *b, const char *how, uint32_t n)
 {
+	usec_t bound = FALL * b->check.interval_us * 11 / 10;
 	static usec_t took[SWITCHED_MAX];
 	for (uint32_t i = 0; i < n; i++)
-		took[i] = b->reals[first + i].seen - b->reals[first + i].off;
+		took[i] = b->reals[i].seen - b->reals[i].off;
 	qsort(took, n, sizeof(*took), usec_cmp);
 	if (b->options->as_json)
 		printf("{\"name\":\"detect\",\"how\":\"%s\",\"reals\":%u,\"switched_off\":%u,"
@@ -494,12 +494,12 @@ static void report_detection(const struct bench *b, const char *how, uint32_t fi
 }
 
 /* Off go n reals, one after another within three intervals. */
-static void switch_off(struct bench *b, uint32_t first, uint32_t n, enum servers_command how)
+static void switch_off(struct bench *b, uint32_t n, enum servers_command how)
 {
 	usec_t pause = 3 * b->check.interval_us / n;
 	usec_t next = usec_now();
 
-	for (uint32_t i = first; i < first + n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		next += pause / 2 + (usec_t)random() % pause;
 		while (usec_now() < next)
 			turn(b);
@@ -508,25 +508,35 @@ static void switch_off(struct bench *b, uint32_t first, uint32_t n, enum servers
 	}
 }
 
-/* In the worst case fast-interval is no shorter than interval; so it is here. */
-static void detect(const struct options *options, const struct apart *apart)
+/* A tenth of the reals, at most SWITCHED_MAX, each at its moment. */
+static void detect_how(const struct options *options, const struct apart *apart,
+		       enum servers_command how, const char *word)
 {
 	struct bench b = { .options = options, .apart = apart };
 	uint32_t n = options->reals / 10 < SWITCHED_MAX ? options->reals / 10 : SWITCHED_MAX;
-	usec_t bound = FALL * options->interval_us * 11 / 10;
 
-	if (n == 0)
-		fail("detect", "needs at least 10 reals");
 	site_start(&b, CONFIG_CHECK_TCP, options->interval_us);
+	if (how == SERVERS_SILENT)
+		b.check.timeout_us = options->interval_us * 10 / 22;
+	else
+		b.check.fast_interval_us = options->interval_us;
 	probing_start(&b);
-	switch_off(&b, 0, n, SERVERS_REFUSE);
-	await_seen(&b, 0, n);
-	report_detection(&b, "refused", 0, n, bound);
-	switch_off(&b, n, n, SERVERS_SILENT);
-	await_seen(&b, n, n);
-	report_detection(&b, "silent", n, n, bound + b.check.timeout_us);
+	switch_off(&b, n, how);
+	await_seen(&b, n);
+	report_detection(&b, word, n);
 	probing_stop(&b);
 	site_stop(&b);
+}
+
+/*
+ * A refusal with fast-interval as long as interval, which is the worst that can be configured. For
+ * silence a probe waits for its timeout, and what that adds depends on it: timeout and
+ * fast-interval are to interval as the defaults are.
+ */
+static void detect(const struct options *options, const struct apart *apart)
+{
+	detect_how(options, apart, SERVERS_REFUSE, "refused");
+	detect_how(options, apart, SERVERS_SILENT, "silent");
 }
 
 static void in_force(const struct options *options, const struct apart *apart)

@@ -45,6 +45,25 @@ TEST(schedule, first_starts_of_ten_thousand_targets_spread_evenly)
 		assert_in_range(bins[i], 60, 140);
 }
 
+/* Crowded into half a second while undecided, and in step with the results that settle them. */
+TEST(schedule, ten_thousand_targets_that_settle_together_spread_evenly)
+{
+	unsigned bins[100] = { 0 };
+
+	for (uint64_t id = 0; id < 10000; id++) {
+		usec_t start = schedule_first(&timing, SCHEDULE_FAST, id, 0);
+		usec_t settled =
+			schedule_settle(&timing, SCHEDULE_NORMAL, schedule_mix(id + 77777), start);
+		usec_t next = schedule_next(&timing, SCHEDULE_NORMAL, schedule_mix(id + 99999),
+					    settled, settled);
+
+		assert_in_range(settled, start, start + timing.interval_us);
+		bins[next % timing.interval_us * 100 / timing.interval_us]++;
+	}
+	for (size_t i = 0; i < 100; i++)
+		assert_in_range(bins[i], 60, 140);
+}
+
 TEST(schedule, next_start_stays_within_half_the_jitter)
 {
 	for (size_t p = 0; p < 3; p++) {
@@ -125,6 +144,7 @@ TEST(schedule, late_means_more_than_half_the_timeout)
 
 RUN_TESTS(T(schedule, first_start_lies_within_one_interval),
 	  T(schedule, first_starts_of_ten_thousand_targets_spread_evenly),
+	  T(schedule, ten_thousand_targets_that_settle_together_spread_evenly),
 	  T(schedule, next_start_stays_within_half_the_jitter),
 	  T(schedule, without_jitter_the_interval_is_exact),
 	  T(schedule, extreme_random_bits_stay_inside),
