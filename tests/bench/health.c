@@ -24,7 +24,7 @@
  *
  * cpu_percent is user and system time of shoal-probe over the time that passed, from one heartbeat
  * to another; rss_mb the most it had; p99_late_ms the worst of the 99th percentiles that it told
- * for each second.
+ * for each second, beside the same of a process that only wakes each millisecond.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -381,7 +381,9 @@ static double floor_us(struct bench *b, double *rounds, int n)
 /* What a case of tcp or http came to. */
 struct figures {
 	const char *name;
-	double seconds, cpu_percent, servers_percent, rss_mb, worst_ms, middle_ms, us, floor_us;
+	double seconds, cpu_percent, servers_percent, rss_mb;
+	double worst_ms, middle_ms, floor_ms; /* lateness */
+	double us, floor_us;
 	uint64_t probes, late;
 };
 
@@ -408,26 +410,28 @@ static void print_json(const struct bench *b, const struct figures *f)
 {
 	printf("{\"name\":\"%s\",\"reals\":%u,\"interval_ms\":%.0f,\"seconds\":%.1f,"
 	       "\"cpu_percent\":%.1f,\"rss_mb\":%.1f,\"p99_late_ms\":%.2f,"
-	       "\"p99_late_median_ms\":%.2f,\"false_downs\":%u,\"late\":%llu,\"probes\":%llu,"
+	       "\"p99_late_median_ms\":%.2f,\"floor_late_ms\":%.2f,\"false_downs\":%u,\"late\":%"
+	       "llu,\"probes\":%llu,"
 	       "\"per_second\":%.0f,\"us_per_probe\":%.1f,\"floor_us\":%.1f,\"ratio\":%.2f,"
 	       "\"servers_cpu_percent\":%.1f,\"apart\":%s}\n",
 	       f->name, b->options->reals, ms(b->check.interval_us), f->seconds, f->cpu_percent,
-	       f->rss_mb, f->worst_ms, f->middle_ms, b->n_false_downs, (unsigned long long)f->late,
-	       (unsigned long long)f->probes, (double)f->probes / f->seconds, f->us, f->floor_us,
-	       f->us / f->floor_us, f->servers_percent, b->apart->is_apart ? "true" : "false");
+	       f->rss_mb, f->worst_ms, f->middle_ms, f->floor_ms, b->n_false_downs,
+	       (unsigned long long)f->late, (unsigned long long)f->probes,
+	       (double)f->probes / f->seconds, f->us, f->floor_us, f->us / f->floor_us,
+	       f->servers_percent, b->apart->is_apart ? "true" : "false");
 }
 
 static void print_text(const struct bench *b, const struct figures *f)
 {
-	printf("%-6s %5.1f %% of a CPU for %.0f probes a second (servers %.1f %%), %.1f MB; %.1f "
-	       "us a "
-	       "probe, floor %.1f us, ratio %.2f; p99 late %.2f ms in the worst second, median "
-	       "%.2f; "
-	       "%llu probes, %llu late, %u false downs%s\n",
-	       f->name, f->cpu_percent, (double)f->probes / f->seconds, f->servers_percent,
-	       f->rss_mb, f->us, f->floor_us, f->us / f->floor_us, f->worst_ms, f->middle_ms,
-	       (unsigned long long)f->probes, (unsigned long long)f->late, b->n_false_downs,
-	       b->apart->is_apart ? "" : " (servers not apart)");
+	printf("%-6s %.1f %% of a CPU for %.0f probes a second, %.1f MB; servers %.1f %%%s\n"
+	       "       %.1f us a probe, floor %.1f, ratio %.2f\n"
+	       "       p99 late %.2f ms in the worst second, median %.2f; a bare sleeper %.2f\n"
+	       "       %llu probes in %.0f s, %llu late, %u false downs\n",
+	       f->name, f->cpu_percent, (double)f->probes / f->seconds, f->rss_mb,
+	       f->servers_percent, b->apart->is_apart ? "" : " (not apart)", f->us, f->floor_us,
+	       f->us / f->floor_us, f->worst_ms, f->middle_ms, f->floor_ms,
+	       (unsigned long long)f->probes, f->seconds, (unsigned long long)f->late,
+	       b->n_false_downs);
 }
 
 static void cost(const struct options *options, const struct apart *apart,
@@ -437,12 +441,15 @@ static void cost(const struct options *options, const struct apart *apart,
 	double rounds[2 * FLOOR_ROUNDS];
 	struct sample from, to;
 	struct figures figures;
+	struct sleeper sleeper;
 
 	site_start(&b, type, (type == CONFIG_CHECK_TCP ? 1 : 2) * options->interval_us);
 	floor_us(&b, rounds, 0);
 	probing_start(&b);
+	sleeper_start(&sleeper, apart);
 	measure(&b, &from, &to);
 	figures = figures_of(&b, &from, &to);
+	figures.floor_ms = ms(sleeper_stop(&sleeper));
 	probing_stop(&b);
 	figures.floor_us = floor_us(&b, rounds, FLOOR_ROUNDS);
 	(options->as_json ? print_json : print_text)(&b, &figures);

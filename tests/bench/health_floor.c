@@ -5,11 +5,16 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "health/lateness.h"
 
 #define BATCH 64U
 
@@ -101,4 +106,64 @@ double floor_tcp_us(const struct servers *servers, uint32_t n)
 double floor_http_us(const struct servers *servers, uint32_t n)
 {
 	return measure(servers, n, true);
+}
+
+/* ---- lateness ---- */
+
+/* One second of starts, each planned a millisecond after the one before, however late that was. */
+static usec_t sleep_a_second(usec_t *planned)
+{
+	struct lateness lateness = { 0 };
+
+	for (int i = 0; i < 1000; i++) {
+		usec_t now = usec_now();
+
+		*planned += USEC_PER_MSEC;
+		if (now < *planned)
+			usleep((useconds_t)(*planned - now));
+		now = usec_now();
+		lateness_add(&lateness, now > *planned ? now - *planned : 0);
+	}
+	return lateness_percentile(&lateness, 99);
+}
+
+/* Each second's figure is sent; who reads them may end us at any time. */
+static void sleep_on(int fd)
+{
+	usec_t planned = usec_now();
+
+	for (;;) {
+		usec_t p99 = sleep_a_second(&planned);
+
+		if (write(fd, &p99, sizeof(p99)) != sizeof(p99))
+			exit(1);
+	}
+}
+
+void sleeper_start(struct sleeper *sleeper, const struct apart *apart)
+{
+	int pair[2];
+
+	if (pipe(pair) < 0 || (sleeper->pid = fork()) < 0)
+		fail("sleeper");
+	if (sleeper->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(pair[0]);
+		apart_pin(apart, APART_PROBER);
+		sleep_on(pair[1]);
+	}
+	close(pair[1]);
+	sleeper->fd = pair[0];
+}
+
+usec_t sleeper_stop(struct sleeper *sleeper)
+{
+	usec_t worst = 0, p99;
+
+	kill(sleeper->pid, SIGKILL);
+	waitpid(sleeper->pid, NULL, 0);
+	while (read(sleeper->fd, &p99, sizeof(p99)) == sizeof(p99))
+		worst = p99 > worst ? p99 : worst;
+	close(sleeper->fd);
+	return worst;
 }
