@@ -104,7 +104,7 @@ void probe_end(struct probe *probe, enum probe_reason reason, const char *fmt, .
 double probe_msec(const struct probe *probe);
 
 extern const struct check_kind check_tcp;
-extern const struct check_kind check_http; /* and https */
+extern const struct check_kind check_http; /* and https, grpc */
 extern const struct check_kind check_tls;
 extern const struct check_kind check_udp;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http.c - the checks http and https: one request over a connection of our own, spoken by libcurl.
+ * http.c - the checks http, https and grpc: one request over a connection of our own, spoken by
+ * libcurl.
  *
  * curl gets the connected descriptor (dial.h made it, with mark and source) and never connects,
  * resolves, follows a redirect, decodes a body, asks a proxy or opens a file itself. The status
@@ -30,6 +31,7 @@
 #include "health/ca.h"
 #include "health/certificate.h"
 #include "health/check.h"
+#include "health/grpc.h"
 #include "health/http_wish.h"
 #include "health/quote.h"
 #include "health/relay.h"
@@ -54,6 +56,8 @@ struct http_run {
 	size_t header_bytes, body_bytes;
 	struct body body;
 	struct certificate certificate;
+	int grpc_code; /* -1: there was none */
+	char grpc_message[80];
 	CURLcode code;            /* once ended */
 	long status;              /* 0: no whole headers yet */
 	enum probe_reason broken; /* why we broke the transfer off; PROBE_NONE: we did not */
@@ -122,6 +126,8 @@ static int on_close(void *arg, curl_socket_t fd)
 
 static bool status_is_allowed(const struct check_spec *spec, long status)
 {
+	if (spec->type == CONFIG_CHECK_GRPC)
+		return status == 200;
 	for (uint32_t i = 0; i < spec->n_ranges; i++)
 		if (status >= (long)spec->ranges[i].first && status <= (long)spec->ranges[i].last)
 			return true;
@@ -139,8 +145,24 @@ static bool version_is_wanted(const struct http_run *run)
 	long version = 0;
 
 	curl_easy_getinfo(run->easy, CURLINFO_HTTP_VERSION, &version);
-	return run->probe->spec->http_version == CONFIG_HTTP_1_1 ||
-	       version == CURL_HTTP_VERSION_2_0;
+	return !wish_of(run)->is_http2 || version == CURL_HTTP_VERSION_2_0;
+}
+
+/* Those of a gRPC answer stand behind its body, or, where it has none, before. */
+static void note_grpc(struct http_run *run, const char *line, size_t len)
+{
+	static const char code[] = "grpc-status:", message[] = "grpc-message:";
+	const size_t code_len = sizeof(code) - 1, message_len = sizeof(message) - 1;
+	char digits[8] = "";
+
+	if (len > code_len && strncasecmp(line, code, code_len) == 0) {
+		snprintf(digits, sizeof(digits), "%.*s", (int)(len - code_len), line + code_len);
+		run->grpc_code = atoi(digits);
+	} else if (len > message_len && strncasecmp(line, message, message_len) == 0) {
+		snprintf(run->grpc_message, sizeof(run->grpc_message), ":%.*s",
+			 (int)(len - message_len), line + message_len);
+		run->grpc_message[strcspn(run->grpc_message, "\r\n")] = '\0';
+	}
 }
 
 /* Each header line, and trailers; anything but its length breaks the transfer off. */
@@ -153,6 +175,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	run->header_bytes += len;
 	if (run->header_bytes > HEADERS_MAX)
 		return break_off(run, PROBE_TOO_LARGE, "the headers are larger than 64 KiB");
+	if (wish_of(run)->is_grpc)
+		note_grpc(run, line, len);
 	if (run->status != 0 || !line_ends_headers(line, len))
 		return len;
 	curl_easy_getinfo(run->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -176,6 +200,8 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 	run->body_bytes += size * n;
 	if (run->body_bytes > BODY_MAX)
 		return break_off(run, PROBE_TOO_LARGE, "the body is larger than 1 MiB");
+	if (wish_of(run)->is_grpc && run->body_bytes > GRPC_ANSWER_MAX)
+		return break_off(run, PROBE_TOO_LARGE, "the answer is larger than 4 KiB");
 	reason = body_add(&run->body, wish_of(run), bytes, size * n, &complaint);
 	return reason == PROBE_OK ? size * n : break_off(run, reason, complaint);
 }
@@ -306,12 +332,18 @@ static bool set_method(CURL *easy, enum config_method method)
 	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, word) == CURLE_OK;
 }
 
-static long http_version(const struct check_spec *spec)
+static bool set_post(CURL *easy, const struct http_wish *wish)
 {
-	if (spec->http_version == CONFIG_HTTP_1_1)
+	return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)wish->post_len) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_POSTFIELDS, wish->post) == CURLE_OK;
+}
+
+static long http_version(const struct http_wish *wish)
+{
+	if (!wish->is_http2)
 		return CURL_HTTP_VERSION_1_1;
-	return spec->type == CONFIG_CHECK_HTTPS ? CURL_HTTP_VERSION_2TLS
-						: CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+	return wish->has_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 }
 
 static bool set_request(struct http_run *run, const struct check_spec *spec)
@@ -319,12 +351,12 @@ static bool set_request(struct http_run *run, const struct check_spec *spec)
 	const struct http_wish *wish = spec->own;
 	CURL *easy = run->easy;
 
-	return set_method(easy, spec->method) &&
+	return set_method(easy, spec->method) && (!wish->post || set_post(easy, wish)) &&
 	       curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET,
 				run->relay ? run->relay_name : NULL) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(spec)) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(wish)) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_URL, wish->url) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, spec->path) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, wish->target) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, wish->headers) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, spec->verify ? 1L : 0L) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, spec->verify ? 2L : 0L) == CURLE_OK;
@@ -346,8 +378,7 @@ static void end_broken(struct http_run *run, struct probe *probe)
 
 static enum probe_reason garbage_reason(const struct http_run *run)
 {
-	return run->probe->spec->http_version == CONFIG_HTTP_2 ? PROBE_PROTOCOL_ERROR
-							       : PROBE_HTTP_GARBAGE;
+	return wish_of(run)->is_http2 ? PROBE_PROTOCOL_ERROR : PROBE_HTTP_GARBAGE;
 }
 
 static enum probe_reason recv_reason(const struct http_run *run)
@@ -388,8 +419,8 @@ static enum probe_reason curl_reason(const struct http_run *run)
 	if (run->code == CURLE_RECV_ERROR || run->code == CURLE_SEND_ERROR)
 		return recv_reason(run);
 	/* What nghttp2 makes nothing of, curl calls nothing. */
-	if (run->code == CURLE_GOT_NOTHING && run->probe->spec->type == CONFIG_CHECK_HTTP &&
-	    run->relay && relay_has_received(run->relay))
+	if (run->code == CURLE_GOT_NOTHING && !wish_of(run)->has_tls && run->relay &&
+	    relay_has_received(run->relay))
 		return garbage_reason(run);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].code == run->code)
@@ -414,6 +445,25 @@ static void end_failed(struct http_run *run, struct probe *probe)
 	probe_end(probe, reason, "%s", text);
 }
 
+static void end_grpc(struct http_run *run, struct probe *probe)
+{
+	const uint8_t *answer = (const uint8_t *)run->body.bytes;
+	uint64_t health;
+
+	if (run->grpc_code < 0)
+		probe_end(probe, PROBE_PROTOCOL_ERROR, "the answer has no grpc-status");
+	else if (run->grpc_code > 0)
+		probe_end(probe, PROBE_GRPC_STATUS, "grpc-status %d (%s)%s", run->grpc_code,
+			  grpc_code_str((uint32_t)run->grpc_code), run->grpc_message);
+	else if (grpc_decode_response(answer, run->body.kept, &health) < 0)
+		probe_end(probe, PROBE_PROTOCOL_ERROR, "the answer is no HealthCheckResponse");
+	else if (health != GRPC_SERVING)
+		probe_end(probe, PROBE_GRPC_STATUS, "%s in %.1f ms", grpc_health_str(health),
+			  probe_msec(probe));
+	else
+		probe_end(probe, PROBE_OK, "SERVING in %.1f ms", probe_msec(probe));
+}
+
 static void transfer_ended(struct http_run *run)
 {
 	struct probe *probe = run->probe;
@@ -424,7 +474,7 @@ static void transfer_ended(struct http_run *run)
 	curl_multi_remove_handle(http.multi, run->easy);
 	if (run->relay && relay_is_flooded(run->relay))
 		break_off(run, PROBE_TOO_LARGE, "more than 1280 KiB were sent");
-	if (run->broken == PROBE_NONE && run->code == CURLE_OK) {
+	if (run->broken == PROBE_NONE && run->code == CURLE_OK && !wish_of(run)->is_grpc) {
 		reason = body_end(&run->body, wish_of(run), &complaint);
 		if (reason != PROBE_OK)
 			break_off(run, reason, complaint);
@@ -433,6 +483,8 @@ static void transfer_ended(struct http_run *run)
 		end_broken(run, probe);
 	else if (run->code != CURLE_OK)
 		end_failed(run, probe);
+	else if (wish_of(run)->is_grpc)
+		end_grpc(run, probe);
 	else
 		probe_end(probe, PROBE_OK, "HTTP %ld in %.1f ms", run->status, probe_msec(probe));
 	run_give_back(run);
@@ -541,16 +593,16 @@ static void http_forget(struct check_spec *spec)
 	http_wish_free(spec->own);
 }
 
-static bool is_rationed(const struct check_spec *spec)
+static bool is_rationed(const struct http_wish *wish)
 {
-	return spec->type == CONFIG_CHECK_HTTPS || spec->http_version == CONFIG_HTTP_2;
+	return wish->has_tls || wish->is_http2;
 }
 
 /* The connection is curl's, or its relay's. Where this fails it is closed. */
 static bool take_connection(struct http_run *run, int fd)
 {
 	run->fd = fd;
-	if (!is_rationed(run->probe->spec))
+	if (!is_rationed(wish_of(run)))
 		return true;
 	run->fd = -1;
 	run->relay = relay_start(http.base, fd, run->relay_name);
@@ -575,6 +627,8 @@ static void http_connected(struct probe *probe, int fd)
 	run->header_bytes = run->body_bytes = 0;
 	run->n_events = 0;
 	run->is_opened = false;
+	run->grpc_code = -1;
+	run->grpc_message[0] = '\0';
 	run->certificate = (struct certificate){ 0 };
 	run->status = 0;
 	run->broken = PROBE_NONE;

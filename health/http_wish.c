@@ -5,16 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "health/grpc.h"
 #include "health/pattern.h"
 
 #define BODIES_MAX (64 * 1024 * 1024) /* bytes kept of all bodies together */
 
 /* ---- what a target asks for ---- */
 
+static bool uses_tls(const struct check_spec *spec)
+{
+	return spec->type == CONFIG_CHECK_HTTPS || (spec->type == CONFIG_CHECK_GRPC && spec->tls);
+}
+
 /* scheme://host:port/, where the host is also what TLS asks for, and IPv6 is bracketed. */
 static char *make_url(const struct check_spec *spec, const char *host)
 {
-	const char *scheme = spec->type == CONFIG_CHECK_HTTPS ? "https" : "http";
+	const char *scheme = uses_tls(spec) ? "https" : "http";
 	bool is_ipv6 = strchr(host, ':') != NULL;
 	char *url;
 
@@ -36,7 +42,7 @@ static bool add_header(struct http_wish *wish, const char *line)
 /* Where TLS asks for another name, Host has to be said, with its port where it is an odd one. */
 static bool add_host(struct http_wish *wish, const struct check_spec *spec, const char *host)
 {
-	uint16_t usual = spec->type == CONFIG_CHECK_HTTPS ? 443 : 80;
+	uint16_t usual = uses_tls(spec) ? 443 : 80;
 	bool is_ipv6 = strchr(host, ':') != NULL;
 	char line[MESSAGE_HOST_MAX + 32], port[8] = "";
 
@@ -65,18 +71,37 @@ static bool add_headers(struct http_wish *wish, const struct check_spec *spec)
 	return ok;
 }
 
+/* What every call of gRPC says, and the message it carries. */
+static bool add_grpc(struct http_wish *wish, const struct check_spec *spec)
+{
+	const struct check_text *service = check_text(spec, MESSAGE_TEXT_SERVICE);
+
+	wish->is_grpc = wish->is_http2 = true;
+	wish->target = GRPC_PATH;
+	wish->post = malloc(GRPC_REQUEST_MAX);
+	if (!wish->post)
+		return false;
+	wish->post_len = grpc_encode_request(service ? service->bytes : "",
+					     service ? service->len : 0, wish->post);
+	return wish->post_len > 0 && add_header(wish, "Content-Type: application/grpc") &&
+	       add_header(wish, "TE: trailers") && add_header(wish, "Accept:");
+}
+
 static bool wish_fill(struct http_wish *wish, const struct check_spec *spec)
 {
 	const struct check_text *sni = check_text(spec, MESSAGE_TEXT_SNI);
 	const struct check_text *matches = check_text(spec, MESSAGE_TEXT_BODY_MATCHES);
 	const char *host = spec->host[0] ? spec->host : ADDR_STR(&spec->dial.addr);
 
+	wish->has_tls = uses_tls(spec);
+	wish->is_http2 = spec->http_version == CONFIG_HTTP_2;
+	wish->target = spec->path;
 	wish->contains = check_text(spec, MESSAGE_TEXT_BODY_CONTAINS);
 	if (matches)
 		wish->matches = pattern_get(matches->bytes);
 	wish->url = make_url(spec, sni ? sni->bytes : host);
 	return wish->url && (wish->matches || !matches) && (!sni || add_host(wish, spec, host)) &&
-	       add_headers(wish, spec);
+	       add_headers(wish, spec) && (spec->type != CONFIG_CHECK_GRPC || add_grpc(wish, spec));
 }
 
 struct http_wish *http_wish_new(const struct check_spec *spec)
@@ -95,6 +120,7 @@ void http_wish_free(struct http_wish *wish)
 	if (!wish)
 		return;
 	free(wish->url);
+	free(wish->post);
 	curl_slist_free_all(wish->headers);
 	pattern_put(wish->matches);
 	free(wish);
@@ -168,7 +194,7 @@ static enum probe_reason body_search(struct body *body, const struct http_wish *
 
 static bool is_wanted(const struct body *body, const struct http_wish *wish)
 {
-	return !body->is_searched && (wish->contains || wish->matches);
+	return !body->is_searched && (wish->contains || wish->matches || wish->is_grpc);
 }
 
 enum probe_reason body_add(struct body *body, const struct http_wish *wish, const char *bytes,

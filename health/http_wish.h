@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_wish.h - what the requests of one target have in common, made once; and the search of
- * bodies for what they must hold.
+ * http_wish.h - what the requests of one target, of http, https or grpc, have in common, made once;
+ * and the search of bodies for what they must hold.
  */
 #pragma once
 
@@ -12,7 +12,11 @@
 #include "health/check.h"
 
 struct http_wish {
+	bool has_tls, is_http2, is_grpc;
 	char *url;
+	const char *target; /* the path, as it is sent */
+	uint8_t *post;      /* NULL: nothing is sent along */
+	size_t post_len;
 	struct curl_slist *headers;
 	const struct check_text *contains; /* NULL: any body will do */
 	struct pattern *matches;           /* NULL: the same */
@@ -23,7 +27,7 @@ struct http_wish *http_wish_new(const struct check_spec *spec);
 void http_wish_free(struct http_wish *wish);
 
 /*
- * The beginning of a body, kept for the search where there is one: at most BODY_WINDOW_MAX bytes,
+ * The beginning of a body, kept where it is looked into: at most BODY_WINDOW_MAX bytes,
  * searched once, when they are whole or the body has ended, never per packet.
  */
 #define BODY_WINDOW_MAX (64 * 1024)

@@ -100,10 +100,10 @@ static const struct check_kind *kind_of(const struct check_spec *spec)
 		return &check_tcp;
 	case CONFIG_CHECK_HTTP:
 	case CONFIG_CHECK_HTTPS:
+	case CONFIG_CHECK_GRPC:
 		return &check_http;
 	case CONFIG_CHECK_TLS:
 		return &check_tls;
-	case CONFIG_CHECK_GRPC:
 	case CONFIG_CHECK_DNS:
 		break;
 	case CONFIG_CHECK_UDP:

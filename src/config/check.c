@@ -215,8 +215,9 @@ static void check_routing(struct load *load)
 
 /* Whoever builds a kind sets its bit. */
 static const bool is_carried_out[] = {
-	[CONFIG_CHECK_TCP] = true, [CONFIG_CHECK_HTTP] = true, [CONFIG_CHECK_HTTPS] = true,
-	[CONFIG_CHECK_TLS] = true, [CONFIG_CHECK_UDP] = true,  [CONFIG_CHECK_EXEC] = false,
+	[CONFIG_CHECK_TCP] = true,   [CONFIG_CHECK_HTTP] = true, [CONFIG_CHECK_HTTPS] = true,
+	[CONFIG_CHECK_GRPC] = true,  [CONFIG_CHECK_TLS] = true,  [CONFIG_CHECK_UDP] = true,
+	[CONFIG_CHECK_EXEC] = false,
 };
 
 static void check_type(struct load *load, const struct config_check *check)

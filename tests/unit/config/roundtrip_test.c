@@ -344,6 +344,7 @@ static char *generate(uint64_t seed)
 		CONFIG_CHECK_HTTP,
 		CONFIG_CHECK_HTTPS,
 		CONFIG_CHECK_TLS,
+		CONFIG_CHECK_GRPC,
 		CONFIG_CHECK_UDP,
 	};
 	struct out out = { 0 };

@@ -130,6 +130,69 @@ TEST(web, looks_into_answers_and_names_what_is_wrong)
 	site_fini(&site);
 }
 
+/* ---- gRPC ---- */
+
+/* HPACK: a literal that is not indexed, with a new name. Trailers end the stream. */
+#define CODE(digit)     "\x00\x0bgrpc-status\x01" digit
+#define TRAILERS(digit) "\0\0\x0f\1\5\0\0\0\1" CODE(digit)
+#define NO_BODY(digit)  "\0\0\x10\1\5\0\0\0\1\x88" CODE(digit)
+#define NOT_FOUND       "\0\0\x29\1\5\0\0\0\1\x88" CODE("5") "\x00\x0cgrpc-message\x0ano service"
+#define STATUS(byte)    "\0\0\7\0\0\0\0\0\1\0\0\0\0\2\x08" byte
+#define LONG_FRAME      "\0\0\7\0\0\0\0\0\1\0\0\0\0\3\x08\1"
+#define NO_STATUS       "\0\0\5\0\0\0\0\0\1\0\0\0\0\0"
+
+static const struct call {
+	const char *says;
+	size_t len;
+	enum real_state state;
+	enum probe_reason reason;
+	const char *evidence;
+} calls[] = {
+	{ BYTES(H2 HEADERS_200 STATUS("\1") TRAILERS("0")), REAL_UP, PROBE_OK, "SERVING in " },
+	{ BYTES(H2 HEADERS_200 STATUS("\2") TRAILERS("0")), REAL_DOWN, PROBE_GRPC_STATUS,
+	  "NOT_SERVING in " },
+	{ BYTES(H2 HEADERS_200 STATUS("\3") TRAILERS("0")), REAL_DOWN, PROBE_GRPC_STATUS,
+	  "SERVICE_UNKNOWN in " },
+	{ BYTES(H2 HEADERS_200 STATUS("\7") TRAILERS("0")), REAL_DOWN, PROBE_GRPC_STATUS,
+	  "another status in " },
+	{ BYTES(H2 HEADERS_200 NO_STATUS TRAILERS("0")), REAL_DOWN, PROBE_GRPC_STATUS,
+	  "UNKNOWN in " },
+	{ BYTES(H2 NOT_FOUND), REAL_DOWN, PROBE_GRPC_STATUS,
+	  "grpc-status 5 (NOT_FOUND): no service" },
+	{ BYTES(H2 NO_BODY("0")), REAL_DOWN, PROBE_PROTOCOL_ERROR,
+	  "the answer is no HealthCheckResponse" },
+	{ BYTES(H2 HEADERS_200 LONG_FRAME TRAILERS("0")), REAL_DOWN, PROBE_PROTOCOL_ERROR,
+	  "the answer is no HealthCheckResponse" },
+	{ BYTES(H2 HEADERS_200 BODY_OK), REAL_DOWN, PROBE_PROTOCOL_ERROR,
+	  "the answer has no grpc-status" },
+	{ BYTES(H2 HEADERS_503 "503"), REAL_DOWN, PROBE_HTTP_STATUS, "HTTP 503 in " },
+	{ BYTES(SMALL), REAL_DOWN, PROBE_PROTOCOL_ERROR, "the server does not speak HTTP/2" },
+	{ BYTES(H2 HEADERS_200 STATUS("\1")), REAL_DOWN, PROBE_TIMEOUT,
+	  "waiting for the end of the body" },
+};
+
+#define N_CALLS (sizeof(calls) / sizeof(calls[0]))
+
+TEST(web, asks_the_health_service_of_grpc)
+{
+	static struct site site;
+	struct server servers[N_CALLS];
+
+	site_init(&site);
+	for (size_t i = 0; i < N_CALLS; i++) {
+		server_start(&servers[i], site.base, SERVER_ACCEPTS);
+		server_can(&servers[i], calls[i].says, calls[i].len);
+		site_add(&site, CONFIG_CHECK_GRPC, servers[i].port)->check.grpc_service = "a.B";
+	}
+	site_configure(&site);
+	daemon_start(&site);
+	for (size_t i = 0; i < N_CALLS; i++)
+		expect(&site, &site.pools[i], calls[i].state, calls[i].reason, calls[i].evidence);
+	for (size_t i = 0; i < N_CALLS; i++)
+		server_stop(&servers[i]);
+	site_fini(&site);
+}
+
 /* ---- floods ---- */
 
 /* What never becomes a header or a body is bounded, too, and others are probed meanwhile. */
@@ -206,6 +269,7 @@ TEST(web, asks_as_configured)
 
 static const struct CMUnitTest tests[] = {
 	T(web, looks_into_answers_and_names_what_is_wrong),
+	T(web, asks_the_health_service_of_grpc),
 	T(web, floods_of_frames_end_early),
 	T(web, asks_as_configured),
 };
