@@ -756,21 +756,37 @@ void prober_set_sources(struct prober *prober, const struct addr *source4,
 			 LOG_QUOTE("probes keep their former source addresses"));
 }
 
+/* NULL: no service uses the pool. */
+static struct roster_entry *entry_at(const struct roster *roster, uint32_t pool, uint32_t real,
+				     size_t check)
+{
+	if (!roster || roster->first[pool] == ROSTER_NONE)
+		return NULL;
+	return &roster->entries[roster->first[pool] + check * roster->config->pools[pool].n_reals +
+				real];
+}
+
+void prober_adopt(struct prober *prober, uint32_t pool, uint32_t real, uint32_t check,
+		  enum real_state state, enum real_sign sign)
+{
+	struct roster_entry *entry = entry_at(prober->roster, pool, real, check);
+
+	if (!entry)
+		return;
+	entry->state = state;
+	entry->sign = sign;
+}
+
 bool prober_reset(struct prober *prober, uint32_t pool, uint32_t real)
 {
-	struct roster *roster = prober->roster;
-	const struct config_pool *config;
+	size_t n_checks = prober->roster ? prober->roster->config->pools[pool].n_checks : 0;
 	bool is_heard = false;
 
-	if (!roster || roster->first[pool] == ROSTER_NONE)
-		return false;
-	config = &roster->config->pools[pool];
-	for (size_t c = 0; c < config->n_checks; c++) {
-		struct roster_entry *entry =
-			&roster->entries[roster->first[pool] + c * config->n_reals + real];
-		struct side *side = &prober->sides[entry->daemon];
+	for (size_t c = 0; c < n_checks; c++) {
+		struct roster_entry *entry = entry_at(prober->roster, pool, real, c);
+		struct side *side = entry ? &prober->sides[entry->daemon] : NULL;
 
-		if (!side->life.is_connected)
+		if (!side || !side->life.is_connected)
 			continue;
 		void_soon(side, entry);
 		entry->is_reset = true;

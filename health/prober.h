@@ -85,6 +85,13 @@ void prober_set_sources(struct prober *prober, const struct addr *source4,
 int prober_set_config(struct prober *prober, const struct config *config, struct err *err);
 
 /*
+ * prober_adopt - at start, before anybody connects: the judgement that a check of a real begins
+ * from.
+ */
+void prober_adopt(struct prober *prober, uint32_t pool, uint32_t real, uint32_t check,
+		  enum real_state state, enum real_sign sign);
+
+/*
  * prober_reset - have a real judged anew, beginning at once. Its state stays until results change
  * it. False when nobody can: shoal-probe is not there, or the real has no check that runs.
  */

@@ -34,6 +34,7 @@
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
 #include "src/reconcile/drains.h"
+#include "src/reconcile/judgements.h"
 #include "src/reconcile/lives.h"
 #include "src/reconcile/orders.h"
 #include "src/reconcile/paths.h"
@@ -42,6 +43,7 @@
 #define FRESH_US        (30 * USEC_PER_SEC) /* verdicts and read-backs older than this stop the tick */
 #define PLAN_STALE_US   (2 * USEC_PER_SEC) /* router ops of an older plan are dropped */
 #define GUARD_ACTS_US   (1 * USEC_PER_SEC) /* from its fence to the last line it writes, and some */
+#define STATE_EVERY_US  (2 * USEC_PER_SEC) /* the state file at most */
 #define START_WAIT_US   (5 * USEC_PER_SEC) /* for the first word on every uplink */
 #define EXIT_BAD_CONFIG 2
 #define EXIT_PERMISSION 5
@@ -71,6 +73,9 @@ struct shoald {
 	struct paths *paths;
 	struct reconcile *reconcile;
 	struct orders *orders;
+	uint64_t lives_stored; /* of the core, in the state file */
+	usec_t state_stored_at;
+	bool state_is_stale;
 	struct ctl *ctl;
 	struct commands_context context;
 	struct event *pass_event, *timer_event, *second_event, *tick_event, *signal_events[3];
@@ -131,6 +136,7 @@ static void log_vip(struct shoald *d, const struct core_vip *vip)
 
 	if (!seen || (seen->state == vip->state && seen->reason == vip->reason))
 		return;
+	d->state_is_stale |= seen->state != vip->state;
 	if (seen->state != vip->state)
 		log_notice("vip_state", "vip=%s prefix=%s from=%s to=%s reason=%s",
 			   vip->config ? vip->config->name : "-", PREFIX_STR(&vip->prefix),
@@ -176,6 +182,7 @@ static void log_reals(struct shoald *d)
 
 			if (d->reals[at] == real->state)
 				continue;
+			d->state_is_stale = true;
 			log_notice("real_state",
 				   "pool=%s real=%s from=%s to=%s reason=%s evidence=%s",
 				   pool->config->name, real->config->name,
@@ -478,6 +485,59 @@ static void sample_traffic(struct shoald *d, usec_t now)
 	d->sampled_at = now;
 }
 
+/* ---- the state file ---- */
+
+static void store_state(struct shoald *d)
+{
+	struct err err;
+
+	d->state_stored_at = usec_now();
+	d->lives_stored = core_desired(d->core)->lives_version;
+	d->state_is_stale = false;
+	if (judgements_store(d->options.state_dir, d->core, d->state_stored_at, &err) < 0)
+		log_warn("state", "error=%s", LOG_QUOTE(err.text));
+}
+
+/* Many judgements in one moment, as when a rack goes, are written once. */
+static void keep_state(struct shoald *d, usec_t now)
+{
+	if (core_desired(d->core)->lives_version != d->lives_stored)
+		d->state_is_stale = true;
+	if (d->state_is_stale && now >= d->state_stored_at + STATE_EVERY_US)
+		store_state(d);
+}
+
+/* Before the guard's lease is written anew: its tick says when verdicts were fresh. */
+static void load_state(struct shoald *d)
+{
+	const struct judgements_sink sink = { judgements_adopt, judgements_adopt_flaps, d->core };
+	usec_t tick = 0;
+	struct err err;
+	int r;
+
+	if (lease_read_tick(d->options.run_dir, &tick, NULL) < 0)
+		tick = 0;
+	r = judgements_load(d->options.state_dir, tick, usec_now(), &sink, &err);
+	if (r < 0)
+		log_warn("state", "error=%s hint=\"every real starts unknown\"",
+			 LOG_QUOTE(err.text));
+	else
+		log_info("state", "used=%s", r ? "yes" : "no");
+}
+
+/* shoal-probe, should it be another one, begins from what the core knows. */
+static void adopt_judgements(struct shoald *d)
+{
+	for (uint32_t p = 0; p < core_n_pools(d->core); p++) {
+		const struct core_pool *pool = core_pool(d->core, p);
+		uint32_t n = (uint32_t)pool->config->n_checks;
+
+		for (uint32_t i = 0; i < pool->config->n_reals * n; i++)
+			prober_adopt(d->prober, p, i / n, i % n, pool->checks[i].state,
+				     pool->checks[i].sign);
+	}
+}
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
@@ -488,6 +548,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	sample_traffic(d, now);
 	paths_check(d->paths, now);
 	orders_watch(d->orders, usec_wall());
+	keep_state(d, now);
 	keep_lease(d, now);
 	sd_notify(0,
 		  "WATCHDOG=1"); /* the loop runs; whether it is of use is the guard's question */
@@ -1075,7 +1136,11 @@ static int start(struct shoald *d, struct err *err)
 	if (r == 0)
 		r = load_drains(d, err);
 	if (r == 0)
+		load_state(d);
+	if (r == 0)
 		r = open_sockets(d, err);
+	if (r == 0)
+		adopt_judgements(d);
 	if (r == 0)
 		r = open_ports(d, err);
 	if (r == 0)
@@ -1178,6 +1243,7 @@ static int run(struct shoald *d)
 	event_in(d->tick_event, 0);
 	if (!d->is_stopping)
 		event_base_dispatch(d->base);
+	store_state(d);
 	stop(d);
 	return EXIT_SUCCESS;
 }
@@ -1190,7 +1256,7 @@ static const char usage_text[] =
 	"\n"
 	"  --config FILE     the config (/etc/shoal/shoal.yaml)\n"
 	"  --run-dir DIR     sockets and lease files (/run/shoal)\n"
-	"  --state-dir DIR   drains and orders on reals (/var/lib/shoal)\n"
+	"  --state-dir DIR   drains, orders, last judgements (/var/lib/shoal)\n"
 	"  --bpffs DIR       pinned program, maps and links (/sys/fs/bpf/shoal)\n"
 	"  --log-level L     err, warn, notice, info or debug (info)\n"
 	"  --remove          detach and unpin everything of --bpffs, then exit\n"

@@ -54,6 +54,26 @@ void core_adopt_life(struct core *core, uint32_t pool, uint32_t real, enum real_
 	core->tables.pools[pool].is_dirty = true;
 }
 
+void core_adopt_verdict(struct core *core, const struct core_verdict *verdict, usec_t since)
+{
+	pool_adopt_verdict(core, verdict, since);
+	core->next_timer = core->now;
+}
+
+void core_adopt_flaps(struct core *core, const struct core_flaps *flaps)
+{
+	uint32_t vip = core_vip_find(core, &flaps->prefix);
+
+	if (vip != CORE_NONE)
+		damping_adopt(core, &core->tables.records.vips[vip], flaps);
+	core->next_timer = core->now;
+}
+
+bool core_flaps(const struct core *core, uint32_t vip, struct core_flaps *ret)
+{
+	return vip < core_n_vips(core) && damping_flaps(core, &core->tables.records.vips[vip], ret);
+}
+
 /* ---- one step ---- */
 
 bool core_is_due(struct core *core, usec_t at)

@@ -319,6 +319,15 @@ struct core_vip {
 	uint32_t peers; /* established peers whose Adj-RIB-Out holds the route */
 };
 
+#define CORE_FLAPS_MAX 16
+
+/* What a VIP has to answer for: when failures withdrew it, and until when that keeps it away. */
+struct core_flaps {
+	struct prefix prefix;
+	usec_t at[CORE_FLAPS_MAX]; /* newest first, 0: none */
+	usec_t hold_down_until;    /* 0: none */
+};
+
 struct core_node {
 	bool is_drained;
 	struct core_drain drain; /* when is_drained */
@@ -447,6 +456,15 @@ void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes
  */
 void core_adopt_life(struct core *core, uint32_t pool, uint32_t real, enum real_life life);
 
+/*
+ * core_adopt_verdict - at start, before the first pass: what a check said last, and since when. It
+ * is no word of the prober: holds do not end by it. One without a judgement is ignored.
+ */
+void core_adopt_verdict(struct core *core, const struct core_verdict *verdict, usec_t since);
+
+/* core_adopt_flaps - likewise: what a VIP has to answer for. Moments to come are nobody's. */
+void core_adopt_flaps(struct core *core, const struct core_flaps *flaps);
+
 /* Take one event. Never fails, never blocks; indices that name nothing are ignored. */
 void core_step(struct core *core, const struct core_event *event);
 
@@ -474,6 +492,8 @@ size_t core_n_pools(const struct core *core);
 const struct core_pool *core_pool(const struct core *core, uint32_t pool);
 size_t core_n_vips(const struct core *core);
 const struct core_vip *core_vip(const struct core *core, uint32_t vip);
+/* False when the VIP has nothing to answer for. */
+bool core_flaps(const struct core *core, uint32_t vip, struct core_flaps *ret);
 /* A service by the index that struct op carries; *ret_vip gets the VIP it belongs to. */
 const struct core_service *core_service(const struct core *core, uint32_t service,
 					uint32_t *ret_vip);

@@ -15,7 +15,7 @@ static uint32_t flaps_count(struct core *core, const struct damping *damping)
 {
 	uint32_t n = 0;
 
-	while (n < FLAPS_MAX && damping->flaps[n] &&
+	while (n < CORE_FLAPS_MAX && damping->flaps[n] &&
 	       !core_is_due(core, damping->flaps[n] + FLAP_WINDOW_US))
 		n++;
 	return n;
@@ -75,4 +75,31 @@ enum vip_reason damping_reason(const struct core *core, const struct vip *vip)
 	usec_t warm = usec_add(d->well_since, core->tables.config->routing.warm_up_us);
 
 	return d->hold_down_until > warm ? VIP_REASON_HOLD_DOWN : VIP_REASON_WARM_UP;
+}
+
+bool damping_flaps(const struct core *core, const struct vip *vip, struct core_flaps *ret)
+{
+	const struct damping *d = &vip->damping;
+
+	if (!d->flaps[0] || core->now >= d->flaps[0] + FLAP_WINDOW_US)
+		return false;
+	*ret = (struct core_flaps){ .prefix = vip->view.prefix,
+				    .hold_down_until = d->hold_down_until };
+	memcpy(ret->at, d->flaps, sizeof(ret->at));
+	return true;
+}
+
+void damping_adopt(struct core *core, struct vip *vip, const struct core_flaps *flaps)
+{
+	const struct config_routing *routing = &core->tables.config->routing;
+	usec_t latest = usec_add(core->now, routing->hold_down_us << HOLD_DOWN_MOST);
+	struct damping *d = &vip->damping;
+
+	if (flaps->at[0] > core->now)
+		return;
+	memcpy(d->flaps, flaps->at, sizeof(d->flaps));
+	if (flaps->hold_down_until <= core->now)
+		return;
+	d->hold_down_until = flaps->hold_down_until < latest ? flaps->hold_down_until : latest;
+	d->needs_warm_up = true;
 }

@@ -20,8 +20,7 @@
 #define JUDGE_LEAST_US       (30 * USEC_PER_SEC)  /* a hold, from the prober's first verdict */
 #define FLAP_WINDOW_US       (600 * USEC_PER_SEC) /* withdrawals that count as flapping */
 #define HOLD_DOWN_MOST       3                    /* doublings: 8 times */
-#define FLAPS_MAX            16
-#define DRAIN_LEAST_US       (2 * USEC_PER_SEC) /* routers need it to move their traffic */
+#define DRAIN_LEAST_US       (2 * USEC_PER_SEC)   /* routers need it to move their traffic */
 #define SELF_TESTS_TO_FAIL   2
 #define LEAVING_VIPS_MAX     64 /* found beyond the config; more wait for their turn */
 #define LEAVING_SERVICES_MAX 256
@@ -59,7 +58,7 @@ struct uplink {
 };
 
 struct damping {
-	usec_t flaps[FLAPS_MAX]; /* newest first, 0: none */
+	usec_t flaps[CORE_FLAPS_MAX]; /* newest first, 0: none */
 	usec_t hold_down_until;
 	bool needs_warm_up;
 	usec_t well_since; /* nothing but time is missing */
@@ -169,6 +168,7 @@ void node_update(struct core *core);
 /* pool.c */
 bool pool_verdict(struct core *core, const struct core_verdict *verdict);
 bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop);
+void pool_adopt_verdict(struct core *core, const struct core_verdict *verdict, usec_t since);
 bool pool_order(struct core *core, const struct core_real_order *order);
 bool pool_forgive(struct core *core, const struct core_forgive *forgive);
 void pool_judge_real(struct pool *pool, size_t real, usec_t now);
@@ -199,6 +199,8 @@ bool vip_is_announced(const struct vip *vip); /* announcing, announced or draini
 enum route_intent vip_intent(enum vip_state state);
 
 /* damping.c */
+bool damping_flaps(const struct core *core, const struct vip *vip, struct core_flaps *ret);
+void damping_adopt(struct core *core, struct vip *vip, const struct core_flaps *flaps);
 void damping_count(struct core *core, struct vip *vip);
 void damping_update(struct core *core, struct vip *vip, bool is_well);
 bool damping_is_over(const struct vip *vip);

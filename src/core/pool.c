@@ -121,33 +121,76 @@ static void first_verdict(struct core *core)
 			pool_hold(core, &core->tables.pools[i]);
 }
 
-bool pool_verdict(struct core *core, const struct core_verdict *verdict)
+/* The place of what a verdict says, or NULL when it says it of nothing. */
+static struct core_check *check_of(struct core *core, const struct core_verdict *verdict)
 {
 	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
-	struct core_check *result;
 
 	if (!pool || verdict->check >= pool->view.config->n_checks ||
 	    verdict->state >= REAL_STATE_MAX || verdict->reason >= PROBE_REASON_MAX ||
 	    verdict->sign >= REAL_SIGN_MAX)
+		return NULL;
+	return &pool->checks[verdict->real * pool->view.config->n_checks + verdict->check];
+}
+
+static void check_take(struct core_check *check, const struct core_verdict *verdict, usec_t since)
+{
+	if (check->state != verdict->state)
+		check->since = since;
+	check->state = verdict->state;
+	check->latency_us = verdict->latency_us;
+	check->next_due = verdict->next_due;
+	check->reason = verdict->reason;
+	check->in_a_row = verdict->in_a_row;
+	check->sign = verdict->sign;
+	memcpy(check->evidence, verdict->evidence, sizeof(check->evidence));
+	check->evidence[sizeof(check->evidence) - 1] = '\0';
+}
+
+bool pool_verdict(struct core *core, const struct core_verdict *verdict)
+{
+	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
+	struct core_check *check = check_of(core, verdict);
+
+	if (!check)
 		return false;
-	result = &pool->checks[verdict->real * pool->view.config->n_checks + verdict->check];
-	if (verdict->state == REAL_UNKNOWN && result->state != REAL_UNKNOWN)
+	if (verdict->state == REAL_UNKNOWN && check->state != REAL_UNKNOWN)
 		return false; /* no verdict changes nothing */
 	if (verdict->state != REAL_UNKNOWN && !core->first_verdict_at)
 		first_verdict(core);
-	if (result->state != verdict->state)
-		result->since = core->now;
-	result->state = verdict->state;
-	result->told_at = core->now;
-	result->latency_us = verdict->latency_us;
-	result->next_due = verdict->next_due;
-	result->reason = verdict->reason;
-	result->in_a_row = verdict->in_a_row;
-	result->sign = verdict->sign;
-	memcpy(result->evidence, verdict->evidence, sizeof(result->evidence));
-	result->evidence[sizeof(result->evidence) - 1] = '\0';
+	check_take(check, verdict, core->now);
+	check->told_at = core->now;
 	pool_judge_real(pool, verdict->real, core->now);
 	return core->first_verdict_at == core->now || pool->is_dirty;
+}
+
+/* Since when it is in its state, from its checks: down by the first that failed, up by the last. */
+static usec_t state_since(const struct pool *pool, size_t real)
+{
+	size_t n = pool->view.config->n_checks;
+	const struct core_check *checks = &pool->checks[real * n];
+	usec_t first_down = USEC_NEVER, last = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (checks[i].state == REAL_DOWN && checks[i].since < first_down)
+			first_down = checks[i].since;
+		if (checks[i].since > last)
+			last = checks[i].since;
+	}
+	return first_down < USEC_NEVER ? first_down : last;
+}
+
+void pool_adopt_verdict(struct core *core, const struct core_verdict *verdict, usec_t since)
+{
+	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
+	struct core_check *check = check_of(core, verdict);
+
+	if (!check || verdict->state == REAL_UNKNOWN)
+		return;
+	check_take(check, verdict, since < core->now ? since : core->now);
+	pool_judge_real(pool, verdict->real, core->now);
+	if (pool->reals[verdict->real].state != REAL_UNKNOWN)
+		pool->reals[verdict->real].since = state_since(pool, verdict->real);
 }
 
 bool pool_next_hop(struct core *core, const struct core_next_hop *next_hop)
