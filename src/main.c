@@ -734,6 +734,37 @@ static const struct core_vip *left_outside(const struct shoald *d, const struct 
 	return NULL;
 }
 
+/* Pools of next that services use and that have no ring yet, as they are new. */
+static int count_new_rings(const struct shoald *d, const struct config *next, size_t *ret)
+{
+	AUTO(freep) uint32_t *former = calloc(next->n_pools + 1, sizeof(*former));
+	AUTO(freep) bool *is_counted = calloc(next->n_pools + 1, sizeof(*is_counted));
+
+	if (!former || !is_counted)
+		return -ENOMEM;
+	core_former_pools(d->core, next, former);
+	*ret = 0;
+	for (size_t v = 0; v < next->n_vips; v++) {
+		for (size_t s = 0; s < next->vips[v].n_services; s++) {
+			uint32_t pool = next->vips[v].services[s].pool;
+
+			*ret += !is_counted[pool] &&
+				reconcile_ring(d->reconcile, former[pool]) == DATAPLANE_NO_RING;
+			is_counted[pool] = true;
+		}
+	}
+	return 0;
+}
+
+static int check_room(const struct shoald *d, const struct config *next, struct err *err)
+{
+	size_t new_rings;
+
+	if (count_new_rings(d, next, &new_rings) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	return dataplane_check_room(d->dataplane, next, new_rings, err);
+}
+
 /* Whether running shoald can go over to next; the sentence says what can be done instead. */
 static int check_reload(const struct shoald *d, const struct config *next, struct err *err)
 {
@@ -741,6 +772,7 @@ static int check_reload(const struct shoald *d, const struct config *next, struc
 	const char *key = needs_restart(d->config, next);
 	const struct core_vip *outside = left_outside(d, next);
 	struct err why = { "" };
+	int r;
 
 	if (key)
 		return err_set(err, -EBUSY,
@@ -753,6 +785,10 @@ static int check_reload(const struct shoald *d, const struct config *next, struc
 			       "slots: drain, then restart shoald on all nodes of the fleet. The "
 			       "running config (generation %s) stays",
 			       file, why.text, generation);
+	r = check_room(d, next, &why);
+	if (r < 0)
+		return err_set(err, -EBUSY, "%s: %s. The running config (generation %s) stays", file,
+			       why.text, generation);
 	if (outside)
 		return err_set(
 			err, -EBUSY,

@@ -771,7 +771,7 @@ static void check_mtu(struct load *load)
 
 #define VIPS_MAX     8192 /* with the addresses of node.decap */
 #define PREFIXES_MAX 4096
-#define SERVICES_MAX 16384
+#define SERVICES_MAX 16128 /* the data plane keeps 256 for changes */
 
 /* More than the data plane's tables hold. */
 static void check_vip_room(struct load *load)

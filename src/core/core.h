@@ -444,6 +444,12 @@ void core_free(struct core *core);
 int core_reload(struct core *core, const struct config *config, usec_t now);
 
 /*
+ * core_former_pools - which pool each pool of another config was, as core_reload() matches them.
+ * @former: room for config->n_pools indices; CORE_NONE for a new one.
+ */
+void core_former_pools(const struct core *core, const struct config *config, uint32_t *former);
+
+/*
  * core_adopt_real - at start, before the first step: whether the pool's ring as found in the data
  * plane names this real. Until it is judged it goes on as it was, from the first step on. Not
  * called for a pool without a ring.

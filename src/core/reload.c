@@ -188,6 +188,12 @@ static void announced_hold(struct core *core)
 			vip_hold_pools(core, &records->vips[i]);
 }
 
+void core_former_pools(const struct core *core, const struct config *config, uint32_t *former)
+{
+	match_by_name(&core->tables, config, former);
+	match_by_service(&core->tables, config, former);
+}
+
 int core_reload(struct core *core, const struct config *config, usec_t now)
 {
 	AUTO(freep) uint32_t *former = NULL;
@@ -203,8 +209,7 @@ int core_reload(struct core *core, const struct config *config, usec_t now)
 		return r;
 
 	core->now = now > core->now ? now : core->now;
-	match_by_name(&core->tables, config, former);
-	match_by_service(&core->tables, config, former);
+	core_former_pools(core, config, former);
 	pools_carry(core, &to, former);
 	uplinks_carry(&core->tables, &to);
 	records_build(&to, &to.records, &core->tables, &core->tables.records, NULL, core->now);

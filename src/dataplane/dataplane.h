@@ -40,10 +40,18 @@ int dataplane_open(const char *bpffs_dir, const struct config *config, struct da
 /*
  * dataplane_reconfigure - take over what a reload may change: mtu, client-mtu, mss-clamp,
  * encap-source, decap, idle.
- * Rings grow only at dataplane_open(); a reload that adds more pools than there is head room for
- * (a quarter more than at open, and 16) gets -ENOSPC from dataplane_ring_new().
+ * Rings grow only at dataplane_open(), to a quarter more than the pools then and 16:
+ * dataplane_check_room() first.
  */
 int dataplane_reconfigure(struct dataplane *dp, const struct config *config, struct err *err);
+
+/*
+ * dataplane_check_room - whether all that is new in a config fits beside what is in force.
+ * @new_rings: how many of its pools need a ring and have none yet.
+ * Returns 0; -ENOSPC with what is too many and what can be done; -ENOMEM.
+ */
+int dataplane_check_room(const struct dataplane *dp, const struct config *config, size_t new_rings,
+			 struct err *err);
 
 /* Let go; everything pinned stays in force. NULL is fine. */
 void dataplane_close(struct dataplane *dp);

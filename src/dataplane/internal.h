@@ -154,6 +154,8 @@ void reals_uplink_changed(struct dataplane *dp, uint32_t uplink);
 struct addr real_addr(const struct lb_real *real);
 /* The index of an address, in use or resting; 0: none. */
 uint16_t real_find(const struct dataplane *dp, const struct addr *addr);
+/* It could be given to another address now. */
+bool real_index_is_free(const struct dataplane *dp, uint16_t index);
 void words_from_addr(uint32_t words[4], const struct addr *addr);
 
 /* Which ports count in the hash, as LB_SERVICE_NO_*; service.c. */
@@ -171,6 +173,10 @@ void ring_leave_gone_reals(struct dataplane *dp, uint32_t ring);
  * flows that are elsewhere than their slot says stay there. */
 void ring_keep_remembered(struct dataplane *dp, uint32_t ring);
 void services_rebuild(struct dataplane *dp);
+
+/* Services at most; the rest of the records is there for changes. */
+#define SERVICES_MAX (LB_SERVICES - 256)
+
 /* The record of a service, or NULL. */
 const struct lb_service *service_find(const struct dataplane *dp, const struct prefix *vip,
 				      uint8_t proto, uint16_t port);

@@ -88,6 +88,15 @@ static bool has_rested(const struct dataplane *dp, const struct lb_real *real, u
 	       usec_add(real->freed_us, 2 * dp->idle_us) <= now;
 }
 
+bool real_index_is_free(const struct dataplane *dp, uint16_t index)
+{
+	const struct lb_real *real = &dp->tables->reals[index];
+
+	if (real->flags & LB_REAL_USED)
+		return false;
+	return !real->freed_us || has_rested(dp, real, clock_now(dp));
+}
+
 /* An index never used, else the one that rested longest and long enough; 0 when there is none. */
 static uint16_t free_index(struct dataplane *dp)
 {

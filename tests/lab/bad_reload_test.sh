@@ -4,7 +4,17 @@
 #   client1 ── tor ── lb1 ──▶ web1, web2, web3      reloads: wrong, unreadable, good
 #
 source "$(dirname "$0")/lab.sh"
-site_up --nodes 1 --reals 3
+lab_up --nodes 1 --reals 3
+write_key() { # DIGITS
+	echo "$1" >"$LAB_DIR/hash-key"
+	chown $LAB_UID_SHOALD "$LAB_DIR/hash-key"
+	chmod 600 "$LAB_DIR/hash-key"
+}
+write_key 0123456789abcdef
+LAB_NODE="  hash-key-file: $LAB_DIR/hash-key"
+start_node lb1
+wait_for 15 "a BGP session" tor_established 1
+wait_for 20 "both VIPs announced" tor_routes_via lb1 "$LAB_VIP4" "$LAB_VIP6"
 start_load load client1 $LAB_VIP4
 config=$LAB_DIR/lb1/shoal.yaml
 good=$(<"$config")
@@ -48,6 +58,22 @@ echo "${other%%  www6:*}" >"$config"
 refused 1 /nowhere/ca.pem
 sleep 1
 expect "the VIP is still announced" tor_routes_via lb1 $LAB_VIP4
+
+# There are rings for a quarter more pools than at the start, and 16.
+test_that "more pools than there is room for are refused, with the remedy"
+many='' services=''
+for ((i = 1; i <= 60; i++)); do
+	many+="  p$i: {check: alive, reals: {web1: 10.1.1.2}}"$'\n'
+	services+="      - {tcp: $((1000 + i)), pool: p$i}"$'\n'
+done
+printf '%s\n%s' "${good/vips:/${many}vips:}" "$services" >"$config"
+refused 4 "60 of its pools are new"
+
+test_that "another key in the hash-key-file is refused, as every flow would change its slot"
+write_key 0123456789abcde0
+echo "$good" >"$config"
+refused 4 "with another key flows change slots"
+write_key 0123456789abcdef
 
 test_that "the good file again changes nothing"
 echo "$good" >"$config"

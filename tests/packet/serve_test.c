@@ -902,6 +902,78 @@ TEST(gue, without_a_source_address_is_dropped_by_name)
 #define S(subject, behaviour)                                                                      \
 	cmocka_unit_test_setup_teardown(subject##_##behaviour, set_up, tear_down)
 
+/* ---- room for another config ---- */
+
+/* Pools of one real each, from 10.77.0.0 on, none used by a service. */
+static struct config config_of_reals(struct config_pool *pool, struct config_real *reals, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.77.%zu.%zu", i / 256, i % 256);
+		reals[i] = (struct config_real){ .name = "r", .addr = fixture_addr(text) };
+	}
+	*pool = (struct config_pool){ .name = "many", .reals = reals, .n_reals = n };
+	return (struct config){ .pools = pool, .n_pools = 1 };
+}
+
+TEST(room, more_new_pools_than_free_rings_are_refused)
+{
+	const struct config config = { 0 };
+	struct err err = { "" };
+	size_t left = 0;
+
+	serve_tcp_80();
+	for (uint32_t i = 0; i < f.dp->n_rings; i++)
+		left += !f.dp->ring_used[i];
+	assert_int_equal(left, f.dp->n_rings - 2);
+	assert_int_equal(dataplane_check_room(f.dp, &config, left, &err), 0);
+	assert_int_equal(dataplane_check_room(f.dp, &config, left + 1, &err), -ENOSPC);
+	assert_non_null(strstr(err.text, "pools are new"));
+	assert_non_null(strstr(err.text, "restart shoald"));
+}
+
+TEST(room, more_new_reals_than_free_indices_are_refused)
+{
+	struct config_real *reals = calloc(LB_REALS_MAX, sizeof(*reals));
+	struct config_pool pool;
+	struct config config = config_of_reals(&pool, reals, LB_REALS_MAX);
+	struct err err = { "" };
+
+	serve_tcp_80(); /* two reals of others */
+	assert_int_equal(dataplane_check_room(f.dp, &config, 0, &err), -ENOSPC);
+	assert_non_null(strstr(err.text, "60000 of its reals are new"));
+	assert_non_null(strstr(err.text, "room for 59998"));
+	pool.n_reals -= 2;
+	assert_int_equal(dataplane_check_room(f.dp, &config, 0, &err), 0);
+	reals[0].addr = reals[1].addr; /* one address is one index */
+	pool.n_reals++;
+	assert_int_equal(dataplane_check_room(f.dp, &config, 0, &err), 0);
+	fixture_real(&f, "10.77.0.9"); /* what is there already needs no other */
+	assert_int_equal(dataplane_check_room(f.dp, &config, 0, &err), 0);
+	free(reals);
+}
+
+TEST(room, more_new_services_than_free_records_are_refused)
+{
+	static struct config_service services[LB_SERVICES];
+	struct config_vip vip = { .name = "www",
+				  .prefix = fixture_prefix(VIP4 "/32"),
+				  .services = services,
+				  .n_services = SERVICES_MAX - 1 };
+	const struct config config = { .vips = &vip, .n_vips = 1 };
+	struct err err = { "" };
+
+	for (uint32_t i = 0; i < LB_SERVICES; i++)
+		services[i] =
+			(struct config_service){ .proto = IPPROTO_TCP, .port = (uint16_t)(i + 80) };
+	serve_tcp_80(); /* the first, and one of another VIP */
+	assert_int_equal(dataplane_check_room(f.dp, &config, 0, &err), 0);
+	vip.n_services += 1;
+	assert_int_equal(dataplane_check_room(f.dp, &config, 0, &err), -ENOSPC);
+	assert_non_null(strstr(err.text, "services are new"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -940,6 +1012,9 @@ int main(void)
 		S(gue, sums_the_whole_packet_where_no_inner_checksum_helps),
 		S(gue, leaves_out_the_checksum_for_unsummed_udp_over_ipv4_only),
 		S(gue, without_a_source_address_is_dropped_by_name),
+		S(room, more_new_pools_than_free_rings_are_refused),
+		S(room, more_new_reals_than_free_indices_are_refused),
+		S(room, more_new_services_than_free_records_are_refused),
 	};
 
 	fixture_need_root();
