@@ -41,17 +41,25 @@ static const enum dataplane_real_life in_dataplane[REAL_LIFE_MAX] = {
 	[REAL_DEAD] = DATAPLANE_REAL_DEAD,
 };
 
-static void set_life(struct lives *l, const struct addr *addr, enum real_life life)
+/* is_judged: it is news. The first word on a real that nobody knows yet is none. */
+static int set_life(struct lives *l, const struct addr *addr, enum real_life life, bool is_judged)
 {
 	enum dataplane_real_life is, shall = in_dataplane[life];
 	struct err err;
+	int r;
 
 	if (!dataplane_real_life(l->options.dataplane, addr, &is) || is == shall)
-		return;
-	if (dataplane_set_real_life(l->options.dataplane, addr, shall, &err) < 0)
-		log_warn("real_life", "real=%s error=%s", ADDR_STR(addr), LOG_QUOTE(err.text));
-	else
+		return 0;
+	r = dataplane_set_real_life(l->options.dataplane, addr, shall, &err);
+	if (r < 0)
+		log_warn("real_life", "real=%s life=%s error=%s", ADDR_STR(addr),
+			 real_life_str(life), LOG_QUOTE(err.text));
+	else if (is_judged)
 		log_notice("real_life", "real=%s life=%s", ADDR_STR(addr), real_life_str(life));
+	else
+		log_debug("real_life", "real=%s life=%s judged=no", ADDR_STR(addr),
+			  real_life_str(life));
+	return r;
 }
 
 /* ---- reals of the config ---- */
@@ -139,14 +147,17 @@ static void write_pool(struct lives *l, uint32_t p, size_t at)
 	for (size_t i = 0; i < pool->n_reals; i++) {
 		uint16_t index = l->index[at + i];
 		uint8_t joint = l->joints[index];
+		unsigned lives = joint & ~SAID_HEARD;
 		enum real_life life;
 
 		if (l->written[index] == joint)
 			continue;
-		life = real_life_join(joint & ~SAID_HEARD, joint & SAID_HEARD);
-		if (life != REAL_LIFE_UNKNOWN)
-			set_life(l, &pool->reals[i].addr, life);
-		l->written[index] = joint;
+		life = real_life_join(lives, joint & SAID_HEARD);
+		if (life != REAL_LIFE_UNKNOWN &&
+		    set_life(l, &pool->reals[i].addr, life, lives != 1U << REAL_LIFE_UNKNOWN) < 0)
+			l->is_due = true; /* with the next pass again */
+		else
+			l->written[index] = joint;
 	}
 }
 
@@ -171,9 +182,9 @@ void lives_carry_out(struct lives *l)
 		return; /* with the next pass */
 	memset(l->joints, 0, sizeof(l->joints));
 	for_pools(l, join_pool);
+	l->is_due = false;
 	for_pools(l, write_pool);
 	l->version = version;
-	l->is_due = false;
 }
 
 void lives_reals_changed(struct lives *l)
@@ -211,7 +222,7 @@ static void leave(struct lives *l, const struct addr *addr)
 	enum dataplane_real_life life;
 
 	if (dataplane_real_life(l->options.dataplane, addr, &life) && life != DATAPLANE_REAL_DEAD)
-		set_life(l, addr, REAL_LEAVING);
+		set_life(l, addr, REAL_LEAVING, true);
 }
 
 void lives_config_changed(struct lives *l)
