@@ -516,6 +516,21 @@ static void check_ports(struct load *load, const struct config_pool *pool,
 	}
 }
 
+/* The floor keeps normal reals only, and never more than there are. */
+static void check_floor(struct load *load, const struct config_pool *pool)
+{
+	size_t normal = 0;
+
+	for (size_t i = 0; i < pool->n_reals; i++)
+		normal += !pool->reals[i].is_backup && pool->reals[i].weight > 0;
+	if (pool->depool_floor_count > normal)
+		load_warn(
+			load, load_node(load, &pool->depool_floor_percent),
+			"depool-floor: pool '%s' has %zu reals that count for it; all of them are "
+			"kept, whatever their checks say",
+			pool->name, normal);
+}
+
 static void check_uses(struct load *load)
 {
 	const struct config *config = load->config;
@@ -532,6 +547,7 @@ static void check_uses(struct load *load)
 		if (is_whole && !uses[i].is_used)
 			load_warn(load, load_node(load, pool), "no service uses pool '%s'",
 				  pool->name);
+		check_floor(load, pool);
 		for (size_t c = 0; c < pool->n_checks; c++)
 			is_used[pool->checks[c]] = true;
 	}

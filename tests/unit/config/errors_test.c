@@ -170,6 +170,10 @@ static const struct mistake mistakes[] = {
 	  "100%",
 	  false },
 	{ "pool2", "    depool-floor: ^half", "depool-floor: 'half' is no number", false },
+	{ "pool2", "    depool-floor: ^3",
+	  "depool-floor: pool 'web' has 2 reals that count for it; all of them are kept, whatever "
+	  "their checks say",
+	  true },
 	{ "real", "      web2: ^10.1.0.11", "10.1.0.11 is real 'web1' (line 17) already", false },
 	{ "real", "      web2: {address: 10.1.0.12, weight: ^0}",
 	  "weight: 0 is out of bounds; to take a real out of service remove it from the pool and "
