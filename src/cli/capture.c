@@ -8,10 +8,12 @@
  * be read.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/auto.h"
 #include "src/cli/cli.h"
@@ -48,6 +50,7 @@ struct capture {
 	uint32_t snaplen;
 	char names[INTERFACES_MAX][NAME_MAX_LEN];
 	uint64_t received[INTERFACES_MAX];
+	bool is_new_file, has_begun;
 	int error; /* of writing */
 };
 
@@ -183,6 +186,18 @@ static int write_packet(struct capture *capture, const json_t *packet, const cha
 	return !r && fflush(capture->file) != 0 ? -errno : r;
 }
 
+/* With the first packet, or at the end of a capture without: then it was not refused. */
+static int begin_file(struct capture *capture)
+{
+	if (capture->has_begun)
+		return 0;
+	capture->has_begun = true;
+	/* A pipe has nothing to be cut off. */
+	if (ftruncate(fileno(capture->file), 0) < 0 && errno != EINVAL)
+		return -errno;
+	return pcapng_start(&capture->pcapng, capture->file, "shoal " SHOAL_VERSION);
+}
+
 static bool on_part(const json_t *packet, void *arg)
 {
 	struct capture *capture = arg;
@@ -195,7 +210,9 @@ static bool on_part(const json_t *packet, void *arg)
 		print_line(capture, packet, comment);
 		return true;
 	}
-	capture->error = write_packet(capture, packet, comment);
+	capture->error = begin_file(capture);
+	if (!capture->error)
+		capture->error = write_packet(capture, packet, comment);
 	return !capture->error && capture->pcapng.n_bytes < capture->size_max;
 }
 
@@ -298,24 +315,41 @@ static json_t *ask_capture(const struct cli *cli, struct err *err)
 
 /* ---- the whole ---- */
 
+/* Opened first, so that no capture runs for a file that cannot be written; what is in it stays. */
 static int open_file(struct capture *capture, const char *path, struct err *err)
 {
-	int r;
+	int fd;
 
 	if (!path)
 		return 0;
-	capture->file = fopen(path, "we");
-	if (!capture->file)
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	capture->is_new_file = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
 		return err_set(err, -errno, "'%s': %m", path);
-	r = pcapng_start(&capture->pcapng, capture->file, "shoal " SHOAL_VERSION);
-	return r < 0 ? err_set(err, r, "'%s': %m", path) : 0;
+	capture->file = fdopen(fd, "w");
+	if (!capture->file) {
+		close(fd);
+		return err_set(err, -ENOMEM, "'%s': out of memory", path);
+	}
+	return 0;
+}
+
+/* A capture that was refused leaves the file as it was, or none. */
+static void abandon_file(struct capture *capture, const char *path)
+{
+	fclose(capture->file);
+	capture->file = NULL;
+	if (capture->is_new_file)
+		unlink(path);
 }
 
 /* What is missing counts on the first interface: nobody knows where it came in. */
 static int close_file(struct capture *capture)
 {
 	uint64_t now = usec_wall();
-	int r = capture->error;
+	int r = capture->error ? capture->error : begin_file(capture);
 
 	for (uint32_t i = 0; i < capture->pcapng.n_interfaces && !r; i++)
 		r = pcapng_add_statistics(&capture->pcapng, i, now,
@@ -341,8 +375,9 @@ static void print_summary(const struct capture *capture, const char *path)
 		json_decref(summary);
 		return;
 	}
-	screen_line(&cli->screen, STYLE_PLAIN, "%" PRIu64 " packets%s%s, %" PRIu64 " lost",
-		    capture->packets, path ? " to " : "", path ? path : "", capture->lost);
+	screen_line(&cli->screen, STYLE_PLAIN, "%" PRIu64 " packet%s%s%s, %" PRIu64 " lost",
+		    capture->packets, capture->packets == 1 ? "" : "s", path ? " to " : "",
+		    path ? path : "", capture->lost);
 }
 
 static void stop_by_signals(void)
@@ -371,7 +406,9 @@ static enum ctl_exit run(struct capture *capture, const struct cli_command *comm
 	if (status == CTL_DONE && result)
 		capture->lost = get_count(result, "lost");
 	json_decref(result);
-	r = path ? close_file(capture) : 0;
+	if (path && status != CTL_DONE && !capture->has_begun)
+		abandon_file(capture, path);
+	r = capture->file ? close_file(capture) : 0;
 	if (status != CTL_DONE)
 		return cli_fail(cli, status, "capture: %s", err.text);
 	if (r < 0)
