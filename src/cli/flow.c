@@ -122,8 +122,10 @@ static json_t *describe(const struct config *config, const json_t *now,
 			const struct dataplane_foresight *seen)
 {
 	char text[CONFIG_SERVICE_TEXT_MAX];
-	json_t *object = json_pack("{s:s, s:s, s:s}", "file", config->file, "generation",
-				   config->generation, "outcome", outcome_of(seen));
+	const char *outcome = outcome_of(seen);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "file", config->file, "generation",
+				   config->generation, "outcome", outcome, "verdict",
+				   flow_verdict(outcome, seen->vip));
 
 	if (seen->vip)
 		json_object_set_new(object, "vip", json_string(seen->vip->name));
@@ -165,18 +167,13 @@ static enum ctl_exit foresee(const struct cli *cli, const struct config *config,
 	json_t *reals = NULL;
 	enum ctl_exit status;
 
-	if (config->node.hash_key_file) {
-		err_set(err, -EOPNOTSUPP,
-			"--with %s: its hash-key-file is for shoald alone, and "
-			"with it every slot is another",
-			config->file);
-		return CTL_FAILED;
-	}
 	if (flow_args_parse(args, &flow, err) < 0)
 		return CTL_USAGE;
 	status = ask_reals(cli, &reals, err);
-	if (status == CTL_DONE && dataplane_foresee(config, &flow, judge, reals, &seen, err) < 0)
+	if (status == CTL_DONE && dataplane_foresee(config, &flow, judge, reals, &seen, err) < 0) {
+		err_prefix(err, -EINVAL, "--with");
 		status = CTL_FAILED;
+	}
 	if (status == CTL_DONE)
 		json_object_set_new(now, "with", describe(config, now, &seen));
 	json_decref(reals);

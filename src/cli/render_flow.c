@@ -115,10 +115,14 @@ static void put_real(const struct screen *screen, const json_t *flow)
 	put_label(screen, "goes to");
 	if (json_is_object(real)) {
 		screen_printf(screen, STYLE_BOLD, "%s", REAL_TEXT(real));
-		screen_printf(screen, STYLE_PLAIN, ", %s", why_sentence(get_text(flow, "why")));
-		screen_put(screen, STYLE_PLAIN, ": ");
+		screen_printf(screen, STYLE_PLAIN, ", %s: ", why_sentence(get_text(flow, "why")));
+	} else {
+		bool is_passed = strcmp(get_text(flow, "verdict"), "passed") == 0;
+
+		screen_printf(screen, STYLE_PLAIN, "%s: ", is_passed ? "this host" : "nobody");
 	}
-	screen_line(screen, style_of_outcome(flow), "%s", get_text(flow, "outcome"));
+	screen_line(screen, style_of_outcome(flow), "%s%s%s", get_text(flow, "verdict"),
+		    *get_text(flow, "verdict") ? ", " : "", get_text(flow, "outcome"));
 }
 
 static void put_with(const struct screen *screen, const json_t *with)
@@ -221,8 +225,9 @@ static void put_list(const struct screen *screen, const json_t *result)
 void render_flows(const struct screen *screen, const json_t *result)
 {
 	if (get_has(result, "purged"))
-		screen_line(screen, STYLE_PLAIN, "%llu flows forgotten",
-			    (unsigned long long)get_count(result, "purged"));
+		screen_line(screen, STYLE_PLAIN, "%llu flow%s forgotten",
+			    (unsigned long long)get_count(result, "purged"),
+			    get_count(result, "purged") == 1 ? "" : "s");
 	else if (get_has(result, "entry"))
 		put_entry(screen, json_object_get(result, "entry"));
 	else

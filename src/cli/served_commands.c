@@ -30,8 +30,9 @@ const struct cli_behaviour cli_status = {
 };
 
 const struct cli_behaviour cli_why = {
-	.about = "THING is a VIP (name, address or prefix), a pool, POOL/REAL, a peer, or node.\n"
-		 "Prints the chain of causes with evidence and since when, then what would change\n"
+	.about = "THING is a VIP (name, address or prefix), a service (203.0.113.10:443/tcp or\n"
+		 "www:443/tcp), a pool, POOL/REAL or VIP/REAL, a peer, or node. Prints the chain "
+		 "of causes with evidence and since when, then what would change\n"
 		 "it and the command that does.\n",
 	.ask = cli_ask_thing,
 	.render = render_why,

@@ -28,3 +28,15 @@ int flow_args_parse(const json_t *args, struct dataplane_flow *ret, struct err *
 		return err_set(err, -EINVAL, "source and destination are of different families");
 	return 0;
 }
+
+const char *flow_verdict(const char *outcome, const struct config_vip *vip)
+{
+	static const char *const passed[] = { "not-a-vip", "local-real" };
+
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+		if (strcmp(outcome, passed[i]) == 0)
+			return "passed";
+	if (strcmp(outcome, "unserved") == 0 && vip && vip->unserved == CONFIG_UNSERVED_PASS)
+		return "passed";
+	return strcmp(outcome, "forwarded") == 0 ? "sent" : "dropped";
+}

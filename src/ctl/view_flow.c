@@ -114,7 +114,8 @@ static json_t *describe(const struct view *view, const struct dataplane_flow *fl
 {
 	json_t *object = json_object(), *hops = json_array();
 	const struct config_real *real = NULL;
-	uint32_t pool = CORE_NONE, real_pool;
+	uint32_t pool = CORE_NONE, real_pool, vip;
+	const char *outcome;
 
 	if (why->has_vip)
 		set_service(object, view, flow, why, &pool);
@@ -128,8 +129,14 @@ static json_t *describe(const struct view *view, const struct dataplane_flow *fl
 		json_decref(hops);
 		hops = view_next_hops(view, &why->real);
 	}
-	json_object_set_new(object, "outcome",
-			    json_string(outcome_of(why, hops, real && real->is_local)));
+	outcome = outcome_of(why, hops, real && real->is_local);
+	vip = why->has_vip ? core_vip_find(view->daemon->core, &why->vip) : CORE_NONE;
+	json_object_set_new(object, "outcome", json_string(outcome));
+	json_object_set_new(
+		object, "verdict",
+		json_string(flow_verdict(
+			outcome,
+			vip == CORE_NONE ? NULL : core_vip(view->daemon->core, vip)->config)));
 	json_object_set_new(object, "next_hops", hops);
 	return object;
 }

@@ -24,15 +24,19 @@ static json_t *view_service(const struct view *view, const struct core_vip *vip,
 		service->pool == CORE_NONE ? NULL : core_pool(view->daemon->core, service->pool);
 	struct dataplane_count count = { 0 };
 	char text[CONFIG_SERVICE_TEXT_MAX];
+	uint64_t opened = 0;
 
 	service_print(&vip->prefix, service->proto, service->port, text);
+	dataplane_service_opened(view->daemon->dataplane, &vip->prefix, service->proto,
+				 service->port, &opened);
 	dataplane_counts_service(view->daemon->dataplane, view_counts(view), &vip->prefix,
 				 service->proto, service->port, &count);
-	return json_pack("{s:s, s:s, s:i, s:s?, s:b, s:b, s:I, s:I}", "service", text, "proto",
+	return json_pack("{s:s, s:s, s:i, s:s?, s:b, s:b, s:I, s:I, s:I}", "service", text, "proto",
 			 proto_str(service->proto), "port", (int)service->port, "pool",
 			 pool ? pool->config->name : NULL, "is_programmed", service->is_programmed,
 			 "is_self_tested", service->is_self_tested, "packets",
-			 (json_int_t)count.packets, "bytes", (json_int_t)count.bytes);
+			 (json_int_t)count.packets, "bytes", (json_int_t)count.bytes, "opened",
+			 (json_int_t)opened);
 }
 
 static json_t *vip_pool(const struct core_pool *pool)

@@ -814,8 +814,65 @@ static json_t *why_node(const struct view *view)
 	return answer("node", object, next);
 }
 
+static json_t *why_service(const struct view *view, const struct core_vip *vip,
+			   const struct core_service *service)
+{
+	bool is_well = service->is_programmed && service->is_self_tested;
+	char text[CONFIG_SERVICE_TEXT_MAX], command[96];
+	const struct link link = {
+		.kind = "service",
+		.name = service_print(&vip->prefix, service->proto, service->port, text),
+		.state = !service->config ? "leaving"
+			 : is_well        ? "forwards"
+					  : "not complete",
+		.verdict = service->config && is_well ? VERDICT_OK : VERDICT_WARN,
+	};
+	json_t *object = link_new(view, &link, "%s, %s",
+				  service->is_programmed ? "programmed" : "not programmed yet",
+				  service->is_self_tested ? "self-tested" : "not self-tested yet");
+	json_t *next = json_array();
+
+	json_object_set_new(object, "prefix", json_string(PREFIX_STR(&vip->prefix)));
+	if (service->pool != CORE_NONE)
+		add_cause(object, pool_link(view, service->pool, BROKEN_NAMED_MAX));
+	add_cause(object, dataplane_link(view, vip));
+	snprintf(command, sizeof(command), "shoal why %.64s", VIP_NAME(vip));
+	add_next(next, command, "its route is that of VIP %s, %s", VIP_NAME(vip),
+		 vip_state_str(vip->state));
+	return answer("service", object, next);
+}
+
+/* "www/web1": a real of a pool that the VIP uses; exactly one. */
+static bool find_real_of_vip(const struct core *core, const char *thing, uint32_t *ret_pool,
+			     uint32_t *ret_real)
+{
+	const char *slash = strrchr(thing, '/');
+	AUTO(freep) char *name = slash ? strndup(thing, (size_t)(slash - thing)) : NULL;
+	uint32_t index = name ? find_vip(core, name) : CORE_NONE;
+	const struct core_vip *vip = index == CORE_NONE ? NULL : core_vip(core, index);
+	bool is_found = false;
+
+	for (size_t i = 0; vip && i < vip->n_services; i++) {
+		uint32_t pool = vip->services[i].pool, real;
+
+		if (pool == CORE_NONE || (is_found && pool == *ret_pool))
+			continue;
+		real = config_lookup_name(core_lookup(core), pool, slash + 1);
+		if (real == CONFIG_NONE)
+			continue;
+		if (is_found)
+			return false;
+		*ret_pool = pool;
+		*ret_real = real;
+		is_found = true;
+	}
+	return is_found;
+}
+
 json_t *view_why(const struct view *view, const char *thing, struct err *err)
 {
+	const struct core_service *service;
+	const struct core_vip *vip;
 	const struct core *core = view->daemon->core;
 	const struct router_peer *peer;
 	uint32_t index = find_vip(core, thing), pool;
@@ -832,6 +889,11 @@ json_t *view_why(const struct view *view, const char *thing, struct err *err)
 		return why_peer(view, peer);
 	if (find_real(core, thing, &pool, &index))
 		return why_real(view, pool, index);
-	find_nothing(view, "VIP, pool, real or peer", thing, err);
+	if (find_real_of_vip(core, thing, &pool, &index))
+		return why_real(view, pool, index);
+	service = find_service(core, thing, &vip);
+	if (service)
+		return why_service(view, vip, service);
+	find_nothing(view, "VIP, service, pool, real or peer", thing, err);
 	return NULL;
 }

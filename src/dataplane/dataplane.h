@@ -359,7 +359,7 @@ struct dataplane_foresight {
  * dataplane_foresee - by the code that builds rings and chooses slots, with nothing but the config
  * and what is known of the reals.
  * @judge: fills takes_new_flows and withheld of a pool's real.
- * Returns 0 or -ENOMEM.
+ * Returns 0; -ENOMEM; or why the config's hash-key-file cannot be read.
  */
 int dataplane_foresee(const struct config *config, const struct dataplane_flow *flow,
 		      void (*judge)(const struct config_pool *pool, const struct config_real *real,

@@ -12,6 +12,7 @@
 
 #include "bpf/ring.h"
 #include "src/base/auto.h"
+#include "src/dataplane/hash_key.h"
 
 /* The most specific VIP of an address. */
 static const struct config_vip *find_vip(const struct config *config, const struct addr *addr)
@@ -46,7 +47,8 @@ static const struct config_service *find_service(const struct config_vip *vip, u
 	return any;
 }
 
-static uint32_t choose_slot(const struct dataplane_service *set, const struct dataplane_flow *flow)
+static uint32_t choose_slot(const struct dataplane_service *set, const struct dataplane_flow *flow,
+			    const struct hash_key *key)
 {
 	const struct lb_service service = { .hash = (uint8_t)set->hash,
 					    .flags = service_port_flags(set) };
@@ -58,7 +60,7 @@ static uint32_t choose_slot(const struct dataplane_service *set, const struct da
 
 	words_from_addr(packet.src, &flow->src);
 	words_from_addr(packet.dst, &flow->dst);
-	return ring_choose(&service, &packet, &entropy, LB_HASH_SEED, LB_HASH_SEED_V6);
+	return ring_choose(&service, &packet, &entropy, key->seed, key->seed_v6);
 }
 
 static bool has_client(const struct prefix *prefix, const struct addr *client)
@@ -112,9 +114,15 @@ int dataplane_foresee(const struct config *config, const struct dataplane_flow *
 {
 	AUTO(freep) struct ring_real *reals = NULL;
 	AUTO(freep) uint16_t *slots = NULL;
+	struct hash_key key = { LB_HASH_SEED, LB_HASH_SEED_V6 };
 	struct dataplane_service set;
 	struct ring_policy policy;
+	int r = 0;
 
+	if (config->node.hash_key_file)
+		r = hash_key_peek(config->node.hash_key_file, &key, err);
+	if (r < 0)
+		return r;
 	*ret = (struct dataplane_foresight){ .vip = find_vip(config, &flow->dst) };
 	if (ret->vip)
 		ret->service = find_service(ret->vip, flow->proto, flow->dport);
@@ -123,7 +131,7 @@ int dataplane_foresee(const struct config *config, const struct dataplane_flow *
 	ret->pool = &config->pools[ret->service->pool];
 	ret->is_dropped = drops(ret->service, &flow->src);
 	set = dataplane_service_of(&ret->vip->prefix, ret->service, ret->pool, 0);
-	ret->slot = choose_slot(&set, flow);
+	ret->slot = choose_slot(&set, flow, &key);
 	policy = ring_policy_of(ret->pool);
 	reals = calloc(ret->pool->n_reals + 1, sizeof(*reals));
 	slots = calloc(RING_SLOTS, sizeof(*slots));

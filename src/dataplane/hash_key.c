@@ -65,7 +65,9 @@ static int check_file(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-int hash_key_read(const char *path, struct hash_key *ret, struct err *err)
+/* check: NULL for who only looks. */
+static int read_key(const char *path, int (*check)(int fd, const char *path, struct err *err),
+		    struct hash_key *ret, struct err *err)
 {
 	AUTO(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char text[64];
@@ -74,7 +76,7 @@ int hash_key_read(const char *path, struct hash_key *ret, struct err *err)
 
 	if (fd < 0)
 		return err_set(err, -errno, "hash-key-file '%s': %m", path);
-	r = check_file(fd, path, err);
+	r = check ? check(fd, path, err) : 0;
 	if (r < 0)
 		return r;
 	len = read(fd, text, sizeof(text));
@@ -88,4 +90,14 @@ int hash_key_read(const char *path, struct hash_key *ret, struct err *err)
 			       "else (openssl rand -hex 8 makes some)",
 			       path);
 	return 0;
+}
+
+int hash_key_read(const char *path, struct hash_key *ret, struct err *err)
+{
+	return read_key(path, check_file, ret, err);
+}
+
+int hash_key_peek(const char *path, struct hash_key *ret, struct err *err)
+{
+	return read_key(path, NULL, ret, err);
 }

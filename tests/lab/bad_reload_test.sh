@@ -80,6 +80,12 @@ echo "$good" >"$config"
 expect "shoal reload" shoal_on lb1 reload
 expect_equal "the generation" "$generation" "$(status_of lb1 '[.. | .generation? // empty] | first')"
 
+test_that "shoal flow --with knows the slots of a secret hash"
+for ((port = 40001; port <= 40005; port++)); do
+	slots=$(shoal_on lb1 flow tcp 10.9.1.2:$port $LAB_VIP4:80 --with "$config" --json | jq '[.slot, .with.slot] | unique | length')
+	expect_equal "slots of port $port" 1 "$slots"
+done
+
 test_that "a good change comes into force: web3 leaves the pool"
 node_write_config lb1 web1 web2
 expect "shoal reload" shoal_on lb1 reload

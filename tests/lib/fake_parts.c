@@ -495,3 +495,14 @@ int dataplane_explain(const struct dataplane *dp, const struct dataplane_flow *f
 	*ret = (struct dataplane_explanation){ 0 };
 	return 0;
 }
+
+bool dataplane_service_opened(struct dataplane *dp, const struct prefix *vip, uint8_t proto,
+			      uint16_t port, uint64_t *ret)
+{
+	(void)dp;
+	(void)vip;
+	(void)proto;
+	(void)port;
+	*ret = 0;
+	return true;
+}

@@ -425,21 +425,22 @@ TEST(render, tells_where_a_flow_goes)
 		"\"entry\":{\"pool\":null,\"real\":null,\"address\":\"10.1.0.1\",\"is_protected\":"
 		"true,"
 		"\"is_programmed\":true,\"age_s\":8},\"real\":{\"pool\":\"web\",\"real\":\"w1\","
-		"\"address\":\"10.1.0.1\"},\"why\":\"flow-table\",\"outcome\":\"forwarded\",\"next_"
-		"hops\":"
+		"\"address\":\"10.1.0.1\"},\"why\":\"flow-table\",\"verdict\":\"sent\","
+		"\"outcome\":\"forwarded\",\"next_hops\":"
 		"[{\"uplink\":\"eth0\",\"is_usable\":true,\"mac\":\"02:00:00:00:00:01\"}],\"with\":"
-		"{\"file\":\"new.yaml\",\"vip\":\"www\",\"outcome\":\"unserved\"}}",
+		"{\"file\":\"new.yaml\",\"vip\":\"www\",\"verdict\":\"dropped\",\"outcome\":"
+		"\"unserved\"}}",
 		"tcp 192.0.2.1:4000 to 203.0.113.10:443\n"
 		"VIP        www\n"
 		"service    203.0.113.10:443/tcp, pool web\n"
 		"slot       17, moving: web/w2 10.1.0.2, before web/w1 10.1.0.1\n"
 		"table      10.1.0.1, protected, used 8.0s ago\n"
-		"goes to    web/w1 10.1.0.1, remembered: forwarded\n"
+		"goes to    web/w1 10.1.0.1, remembered: sent, forwarded\n"
 		"next hop   02:00:00:00:00:01 on eth0\n"
 		"\n"
 		"with new.yaml\n"
 		"VIP        www\n"
-		"goes to    unserved\n");
+		"goes to    nobody: dropped, unserved\n");
 }
 
 TEST(render, tells_what_the_flow_table_holds)
@@ -456,6 +457,7 @@ TEST(render, tells_what_the_flow_table_holds)
 		"ADDRESS   REAL           FLOWS  PROTECTED  STALE  USED  OLDEST\n"
 		"10.1.0.1  web/w1,api/w1      3          2      1  4.0s   1m12s\n");
 	assert_rendered(render_flows, "{\"purged\":12}", "12 flows forgotten\n");
+	assert_rendered(render_flows, "{\"purged\":1}", "1 flow forgotten\n");
 }
 
 int main(void)

@@ -221,6 +221,12 @@ TEST(served, explains_every_kind_of_thing)
 	assert_said(&node, "in service");
 	assert_int_equal(SHOAL(&node, "why", "10.0.2.1"), CTL_DONE);
 	assert_said(&node, "peer ");
+	assert_int_equal(SHOAL(&node, "why", "vip0/r2"), CTL_DONE);
+	assert_said(&node, "real r2");
+	assert_int_equal(SHOAL(&node, "why", "203.0.113.10/r9"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "why", "vip0:443/tcp"), CTL_DONE);
+	assert_said(&node, "forwards: programmed, self-tested");
+	assert_said(&node, "pool web");
 	node_stop(&node);
 }
 
@@ -230,7 +236,8 @@ TEST(served, unknown_names_are_usage_errors_with_a_suggestion)
 
 	node_start(&node);
 	assert_int_equal(SHOAL(&node, "why", "wbe"), CTL_USAGE);
-	assert_said(&node, "shoal: why: no VIP, pool, real or peer 'wbe', did you mean 'web'?");
+	assert_said(&node,
+		    "shoal: why: no VIP, service, pool, real or peer 'wbe', did you mean 'web'?");
 	assert_int_equal(SHOAL(&node, "pools", "wbe"), CTL_USAGE);
 	assert_said(&node, "no pool 'wbe', did you mean 'web'?");
 	assert_int_equal(SHOAL(&node, "reals", "web/none"), CTL_USAGE);
@@ -249,7 +256,7 @@ TEST(served, a_flow_is_read_strictly)
 	node_start(&node);
 	assert_int_equal(SHOAL(&node, "flow", "tcp", "192.0.2.1:4000", "203.0.113.10:443"),
 			 CTL_DONE);
-	assert_said(&node, "goes to    not-a-vip");
+	assert_said(&node, "goes to    this host: passed, not-a-vip");
 	assert_int_equal(SHOAL(&node, "flow", "icmp", "192.0.2.1:4000", "203.0.113.10:443"),
 			 CTL_USAGE);
 	assert_said(&node, "a flow is of tcp or udp, not of 'icmp'");
@@ -308,6 +315,38 @@ TEST(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense)
 	assert_int_equal(SHOAL(&node, "capture", "-w", "/nonexistent/file"), CTL_FAILED);
 	assert_int_equal(SHOAL(&node, "capture", "--socket", node.server.read_path),
 			 CTL_PERMISSION);
+	node_stop(&node);
+}
+
+static void assert_file(const char *path, const char *text)
+{
+	char buf[64] = "";
+	FILE *file = fopen(path, "re");
+
+	assert_non_null(file);
+	buf[fread(buf, 1, sizeof(buf) - 1, file)] = '\0';
+	assert_memory_equal(buf, text, strlen(text));
+	fclose(file);
+}
+
+TEST(served, a_capture_that_is_refused_leaves_its_file)
+{
+	struct node node = { 0 };
+	char path[96];
+	FILE *file;
+
+	node_start(&node);
+	snprintf(path, sizeof(path), "%s/capture", node.server.dir);
+	assert_int_equal(SHOAL(&node, "capture", "-w", path, "--reason", "none"), CTL_USAGE);
+	assert_int_equal(access(path, F_OK), -1);
+	file = fopen(path, "we");
+	fputs("an older capture", file);
+	fclose(file);
+	assert_int_equal(SHOAL(&node, "capture", "-w", path, "--reason", "none"), CTL_USAGE);
+	assert_file(path, "an older capture");
+	assert_int_equal(SHOAL(&node, "capture", "-w", path, "--for", "20ms"), CTL_DONE);
+	assert_file(path, "\n\r\r\n"); /* as pcapng begins */
+	unlink(path);
 	node_stop(&node);
 }
 
@@ -593,6 +632,7 @@ int main(void)
 		T(served, a_flow_is_read_strictly),
 		T(served, flows_are_looked_at_by_all_and_purged_by_admins),
 		T(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense),
+		T(served, a_capture_that_is_refused_leaves_its_file),
 		T(served, unknown_names_are_usage_errors_with_a_suggestion),
 		T(served, says_how_to_start_what_does_not_run),
 		T(served, an_admin_command_on_the_read_socket_is_no_permission),
