@@ -107,6 +107,8 @@ extern const struct check_kind check_tcp;
 extern const struct check_kind check_http; /* and https, grpc */
 extern const struct check_kind check_tls;
 extern const struct check_kind check_udp;
+extern const struct check_kind check_icmp;
+extern const struct check_kind check_dns_udp, check_dns_tcp;
 
 /* Once, before the process locks itself up; base outlives http_fini(). */
 int http_init(struct event_base *base);

@@ -282,6 +282,16 @@ static void dial_watch(struct dial *dial, struct event_base *base)
 		dial_fail(dial, PROBE_LOCAL_ERROR, ENOMEM, "watch");
 }
 
+void dial_hear_errors(int fd, bool is_ipv4)
+{
+	int on = 1;
+
+	if (is_ipv4)
+		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+}
+
 void dial_start(struct dial *dial, struct event_base *base, const struct dial_options *options)
 {
 	union sockaddr_any to;

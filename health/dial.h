@@ -48,6 +48,10 @@ struct dial {
 int dial_socket(const struct dial_options *options, int type, int protocol, bool connects,
 		enum probe_reason *ret_reason, const char **ret_step);
 
+/* Have a datagram socket hear what routers say about what it sent, not only what the host itself
+ * refuses; each with what it is about, in the socket's error queue. */
+void dial_hear_errors(int fd, bool is_ipv4);
+
 /* What an error that the network sent back means; 0 is PROBE_OK. */
 enum probe_reason dial_error_reason(int error);
 

@@ -105,10 +105,11 @@ static const struct check_kind *kind_of(const struct check_spec *spec)
 	case CONFIG_CHECK_TLS:
 		return &check_tls;
 	case CONFIG_CHECK_DNS:
-		break;
+		return spec->transport == CONFIG_TRANSPORT_TCP ? &check_dns_tcp : &check_dns_udp;
 	case CONFIG_CHECK_UDP:
 		return &check_udp;
 	case CONFIG_CHECK_ICMP:
+		return &check_icmp;
 	case CONFIG_CHECK_EXEC:
 		break;
 	}

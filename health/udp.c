@@ -69,17 +69,6 @@ static void on_readable(evutil_socket_t fd, short what __attribute__((unused)), 
 		judge_answer(probe, bytes, (size_t)n);
 }
 
-/* Without it only the refusals of the host itself would be told, not what routers say. */
-static void ask_for_errors(int fd, bool is_ipv4)
-{
-	int on = 1;
-
-	if (is_ipv4)
-		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
-	else
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
-}
-
 static void udp_send(struct probe *probe, struct udp_run *run)
 {
 	const struct check_text *text = check_text(probe->spec, MESSAGE_TEXT_SEND);
@@ -107,7 +96,7 @@ static void udp_start(struct probe *probe, struct event_base *base)
 		probe_end(probe, reason, "%s: %s", step, strerror(-fd));
 		return;
 	}
-	ask_for_errors(fd, addr_is_ipv4(&probe->spec->dial.addr));
+	dial_hear_errors(fd, addr_is_ipv4(&probe->spec->dial.addr));
 	run = calloc(1, sizeof(*run));
 	if (!run ||
 	    event_assign(&run->readable, base, fd, EV_READ | EV_PERSIST, on_readable, run) ||

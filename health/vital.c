@@ -184,7 +184,6 @@ static int open_echo(const struct addr *addr)
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
 	bool is_ipv4 = addr_is_ipv4(addr);
 	AUTO(fd_closep) int fd = -1;
-	int on = 1;
 	size_t len;
 	const uint8_t *raw = addr_raw(addr, &len);
 
@@ -193,12 +192,9 @@ static int open_echo(const struct addr *addr)
 	if (fd < 0)
 		return -errno;
 	memcpy(is_ipv4 ? (void *)&in.sin_addr : (void *)&in6.sin6_addr, raw, len);
-	if (is_ipv4) {
-		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
-	} else {
-		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+	dial_hear_errors(fd, is_ipv4);
+	if (!is_ipv4)
 		filter_echoes(fd);
-	}
 	if (connect(fd, is_ipv4 ? (void *)&in : (void *)&in6, is_ipv4 ? sizeof(in) : sizeof(in6)) <
 	    0)
 		return -errno;

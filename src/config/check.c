@@ -214,11 +214,19 @@ static void check_routing(struct load *load)
 /* ---- checks ---- */
 
 /* Whoever builds a kind sets its bit. */
+/* clang-format off */
 static const bool is_carried_out[] = {
-	[CONFIG_CHECK_TCP] = true,   [CONFIG_CHECK_HTTP] = true, [CONFIG_CHECK_HTTPS] = true,
-	[CONFIG_CHECK_GRPC] = true,  [CONFIG_CHECK_TLS] = true,  [CONFIG_CHECK_UDP] = true,
+	[CONFIG_CHECK_TCP] = true,
+	[CONFIG_CHECK_HTTP] = true,
+	[CONFIG_CHECK_HTTPS] = true,
+	[CONFIG_CHECK_TLS] = true,
+	[CONFIG_CHECK_GRPC] = true,
+	[CONFIG_CHECK_DNS] = true,
+	[CONFIG_CHECK_UDP] = true,
+	[CONFIG_CHECK_ICMP] = true,
 	[CONFIG_CHECK_EXEC] = false,
 };
+/* clang-format on */
 
 static void check_type(struct load *load, const struct config_check *check)
 {
@@ -264,6 +272,22 @@ static void check_grpc(struct load *load, const struct config_check *check)
 			  "ca-file has no effect without tls: true");
 }
 
+static void check_dns(struct load *load, const struct config_check *check)
+{
+	bool is_ipv4 = check->record == CONFIG_RECORD_A;
+	struct addr addr;
+
+	if (!load_is_good(load, &check->record) ||
+	    (!is_ipv4 && check->record != CONFIG_RECORD_AAAA))
+		return;
+	for (size_t i = 0; i < check->n_answers; i++)
+		if (check->answers[i] &&
+		    (addr_parse(check->answers[i], &addr) < 0 || addr_is_ipv4(&addr) != is_ipv4))
+			load_error(load, load_node_or(load, &check->answers[i], &check->answers),
+				   "answer: '%.80s' is no IPv%d address; record: %s has those",
+				   check->answers[i], is_ipv4 ? 4 : 6, is_ipv4 ? "A" : "AAAA");
+}
+
 static void check_intervals(struct load *load, const struct config_check *check)
 {
 	if (both_good(load, &check->fast_interval_us, &check->interval_us) &&
@@ -299,6 +323,8 @@ static void check_checks(struct load *load)
 				   "a check cannot be called none; that word means no check");
 		check_type(load, check);
 		check_intervals(load, check);
+		if (check->type == CONFIG_CHECK_DNS)
+			check_dns(load, check);
 		if (check->type == CONFIG_CHECK_EXEC)
 			check_exec(load, check);
 		if (check->type == CONFIG_CHECK_HTTP || check->type == CONFIG_CHECK_HTTPS)

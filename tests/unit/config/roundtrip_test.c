@@ -181,6 +181,7 @@ static const struct {
 	{ "check", "fast-interval", { "100ms", "200ms", "1s" } },
 	{ "check", "slow-interval", { "2s", "10s", "1m" } },
 	{ "check", "port", { "80", "53", "8080" } },
+	{ "check", "record", { "TXT", "MX", "CNAME" } },
 	{ "check", "argv", { "[/bin/true]", "/bin/true", "[/bin/sh, -c, 'exit 1']" } },
 	{ "quorum", "return", { "2", "2", "1" } },
 	{ "quorum", "stay", { "1", "1", "1" } },
@@ -266,7 +267,7 @@ static bool is_wanted(const struct schema_row *row, unsigned check_type)
 	if (row->variants && !(row->variants & (1U << check_type)))
 		return false;
 	return (row->flags & (ROW_REQUIRED | ROW_REQUIRED_BY_NODE)) ||
-	       strcmp(row->key, "port") == 0 || below(2);
+	       strcmp(row->key, "port") == 0 || strcmp(row->key, "record") == 0 || below(2);
 }
 
 static void generate_keys(FILE *out, const struct schema *schema, unsigned check_type,
@@ -340,12 +341,8 @@ static void generate_vips(FILE *out)
 static char *generate(uint64_t seed)
 {
 	static const enum config_check_type types[] = {
-		CONFIG_CHECK_TCP,
-		CONFIG_CHECK_HTTP,
-		CONFIG_CHECK_HTTPS,
-		CONFIG_CHECK_TLS,
-		CONFIG_CHECK_GRPC,
-		CONFIG_CHECK_UDP,
+		CONFIG_CHECK_TCP,  CONFIG_CHECK_HTTP, CONFIG_CHECK_HTTPS, CONFIG_CHECK_TLS,
+		CONFIG_CHECK_GRPC, CONFIG_CHECK_UDP,  CONFIG_CHECK_DNS,   CONFIG_CHECK_ICMP,
 	};
 	struct out out = { 0 };
 

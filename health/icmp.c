@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * icmp.c - the check that asks for an echo.
+ *
+ * What others' questions have to do with the same address (all reals of a pool hold one VIP) comes
+ * to this socket too and is passed over.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "health/check.h"
+#include "health/echo.h"
+
+#define ECHO_LEN     64
+#define READS_A_TURN 16 /* then other probes have theirs */
+
+struct icmp_run {
+	struct probe *probe;
+	struct event readable;
+	struct echo_id id;
+	int fd;
+	bool is_ipv4;
+};
+
+static void run_close(struct icmp_run *run)
+{
+	run->probe->run = NULL;
+	event_del(&run->readable);
+	close(run->fd);
+	free(run);
+}
+
+static void run_end(struct icmp_run *run, enum echo_heard heard, int error)
+{
+	struct probe *probe = run->probe;
+
+	run_close(run);
+	if (heard == ECHO_ANSWER)
+		probe_end(probe, PROBE_OK, "echo in %.1f ms", probe_msec(probe));
+	else
+		probe_end(probe, dial_error_reason(error), "%s", strerror(error));
+}
+
+static void on_readable(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
+{
+	struct icmp_run *run = arg;
+	enum echo_heard heard = ECHO_NOTHING;
+	bool is_empty = false;
+	int error = 0;
+
+	for (int i = 0; i < READS_A_TURN && heard == ECHO_NOTHING && !is_empty; i++)
+		heard = echo_receive(fd, run->is_ipv4, &run->id, &is_empty, &error);
+	if (heard != ECHO_NOTHING)
+		run_end(run, heard, error);
+}
+
+static struct icmp_run *run_new(struct probe *probe, struct event_base *base, int fd)
+{
+	struct icmp_run *run = calloc(1, sizeof(*run));
+
+	if (!run ||
+	    event_assign(&run->readable, base, fd, EV_READ | EV_PERSIST, on_readable, run) ||
+	    event_add(&run->readable, NULL)) {
+		free(run);
+		return NULL;
+	}
+	run->probe = probe;
+	run->fd = fd;
+	run->is_ipv4 = addr_is_ipv4(&probe->spec->dial.addr);
+	run->id = echo_id_new();
+	probe->run = run;
+	return run;
+}
+
+static void icmp_start(struct probe *probe, struct event_base *base)
+{
+	enum probe_reason reason;
+	const char *step;
+	int r, fd = echo_open(&probe->spec->dial, false, &reason, &step);
+	struct icmp_run *run;
+
+	if (fd < 0) {
+		probe_end(probe, reason, "%s: %s", step, strerror(-fd));
+		return;
+	}
+	run = run_new(probe, base, fd);
+	if (!run) {
+		close(fd);
+		probe_end(probe, PROBE_LOCAL_ERROR, "out of memory");
+		return;
+	}
+	r = echo_send(fd, run->is_ipv4, &run->id, ECHO_LEN);
+	if (r == 0) {
+		probe_step(probe, "sent an echo request of %d bytes", ECHO_LEN);
+		return;
+	}
+	run_close(run);
+	probe_end(probe, dial_local_reason(-r, probe->spec->dial.mark != 0), "send: %s",
+		  strerror(-r));
+}
+
+static void icmp_stop(struct probe *probe)
+{
+	run_close(probe->run);
+}
+
+static const char *icmp_waiting_for(const struct probe *probe __attribute__((unused)))
+{
+	return "the echo";
+}
+
+const struct check_kind check_icmp = {
+	.start = icmp_start,
+	.stop = icmp_stop,
+	.waiting_for = icmp_waiting_for,
+};
