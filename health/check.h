@@ -93,6 +93,14 @@ struct probe {
 void probe_note_step(struct probe *probe, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Once: a probe of what spec asks for, which outlives it. */
+void probe_init(struct probe *probe, const struct check_spec *spec);
+/* Run it from now on; it may have ended when this returns. The timeout is the caller's to keep. */
+void probe_begin(struct probe *probe, struct event_base *base);
+/* Stop what runs, without probe_end(). Returns what it was waiting for, good until the next call.
+ */
+const char *probe_cut_off(struct probe *probe);
+
 /*
  * probe_end - the probe is over; implemented by targets.c. The probe may be started again, but not
  * before this returns. fmt is the evidence; what it prints is cut to size and made printable.

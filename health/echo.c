@@ -123,32 +123,41 @@ int echo_send(int fd, bool is_ipv4, const struct echo_id *id, size_t len)
 
 /* ---- the answer ---- */
 
-static bool is_same(const struct question *question, uint8_t type, const struct echo_id *id)
+bool echo_is_about(const struct echo_id *error, const struct echo_id *asked)
 {
-	return question->type == type && question->code == 0 && question->id == id->id &&
-	       question->seq == id->seq;
+	return error->id == asked->id && error->seq == asked->seq;
 }
 
-bool echo_is_answer(const uint8_t *packet, size_t len, bool is_ipv4, const struct echo_id *id)
+bool echo_is_same(const struct echo_id *a, const struct echo_id *b)
+{
+	return echo_is_about(a, b) && a->token == b->token;
+}
+
+static struct echo_id id_in(const struct question *packet)
+{
+	struct echo_id id = { .id = packet->id, .seq = packet->seq };
+
+	memcpy(&id.token, packet->token, sizeof(id.token));
+	return id;
+}
+
+bool echo_read_answer(const uint8_t *packet, size_t len, bool is_ipv4, struct echo_id *ret)
 {
 	size_t skip = 0;
 	struct question answer;
 
-	if (is_ipv4) {
-		if (len < IPV4_HEADER_MIN)
-			return false;
+	if (is_ipv4 && len < IPV4_HEADER_MIN)
+		return false;
+	if (is_ipv4)
 		skip = (size_t)(packet[0] & 0xf) * 4;
-		if (skip < IPV4_HEADER_MIN)
-			return false;
-	}
-	if (len < skip || len - skip < sizeof(answer))
+	if ((is_ipv4 && skip < IPV4_HEADER_MIN) || len < skip || len - skip < sizeof(answer))
 		return false;
 	memcpy(&answer, packet + skip, sizeof(answer));
-	return is_same(&answer, is_ipv4 ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY, id) &&
-	       memcmp(answer.token, &id->token, sizeof(answer.token)) == 0;
+	*ret = id_in(&answer);
+	return answer.type == (is_ipv4 ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY) && answer.code == 0;
 }
 
-bool echo_is_quoted(const uint8_t *bytes, size_t len, bool is_ipv4, const struct echo_id *id)
+bool echo_read_quoted(const uint8_t *bytes, size_t len, bool is_ipv4, struct echo_id *ret)
 {
 	struct question question = { 0 };
 
@@ -156,7 +165,8 @@ bool echo_is_quoted(const uint8_t *bytes, size_t len, bool is_ipv4, const struct
 	if (len < ECHO_HEADER_LEN)
 		return false;
 	memcpy(&question, bytes, ECHO_HEADER_LEN);
-	return is_same(&question, is_ipv4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST, id);
+	*ret = id_in(&question);
+	return question.type == (is_ipv4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST) && question.code == 0;
 }
 
 /* The error a control message carries; 0: none. */
@@ -177,8 +187,7 @@ static int error_in(struct msghdr *message)
 }
 
 /* What an error quotes begins with the ICMP header for both families. */
-static enum echo_heard receive_error(int fd, bool is_ipv4, const struct echo_id *id,
-				     bool *ret_is_empty, int *ret_error)
+static enum echo_heard receive_error(int fd, bool is_ipv4, struct echo_id *ret_id, int *ret_error)
 {
 	uint8_t quoted[256], control[512];
 	struct iovec part = { .iov_base = quoted, .iov_len = sizeof(quoted) };
@@ -188,22 +197,22 @@ static enum echo_heard receive_error(int fd, bool is_ipv4, const struct echo_id 
 				  .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
 
-	*ret_is_empty = n < 0;
-	if (n < 0 || !echo_is_quoted(quoted, (size_t)n, is_ipv4, id))
-		return ECHO_NOTHING;
+	if (n < 0)
+		return ECHO_EMPTY;
 	*ret_error = error_in(&message);
-	return *ret_error != 0 ? ECHO_ERROR : ECHO_NOTHING;
+	if (*ret_error == 0 || !echo_read_quoted(quoted, (size_t)n, is_ipv4, ret_id))
+		return ECHO_NOTHING;
+	return ECHO_ERROR;
 }
 
-enum echo_heard echo_receive(int fd, bool is_ipv4, const struct echo_id *id, bool *ret_is_empty,
-			     int *ret_error)
+enum echo_heard echo_receive(int fd, bool is_ipv4, struct echo_id *ret_id, int *ret_error)
 {
 	uint8_t packet[128]; /* header with options, and what is compared */
 	ssize_t n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
 
-	*ret_is_empty = false;
 	if (n >= 0)
-		return echo_is_answer(packet, (size_t)n, is_ipv4, id) ? ECHO_ANSWER : ECHO_NOTHING;
+		return echo_read_answer(packet, (size_t)n, is_ipv4, ret_id) ? ECHO_ANSWER
+									    : ECHO_NOTHING;
 	/* An error, waiting in its queue with what it is about; or nothing. */
-	return receive_error(fd, is_ipv4, id, ret_is_empty, ret_error);
+	return receive_error(fd, is_ipv4, ret_id, ret_error);
 }

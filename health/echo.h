@@ -38,17 +38,25 @@ int echo_open(const struct dial_options *options, bool whole, enum probe_reason 
 /* Send a question of len bytes, ICMP header included, ECHO_MIN_LEN at least. 0 or -errno. */
 int echo_send(int fd, bool is_ipv4, const struct echo_id *id, size_t len);
 
-enum echo_heard { ECHO_NOTHING, ECHO_ANSWER, ECHO_ERROR };
+/* What a packet is about: all of an answer must be the same as asked, id and number of an error. */
+bool echo_is_same(const struct echo_id *a, const struct echo_id *b);
+bool echo_is_about(const struct echo_id *error, const struct echo_id *asked);
+
+enum echo_heard {
+	ECHO_EMPTY,   /* nothing is left on the socket */
+	ECHO_NOTHING, /* something else */
+	ECHO_ANSWER,
+	ECHO_ERROR,
+};
 
 /*
- * echo_receive - take one packet off the socket. ECHO_NOTHING: none is left (*ret_is_empty), or it
- * was about something else. ECHO_ERROR: *ret_error is the errno that an ICMP error about this
- * question stands for.
+ * echo_receive - take one packet off the socket. With ECHO_ANSWER and ECHO_ERROR *ret_id says what
+ * it is about, with ECHO_ERROR *ret_error is the errno that the ICMP error stands for.
  */
-enum echo_heard echo_receive(int fd, bool is_ipv4, const struct echo_id *id, bool *ret_is_empty,
-			     int *ret_error);
+enum echo_heard echo_receive(int fd, bool is_ipv4, struct echo_id *ret_id, int *ret_error);
 
-/* Whether a packet as a raw socket gives it, IPv4 with its header, answers the question. */
-bool echo_is_answer(const uint8_t *packet, size_t len, bool is_ipv4, const struct echo_id *id);
-/* Whether bytes that an ICMP error quotes, from the ICMP header on, are the question. */
-bool echo_is_quoted(const uint8_t *bytes, size_t len, bool is_ipv4, const struct echo_id *id);
+/* Whether a packet as a raw socket gives it, IPv4 with its header, is an answer; and to what. */
+bool echo_read_answer(const uint8_t *packet, size_t len, bool is_ipv4, struct echo_id *ret);
+/* Whether bytes that an ICMP error quotes, from the ICMP header on, are a question; the token may
+ * be missing. */
+bool echo_read_quoted(const uint8_t *bytes, size_t len, bool is_ipv4, struct echo_id *ret);

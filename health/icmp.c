@@ -34,28 +34,46 @@ static void run_close(struct icmp_run *run)
 	free(run);
 }
 
-static void run_end(struct icmp_run *run, enum echo_heard heard, int error)
+static void run_end(struct icmp_run *run, int error)
 {
 	struct probe *probe = run->probe;
 
 	run_close(run);
-	if (heard == ECHO_ANSWER)
+	if (error == 0)
 		probe_end(probe, PROBE_OK, "echo in %.1f ms", probe_msec(probe));
 	else
 		probe_end(probe, dial_error_reason(error), "%s", strerror(error));
 }
 
-static void on_readable(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
+/* Returns whether to read again. */
+static bool read_once(struct icmp_run *run)
 {
-	struct icmp_run *run = arg;
-	enum echo_heard heard = ECHO_NOTHING;
-	bool is_empty = false;
+	struct echo_id got;
 	int error = 0;
 
-	for (int i = 0; i < READS_A_TURN && heard == ECHO_NOTHING && !is_empty; i++)
-		heard = echo_receive(fd, run->is_ipv4, &run->id, &is_empty, &error);
-	if (heard != ECHO_NOTHING)
-		run_end(run, heard, error);
+	switch (echo_receive(run->fd, run->is_ipv4, &got, &error)) {
+	case ECHO_EMPTY:
+		return false;
+	case ECHO_NOTHING:
+		return true;
+	case ECHO_ANSWER:
+		if (!echo_is_same(&got, &run->id))
+			return true;
+		break;
+	case ECHO_ERROR:
+		if (!echo_is_about(&got, &run->id))
+			return true;
+		break;
+	}
+	run_end(run, error);
+	return false;
+}
+
+static void on_readable(evutil_socket_t fd __attribute__((unused)),
+			short what __attribute__((unused)), void *arg)
+{
+	for (int i = 0; i < READS_A_TURN && read_once(arg); i++)
+		;
 }
 
 static struct icmp_run *run_new(struct probe *probe, struct event_base *base, int fd)

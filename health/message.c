@@ -158,6 +158,7 @@ static void code_request(struct codec *c, struct message_target *t)
 	CODE(c, t->verify, 1, 0, 1);
 	CODE(c, t->expiry_warning_us, 8, 0, MESSAGE_EXPIRY_MAX_US);
 	CODE(c, t->mtu_probe_us, 8, 0, MESSAGE_TIME_MAX_US);
+	CODE(c, t->mtu_bytes, 4, 0, UINT16_MAX);
 	code_texts(c, t);
 }
 
@@ -264,6 +265,33 @@ static void code_latency(struct codec *c, struct message *m)
 		CODE(c, m->latency.counts.buckets[i], 8, 0, UINT64_MAX);
 }
 
+static void code_probe_now(struct codec *c, struct message *m)
+{
+	CODE(c, m->probe_now.ticket, 8, 1, UINT64_MAX);
+	CODE(c, m->probe_now.id, 8, 1, UINT64_MAX);
+}
+
+static void code_trace(struct codec *c, struct trace *trace)
+{
+	CODE(c, trace->n_steps, 2, 0, TRACE_STEPS_MAX);
+	CODE(c, trace->n_lost, 4, 0, UINT32_MAX);
+	for (uint32_t i = 0; i < trace->n_steps && !c->failed; i++) {
+		CODE(c, trace->steps[i].at_us, 8, 0, UINT64_MAX);
+		code_text(c, trace->steps[i].text, sizeof(trace->steps[i].text));
+	}
+}
+
+static void code_probe_done(struct codec *c, struct message *m)
+{
+	struct message_probe_done *d = &m->probe_done;
+
+	CODE(c, d->ticket, 8, 1, UINT64_MAX);
+	CODE(c, d->reason, 1, 0, PROBE_REASON_MAX - 1);
+	CODE(c, d->latency_us, 8, 0, UINT64_MAX);
+	code_text(c, d->evidence, sizeof(d->evidence));
+	code_trace(c, &d->trace);
+}
+
 static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) = {
 	[MESSAGE_HELLO] = code_hello,
 	[MESSAGE_CA] = code_ca,
@@ -274,6 +302,8 @@ static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) 
 	[MESSAGE_HEARTBEAT] = code_heartbeat,
 	[MESSAGE_VOID] = code_void,
 	[MESSAGE_LATENCY] = code_latency,
+	[MESSAGE_PROBE_NOW] = code_probe_now,
+	[MESSAGE_PROBE_DONE] = code_probe_done,
 };
 
 int message_encode(const struct message *message, uint8_t buf[MESSAGE_MAX])

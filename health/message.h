@@ -14,6 +14,8 @@
  *            <----------------------------  REMOVE..., CA..., TARGET..., TARGETS_END
  *     VERDICT, HEARTBEAT, LATENCY ------->
  *            <----------------------------  after a reload: only what changed, then TARGETS_END
+ *            <----------------------------  PROBE_NOW: somebody watches
+ *     PROBE_DONE ------------------------>
  *            <----------------------------  VOID: a judgement that shoald could not believe,
  *                                               or one that an operator wants made anew
  *
@@ -27,12 +29,13 @@
 #include <stdint.h>
 
 #include "health/latency.h"
+#include "health/trace.h"
 #include "src/base/addr.h"
 #include "src/base/usec.h"
 #include "src/config/config.h"
 #include "src/core/core.h"
 
-#define MESSAGE_VERSION       4
+#define MESSAGE_VERSION       5
 #define MESSAGE_MAX           (16 * 1024) /* bytes of the largest packet */
 #define MESSAGE_PROGRAM_MAX   32          /* each string: bytes with the NUL */
 #define MESSAGE_PATH_MAX      1024
@@ -56,6 +59,8 @@ enum message_kind {
 	MESSAGE_HEARTBEAT,
 	MESSAGE_VOID,
 	MESSAGE_LATENCY,
+	MESSAGE_PROBE_NOW,
+	MESSAGE_PROBE_DONE,
 	MESSAGE_KIND_MAX,
 };
 
@@ -124,6 +129,8 @@ struct message_target {
 	enum config_rcode rcode;
 	bool tls, verify;
 	usec_t expiry_warning_us, mtu_probe_us; /* 0: none */
+	uint32_t mtu_bytes; /* of a packet of full size on this way; 0: not known, or not asked for
+			     */
 	uint32_t n_texts;
 	struct message_text texts[MESSAGE_TEXTS_MAX];
 };
@@ -159,6 +166,21 @@ struct message_void {
 	bool is_reset; /* no such doubt: an operator wants it judged anew, and at once */
 };
 
+/* Probe a target once for somebody who watches; it is not judged by that. */
+struct message_probe_now {
+	uint64_t ticket; /* never 0 */
+	uint64_t id;
+};
+
+/* How that went; comes once for each ticket. */
+struct message_probe_done {
+	uint64_t ticket;
+	enum probe_reason reason;
+	usec_t latency_us;
+	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
+	struct trace trace;
+};
+
 /* Each second; counts since shoal-probe started. */
 struct message_heartbeat {
 	uint64_t probes;    /* ended, with any reason */
@@ -190,6 +212,8 @@ struct message {
 		struct message_heartbeat heartbeat;
 		struct message_void void_;
 		struct message_latency latency;
+		struct message_probe_now probe_now;
+		struct message_probe_done probe_done;
 	};
 };
 

@@ -29,6 +29,7 @@
 
 #define STALL_US       (10 * USEC_PER_SEC)
 #define PACKETS_A_TURN 256 /* then the rest of the loop has its turn */
+#define TRIALS_MAX     16  /* as many as shoal-probe runs at once */
 
 struct link {
 	int fd; /* -1: none */
@@ -56,6 +57,15 @@ struct side {
 	struct prober_life life;
 };
 
+/* A probe for somebody who watches. */
+struct trial {
+	uint64_t ticket; /* 0: free */
+	uint64_t id;     /* of the target */
+	enum prober_daemon daemon;
+	bool is_sent;
+	struct prober_trial wish;
+};
+
 struct prober {
 	struct event_base *base;
 	struct prober_callbacks callbacks;
@@ -64,9 +74,12 @@ struct prober {
 	const struct config *config;
 	bool has_source4, has_source6;
 	struct addr source4, source6;
+	uint32_t mtu_bytes, client_mtu_bytes;
 	struct roster *roster; /* NULL before the first config */
 	uint32_t *marks_gone;
 	size_t n_marks_gone;
+	struct trial trials[TRIALS_MAX];
+	uint64_t last_ticket;
 };
 
 static const char *const programs[PROBER_DAEMON_MAX] = {
@@ -108,6 +121,20 @@ static void tell_life(struct side *side, bool connected)
 		callbacks->exec_life(connected, callbacks->arg);
 }
 
+/* What was asked of a prober that is gone is never answered. */
+static void end_trials(struct side *side)
+{
+	for (unsigned i = 0; i < TRIALS_MAX; i++) {
+		struct trial *trial = &side->prober->trials[i];
+		struct prober_trial wish = trial->wish;
+
+		if (trial->ticket == 0 || trial->daemon != side->daemon)
+			continue;
+		*trial = (struct trial){ 0 };
+		wish.done(wish.arg, NULL);
+	}
+}
+
 static void link_drop(struct side *side, const char *why)
 {
 	bool was_up = side->link.said_hello;
@@ -117,6 +144,7 @@ static void link_drop(struct side *side, const char *why)
 	link_close(side);
 	if (was_up)
 		tell_life(side, false);
+	end_trials(side);
 }
 
 /* ---- sending ---- */
@@ -230,6 +258,23 @@ static int send_voids(struct side *side)
 	return r;
 }
 
+static int send_trials(struct side *side)
+{
+	int r = 1;
+
+	for (unsigned i = 0; r > 0 && i < TRIALS_MAX; i++) {
+		struct trial *trial = &side->prober->trials[i];
+		struct message m = { .kind = MESSAGE_PROBE_NOW,
+				     .probe_now = { trial->ticket, trial->id } };
+
+		if (trial->ticket == 0 || trial->is_sent || trial->daemon != side->daemon)
+			continue;
+		r = link_send(side, &m);
+		trial->is_sent = r > 0;
+	}
+	return r;
+}
+
 static int send_end(struct side *side)
 {
 	struct message m = { .kind = MESSAGE_TARGETS_END };
@@ -258,6 +303,8 @@ static void link_flush(struct side *side)
 		r = send_targets(side);
 	if (r > 0)
 		r = send_voids(side);
+	if (r > 0)
+		r = send_trials(side);
 	if (r > 0)
 		r = send_end(side);
 	if (r < 0)
@@ -385,6 +432,43 @@ static int take_verdict(struct side *side, const struct message *m)
 	return 0;
 }
 
+/* Silence that a broken probe path could have made up says nothing of the real here, too. */
+static void doubt(struct prober *prober, const struct prober_trial *wish,
+		  struct message_probe_done *done)
+{
+	const struct config_pool *pool = &prober->config->pools[wish->pool];
+	const struct config_check *check = &prober->config->checks[pool->checks[wish->check]];
+
+	if (done->reason != PROBE_TIMEOUT || check->via != CONFIG_VIA_TUNNEL ||
+	    pool->reals[wish->real].is_local || !prober->callbacks.path_is_whole ||
+	    prober->callbacks.path_is_whole(wish->pool, wish->real, usec_now() - done->latency_us,
+					    prober->callbacks.arg))
+		return;
+	done->reason = PROBE_PROBE_PATH;
+	snprintf(done->evidence, sizeof(done->evidence),
+		 "the probe path to this real is broken: no filter, mapping or way");
+}
+
+static int take_probe_done(struct side *side, const struct message *m)
+{
+	struct prober *prober = side->prober;
+	struct message_probe_done done = m->probe_done;
+
+	for (unsigned i = 0; i < TRIALS_MAX; i++) {
+		struct trial *trial = &prober->trials[i];
+		struct prober_trial wish = trial->wish;
+
+		if (trial->ticket != done.ticket || trial->daemon != side->daemon)
+			continue;
+		if (roster_find(prober->roster, trial->id))
+			doubt(prober, &wish, &done);
+		*trial = (struct trial){ 0 };
+		wish.done(wish.arg, &done);
+		break;
+	}
+	return 0; /* nobody waits for it any more */
+}
+
 static int take_heartbeat(struct side *side, const struct message *m)
 {
 	const struct message_heartbeat *h = &m->heartbeat;
@@ -410,10 +494,9 @@ static int take_latency(struct side *side, const struct message *m)
 }
 
 static int (*const takers[MESSAGE_KIND_MAX])(struct side *, const struct message *) = {
-	[MESSAGE_HELLO] = take_hello,
-	[MESSAGE_VERDICT] = take_verdict,
-	[MESSAGE_HEARTBEAT] = take_heartbeat,
-	[MESSAGE_LATENCY] = take_latency,
+	[MESSAGE_HELLO] = take_hello,           [MESSAGE_VERDICT] = take_verdict,
+	[MESSAGE_HEARTBEAT] = take_heartbeat,   [MESSAGE_LATENCY] = take_latency,
+	[MESSAGE_PROBE_DONE] = take_probe_done,
 };
 
 /* Returns 0 or a negative errno that ends the link. */
@@ -716,6 +799,8 @@ int prober_set_config(struct prober *prober, const struct config *config, struct
 		.config = config,
 		.source4 = prober->has_source4 ? &prober->source4 : NULL,
 		.source6 = prober->has_source6 ? &prober->source6 : NULL,
+		.mtu_bytes = prober->mtu_bytes,
+		.client_mtu_bytes = prober->client_mtu_bytes,
 		.former = prober->roster,
 	};
 	struct roster *roster;
@@ -737,11 +822,19 @@ static bool source_is(bool has, const struct addr *is, const struct addr *source
 	return has == (source != NULL) && (!source || addr_eq(is, source));
 }
 
-void prober_set_sources(struct prober *prober, const struct addr *source4,
-			const struct addr *source6)
+/* The same config with what was learned since. */
+static void set_again(struct prober *prober)
 {
 	struct err err;
 
+	if (prober->config && prober_set_config(prober, prober->config, &err) < 0)
+		log_warn("prober_targets", "error=%s remedy=%s", LOG_QUOTE(err.text),
+			 LOG_QUOTE("probes keep their former source addresses and sizes"));
+}
+
+void prober_set_sources(struct prober *prober, const struct addr *source4,
+			const struct addr *source6)
+{
 	if (source_is(prober->has_source4, &prober->source4, source4) &&
 	    source_is(prober->has_source6, &prober->source6, source6))
 		return;
@@ -751,9 +844,16 @@ void prober_set_sources(struct prober *prober, const struct addr *source4,
 		prober->source4 = *source4;
 	if (source6)
 		prober->source6 = *source6;
-	if (prober->config && prober_set_config(prober, prober->config, &err) < 0)
-		log_warn("prober_sources", "error=%s remedy=%s", LOG_QUOTE(err.text),
-			 LOG_QUOTE("probes keep their former source addresses"));
+	set_again(prober);
+}
+
+void prober_set_mtu(struct prober *prober, uint32_t mtu_bytes, uint32_t client_mtu_bytes)
+{
+	if (prober->mtu_bytes == mtu_bytes && prober->client_mtu_bytes == client_mtu_bytes)
+		return;
+	prober->mtu_bytes = mtu_bytes;
+	prober->client_mtu_bytes = client_mtu_bytes;
+	set_again(prober);
 }
 
 /* NULL: no service uses the pool. */
@@ -794,6 +894,69 @@ bool prober_reset(struct prober *prober, uint32_t pool, uint32_t real)
 		link_flush(side);
 	}
 	return is_heard;
+}
+
+/* ---- trials ---- */
+
+static int trial_refuse(const struct prober *prober, const struct prober_trial *wish,
+			const struct roster_entry *entry, struct err *err)
+{
+	const char *pool = prober->config ? prober->config->pools[wish->pool].name : "";
+
+	if (!entry)
+		return err_set(err, -ENOENT, "no service uses pool '%s': its reals are not probed",
+			       pool);
+	if (!prober->sides[entry->daemon].life.is_connected)
+		return err_set(err, -ENOTCONN, "%s is not running, or not connected",
+			       programs[entry->daemon]);
+	return err_set(err, -EBUSY, "%d probes are watched already; try again", TRIALS_MAX);
+}
+
+static struct trial *trial_free_place(struct prober *prober)
+{
+	for (unsigned i = 0; i < TRIALS_MAX; i++)
+		if (prober->trials[i].ticket == 0)
+			return &prober->trials[i];
+	return NULL;
+}
+
+static const struct roster_entry *trial_entry(const struct prober *prober,
+					      const struct prober_trial *wish)
+{
+	const struct roster *roster = prober->roster;
+
+	if (!roster || roster->first[wish->pool] == ROSTER_NONE)
+		return NULL;
+	return &roster->entries[roster->first[wish->pool] +
+				wish->check * roster->config->pools[wish->pool].n_reals +
+				wish->real];
+}
+
+int prober_try(struct prober *prober, const struct prober_trial *wish, uint64_t *ret_ticket,
+	       struct err *err)
+{
+	const struct roster_entry *entry = trial_entry(prober, wish);
+	struct trial *trial = trial_free_place(prober);
+
+	if (!entry || !trial || !prober->sides[entry->daemon].life.is_connected)
+		return trial_refuse(prober, wish, entry, err);
+	/* Not one of an earlier shoald, whose probes may still end. */
+	if (prober->last_ticket == 0)
+		prober->last_ticket = usec_now();
+	*trial = (struct trial){ .ticket = ++prober->last_ticket,
+				 .id = entry->id,
+				 .daemon = entry->daemon,
+				 .wish = *wish };
+	*ret_ticket = trial->ticket;
+	link_flush(&prober->sides[entry->daemon]);
+	return 0;
+}
+
+void prober_try_cancel(struct prober *prober, uint64_t ticket)
+{
+	for (unsigned i = 0; i < TRIALS_MAX; i++)
+		if (prober->trials[i].ticket == ticket)
+			prober->trials[i] = (struct trial){ 0 };
 }
 
 /* ---- views ---- */

@@ -74,6 +74,12 @@ void prober_set_sources(struct prober *prober, const struct addr *source4,
 			const struct addr *source6);
 
 /*
+ * prober_set_mtu - the largest outer packet towards the reals, and the largest of a client: what
+ * `mtu-probe` sends. 0: not known, then none are sent.
+ */
+void prober_set_mtu(struct prober *prober, uint32_t mtu_bytes, uint32_t client_mtu_bytes);
+
+/*
  * prober_set_config - probe every real of every pool a service uses, each check at one service
  * (the first VIP and port of the pool; a check's own port wins). A target of which nothing changed
  * goes on undisturbed; one whose check changed starts from the judgement it had.
@@ -83,6 +89,26 @@ void prober_set_sources(struct prober *prober, const struct addr *source4,
  * After an error the former targets stay in force.
  */
 int prober_set_config(struct prober *prober, const struct config *config, struct err *err);
+
+struct message_probe_done;
+
+/* One probe for somebody who watches. */
+struct prober_trial {
+	uint32_t pool, real, check; /* check: in the pool's list */
+	/* Once, from the loop; NULL: the prober went away. It may ask for another. */
+	void (*done)(void *arg, const struct message_probe_done *done);
+	void *arg;
+};
+
+/*
+ * prober_try - run a check of a real now, told step by step and not judged. Returns 0 with a ticket
+ * to cancel it by; -ENOTCONN when its prober is not there, -ENOENT when no service uses the pool,
+ * -EBUSY when too many are under way.
+ */
+int prober_try(struct prober *prober, const struct prober_trial *trial, uint64_t *ret_ticket,
+	       struct err *err);
+/* Nobody wants to know any more: done() will not be called. */
+void prober_try_cancel(struct prober *prober, uint64_t ticket);
 
 /*
  * prober_adopt - at start, before anybody connects: the judgement that a check of a real begins

@@ -81,6 +81,22 @@ static int send_message(struct reporter *reporter, const struct message *message
 	return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
 }
 
+/* Returns as send_message(). */
+static int send_dones(struct reporter *reporter)
+{
+	struct message m = { .kind = MESSAGE_PROBE_DONE };
+	const struct message_probe_done *done;
+	int r = 1;
+
+	while (r > 0 && (done = targets_next_done(reporter->targets)) != NULL) {
+		m.probe_done = *done;
+		r = send_message(reporter, &m);
+		if (r > 0)
+			targets_done_taken(reporter->targets);
+	}
+	return r;
+}
+
 void reporter_flush(void *arg)
 {
 	struct reporter *reporter = arg;
@@ -94,6 +110,8 @@ void reporter_flush(void *arg)
 		if (r > 0)
 			targets_reported(reporter->targets);
 	}
+	if (r > 0)
+		r = send_dones(reporter);
 	if (r == 0)
 		event_add(reporter->writable, NULL);
 	else if (r < 0)
@@ -182,6 +200,12 @@ static int take_void(struct reporter *reporter, const struct message *m)
 	return 0;
 }
 
+static int take_probe_now(struct reporter *reporter, const struct message *m)
+{
+	targets_try(reporter->targets, &m->probe_now);
+	return 0;
+}
+
 static int take_remove(struct reporter *reporter, const struct message *m)
 {
 	targets_remove(reporter->targets, m->remove.id);
@@ -202,6 +226,7 @@ static int (*const takers[MESSAGE_KIND_MAX])(struct reporter *, const struct mes
 	[MESSAGE_REMOVE] = take_remove,
 	[MESSAGE_TARGETS_END] = take_targets_end,
 	[MESSAGE_VOID] = take_void,
+	[MESSAGE_PROBE_NOW] = take_probe_now,
 };
 
 static int take_packet(struct reporter *reporter, const uint8_t *packet, size_t len)

@@ -11,6 +11,7 @@
 #include "health/schedule.h"
 #include "src/base/auto.h"
 
+#define MTU_MIN   576 /* nobody forwards less */
 #define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
 #define MARKS_MAX 60000 /* as many reals as the data plane has indices for */
 
@@ -272,6 +273,24 @@ size_t roster_marks_gone(const struct roster *roster, const struct roster *forme
 
 /* ---- targets ---- */
 
+/* The largest packet for this way: through the tunnel, the largest of a client. */
+static uint32_t full_size(const struct roster *roster, const struct roster_entry *entry,
+			  const struct config_check *check)
+{
+	const struct config_pool *pool = &roster->config->pools[entry->pool];
+	const struct config_real *real = &pool->reals[entry->real];
+	uint32_t overhead = addr_is_ipv4(&real->addr) ? 20 : 40, bytes = roster->mtu_bytes;
+
+	if (check->mtu_probe_us == 0 || real->is_local || bytes <= MTU_MIN)
+		return 0;
+	if (!is_tunnelled(check, real))
+		return bytes;
+	bytes -= overhead + (pool->encap == CONFIG_ENCAP_GUE ? 8 : 0);
+	return roster->client_mtu_bytes && roster->client_mtu_bytes < bytes
+		       ? roster->client_mtu_bytes
+		       : bytes;
+}
+
 static void target_address(const struct roster *roster, const struct roster_entry *entry,
 			   const struct config_check *check, struct message_target *t)
 {
@@ -393,6 +412,7 @@ static bool target_fill(const struct roster *roster, const struct roster_entry *
 		.sign = entry->sign,
 		.ca = roster->check_ca[check - roster->config->checks],
 	};
+	t->mtu_bytes = full_size(roster, entry, check);
 	target_address(roster, entry, check, t);
 	return target_request(check, t);
 }
@@ -659,6 +679,8 @@ int roster_new(const struct roster_options *options, struct roster **ret, struct
 	if (!roster)
 		return err_set(err, -ENOMEM, "targets: %m");
 	roster->config = options->config;
+	roster->mtu_bytes = options->mtu_bytes;
+	roster->client_mtu_bytes = options->client_mtu_bytes;
 	roster->has_source4 = options->source4 != NULL;
 	roster->has_source6 = options->source6 != NULL;
 	if (options->source4)

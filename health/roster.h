@@ -46,6 +46,7 @@ struct roster {
 	const struct config *config; /* borrowed */
 	bool has_source4, has_source6;
 	struct addr source4, source6;
+	uint32_t mtu_bytes, client_mtu_bytes;
 
 	struct roster_entry *entries; /* by pool, check, real */
 	uint32_t n_entries;
@@ -68,6 +69,7 @@ struct roster {
 struct roster_options {
 	const struct config *config;
 	const struct addr *source4, *source6; /* NULL: none */
+	uint32_t mtu_bytes, client_mtu_bytes; /* 0: not known */
 	const struct roster *former;          /* whose marks and judgements are kept; NULL: none */
 };
 

@@ -16,7 +16,9 @@
 #include "health/groups.h"
 #include "health/judge.h"
 #include "health/lateness.h"
+#include "health/mtu.h"
 #include "health/schedule.h"
+#include "health/trial.h"
 #include "health/vital.h"
 
 /* While a real is not up its evidence is refreshed this often; `shoal why` shows the last. */
@@ -25,6 +27,8 @@
 #define REFRESH_FINE_US (60 * USEC_PER_SEC)
 /* So many starts and timeouts, then the sockets have their turn. */
 #define DUE_A_TURN 256
+#define TRIALS_MAX 16 /* at once */
+#define DONES_MAX  64 /* waiting for shoald */
 
 struct target {
 	struct probe probe;
@@ -48,10 +52,23 @@ struct target {
 	struct addr real;
 	struct vital *vital;   /* signs of life being looked for */
 	bool is_to_look_again; /* another silence came meanwhile */
+	usec_t mtu_probe_us;   /* 0: none */
+	uint32_t mtu_bytes;
+	usec_t mtu_due;
+	struct mtu *mtu; /* being asked */
+	struct mtu_record mtu_record;
+	struct trial *trial;
+	uint64_t ticket; /* of the trial */
 	usec_t latency_us, reported_at;
 	usec_t row_started; /* of the equal results that the judgement counts */
 	char evidence[CORE_EVIDENCE_MAX];
 	struct targets *table;
+};
+
+/* A trial that has ended. */
+struct done {
+	TAILQ_ENTRY(done) link;
+	struct message_probe_done message;
 };
 
 struct targets {
@@ -65,15 +82,15 @@ struct targets {
 	uint32_t n_buckets;
 	TAILQ_HEAD(, target) reports;
 	bool is_resyncing;
-	uint32_t n_running, n_vitals;
+	uint32_t n_running, n_vitals, n_mtus, n_trials, n_dones;
+	TAILQ_HEAD(, done) dones;
 	uint64_t n_probes, n_verdicts, n_late;
 	struct lateness lateness;
 	struct groups *groups;
 };
 
-static void unknown_connected(struct probe *probe, int fd)
+static void unknown_start(struct probe *probe, struct event_base *base __attribute__((unused)))
 {
-	close(fd);
 	probe_end(probe, PROBE_LOCAL_ERROR, "this shoal-probe does not know that kind of check");
 }
 
@@ -88,7 +105,7 @@ static const char *unknown_waiting_for(const struct probe *probe __attribute__((
 
 /* What a later shoald may ask for and this prober cannot do: never up or down. */
 static const struct check_kind check_unknown = {
-	.connected = unknown_connected,
+	.start = unknown_start,
 	.stop = unknown_stop,
 	.waiting_for = unknown_waiting_for,
 };
@@ -257,8 +274,10 @@ static bool is_worth_reporting(const struct target *target, bool changed, usec_t
 
 static bool has_descriptors(const struct targets *table, uint32_t more)
 {
-	return table->n_running + VITAL_DESCRIPTORS * table->n_vitals + more <=
-	       table->options.max_running;
+	uint32_t used = table->n_running + VITAL_DESCRIPTORS * table->n_vitals +
+			MTU_DESCRIPTORS * table->n_mtus + TRIAL_DESCRIPTORS * table->n_trials;
+
+	return used + more <= table->options.max_running;
 }
 
 static void look_for_life(struct target *target);
@@ -366,22 +385,44 @@ static bool is_stalled(const struct target *target, usec_t now)
 				now);
 }
 
-void probe_end(struct probe *probe, enum probe_reason reason, const char *fmt, ...)
+/* A packet of full size was lost twice in a row, which a check of a few bytes does not see. */
+static void end_with_mtu(struct target *target)
 {
-	struct target *target = target_of(probe);
+	take_result_fmt(target, PROBE_MTU,
+			"a packet of %u bytes is lost on the way, %u times in a row; a small one "
+			"is not",
+			target->mtu_bytes, target->mtu_record.n_small);
+}
+
+static void end_scheduled(struct target *target, enum probe_reason reason, const char *fmt,
+			  va_list ap) __attribute__((format(printf, 3, 0)));
+
+static void end_scheduled(struct target *target, enum probe_reason reason, const char *fmt,
+			  va_list ap)
+{
 	usec_t now = usec_now();
-	va_list ap;
 
 	target->is_running = false;
 	target->table->n_running--;
-	target->latency_us = now - probe->started;
-	if (is_stalled(target, now)) {
+	target->latency_us = now - target->probe.started;
+	if (is_stalled(target, now))
 		take_result_fmt(target, PROBE_LATE, "the prober stood still for %.0f ms",
 				(double)target->latency_us / 1000);
-		return;
-	}
+	else if (reason == PROBE_OK && mtu_is_lost(&target->mtu_record))
+		end_with_mtu(target);
+	else
+		take_result(target, reason, fmt, ap);
+}
+
+void probe_end(struct probe *probe, enum probe_reason reason, const char *fmt, ...)
+{
+	va_list ap;
+
 	va_start(ap, fmt);
-	take_result(target, reason, fmt, ap);
+	if (probe->trace)
+		trial_probe_ended(probe, reason, fmt, ap);
+	else
+		end_scheduled(target_of(probe), reason, fmt, ap);
 	va_end(ap);
 }
 
@@ -414,43 +455,24 @@ static void on_dialled(void *arg, const struct dial_result *result)
 		probe_end(probe, result->reason, "%s: %s", result->step, strerror(result->error));
 }
 
-static void start_probe(struct target *target, usec_t now)
+void probe_init(struct probe *probe, const struct check_spec *spec)
 {
-	struct targets *table = target->table;
-
-	lateness_add(&table->lateness, now - target->planned);
-	if (schedule_is_late(&target->timing, target->planned, now)) {
-		take_result_fmt(target, PROBE_LATE, "started %.1f ms late",
-				(double)(now - target->planned) / 1000);
-		return;
-	}
-	if (kind_of(target->probe.spec) == &check_unknown) {
-		take_result_fmt(target, PROBE_LOCAL_ERROR,
-				"this shoal-probe does not know that kind of check");
-		return;
-	}
-	if (!has_descriptors(table, 1)) {
-		take_result_fmt(target, PROBE_LOCAL_ERROR,
-				"%u probes are running, more than descriptors allow",
-				table->n_running);
-		return;
-	}
-	target->is_running = true;
-	table->n_running++;
-	target->probe.started = now;
-	target->probe.has_connected = false;
-	set_due(target, now + target->timing.timeout_us);
-	target->probe.base = table->base;
-	if (kind_of(&target->spec)->start)
-		kind_of(&target->spec)->start(&target->probe, table->base);
-	else
-		dial_start(&target->probe.dial, table->base, &target->spec.dial);
+	*probe = (struct probe){ .spec = spec };
+	probe->dial = (struct dial){ .fd = -1, .done = on_dialled, .arg = probe };
 }
 
-/* Stop what runs; says how far it had come. */
-static const char *cut_off(struct target *target)
+void probe_begin(struct probe *probe, struct event_base *base)
 {
-	struct probe *probe = &target->probe;
+	probe->has_connected = false;
+	probe->base = base;
+	if (kind_of(probe->spec)->start)
+		kind_of(probe->spec)->start(probe, base);
+	else
+		dial_start(&probe->dial, base, &probe->spec->dial);
+}
+
+const char *probe_cut_off(struct probe *probe)
+{
 	const char *waiting = "the connection";
 
 	if (probe->dial.fd >= 0) {
@@ -462,9 +484,62 @@ static const char *cut_off(struct target *target)
 	return waiting;
 }
 
+/* ---- packets of full size ---- */
+
+static void on_mtu_done(void *arg, enum mtu_heard heard, int error __attribute__((unused)))
+{
+	struct target *target = arg;
+
+	target->mtu = NULL;
+	target->table->n_mtus--;
+	mtu_record_add(&target->mtu_record, heard);
+}
+
+/* Beside a probe, now and then; with each as long as something is wrong. */
+static void look_at_mtu(struct target *target, usec_t now)
+{
+	struct targets *table = target->table;
+	const struct mtu_options options = { .dial = &target->spec.dial,
+					     .packet_bytes = target->mtu_bytes,
+					     .timeout_us = target->timing.timeout_us,
+					     .done = on_mtu_done,
+					     .arg = target };
+
+	if (target->mtu_bytes == 0 || target->mtu || !has_descriptors(table, MTU_DESCRIPTORS) ||
+	    (now < target->mtu_due && !mtu_is_undecided(&target->mtu_record)))
+		return;
+	target->mtu_due = now + target->mtu_probe_us;
+	target->mtu = mtu_start(table->base, &options);
+	table->n_mtus += target->mtu != NULL;
+}
+
+static void start_probe(struct target *target, usec_t now)
+{
+	struct targets *table = target->table;
+
+	lateness_add(&table->lateness, now - target->planned);
+	if (schedule_is_late(&target->timing, target->planned, now)) {
+		take_result_fmt(target, PROBE_LATE, "started %.1f ms late",
+				(double)(now - target->planned) / 1000);
+		return;
+	}
+	if (!has_descriptors(table, 1)) {
+		take_result_fmt(target, PROBE_LOCAL_ERROR,
+				"%u probes are running, more than descriptors allow",
+				table->n_running);
+		return;
+	}
+	target->is_running = true;
+	table->n_running++;
+	target->probe.started = now;
+	set_due(target, now + target->timing.timeout_us);
+	look_at_mtu(target, now);
+	probe_begin(&target->probe, table->base);
+}
+
 static void time_out(struct target *target)
 {
-	const char *waiting = cut_off(target);
+	const char *waiting = probe_cut_off(&target->probe);
 
 	probe_end(&target->probe, PROBE_TIMEOUT, "no answer in %.0f ms, waiting for %s",
 		  (double)target->timing.timeout_us / 1000, waiting);
@@ -487,6 +562,80 @@ static void on_timer(evutil_socket_t fd __attribute__((unused)), short what __at
 	}
 	table->armed_for = USEC_NEVER;
 	arm_timer(table);
+}
+
+/* ---- trials ---- */
+
+static void queue_done(struct targets *table, const struct message_probe_done *message)
+{
+	struct done *done = calloc(1, sizeof(*done));
+
+	if (!done)
+		return; /* who watches will give up */
+	done->message = *message;
+	TAILQ_INSERT_TAIL(&table->dones, done, link);
+	table->n_dones++;
+	table->options.report_ready(table->options.arg);
+}
+
+const struct message_probe_done *targets_next_done(const struct targets *table)
+{
+	const struct done *done = TAILQ_FIRST(&table->dones);
+
+	return done ? &done->message : NULL;
+}
+
+void targets_done_taken(struct targets *table)
+{
+	struct done *done = TAILQ_FIRST(&table->dones);
+
+	TAILQ_REMOVE(&table->dones, done, link);
+	table->n_dones--;
+	free(done);
+}
+
+static void refuse_trial(struct targets *table, uint64_t ticket, const char *why)
+{
+	struct message_probe_done done = { .ticket = ticket, .reason = PROBE_LOCAL_ERROR };
+
+	snprintf(done.evidence, sizeof(done.evidence), "%s", why);
+	queue_done(table, &done);
+}
+
+static void stop_trial(struct target *target)
+{
+	trial_stop(target->trial);
+	target->trial = NULL;
+	target->table->n_trials--;
+	refuse_trial(target->table, target->ticket, "the check was changed or removed meanwhile");
+}
+
+static void on_trial_ended(void *arg, const struct message_probe_done *done)
+{
+	struct target *target = arg;
+
+	target->trial = NULL;
+	target->table->n_trials--;
+	queue_done(target->table, done);
+}
+
+static void start_trial(struct target *target, uint64_t ticket)
+{
+	struct targets *table = target->table;
+	const struct trial_options options = { .spec = &target->spec,
+					       .timeout_us = target->timing.timeout_us,
+					       .mtu_bytes = target->mtu_bytes,
+					       .ticket = ticket,
+					       .ended = on_trial_ended,
+					       .arg = target };
+
+	target->trial = trial_start(table->base, &options);
+	if (!target->trial) {
+		refuse_trial(table, ticket, "out of memory");
+		return;
+	}
+	target->ticket = ticket;
+	table->n_trials++;
 }
 
 /* ---- the table ---- */
@@ -525,10 +674,14 @@ static void target_free(struct target *target)
 static void target_del(struct targets *table, struct target *target)
 {
 	if (target->is_running) {
-		cut_off(target);
+		probe_cut_off(&target->probe);
 		table->n_running--;
 	}
 	stop_looking(target);
+	table->n_mtus -= target->mtu != NULL;
+	mtu_stop(target->mtu);
+	if (target->trial)
+		stop_trial(target);
 	if (target->is_to_report)
 		TAILQ_REMOVE(&table->reports, target, report_link);
 	heap_del(table, target);
@@ -589,8 +742,9 @@ static struct target *target_new(struct targets *table, const struct message_tar
 	};
 	target->rise = m->rise;
 	target->fall = m->fall;
-	target->probe.spec = &target->spec;
-	target->probe.dial = (struct dial){ .fd = -1, .done = on_dialled, .arg = &target->probe };
+	probe_init(&target->probe, &target->spec);
+	target->mtu_probe_us = m->mtu_probe_us;
+	target->mtu_bytes = m->mtu_probe_us ? m->mtu_bytes : 0;
 	target->has_real = m->has_real;
 	target->real = m->real;
 	judge_init(&target->judge, m->state);
@@ -661,6 +815,22 @@ void targets_reset(struct targets *table, uint64_t id)
 		return; /* the next comes at the fast pace */
 	target->planned = usec_now();
 	set_due(target, target->planned);
+}
+
+void targets_try(struct targets *table, const struct message_probe_now *now)
+{
+	struct target *target = table->n_buckets ? find(table, now->id) : NULL;
+
+	if (table->n_dones >= DONES_MAX)
+		return; /* shoald asks and does not read */
+	if (!target)
+		refuse_trial(table, now->ticket, "shoal-probe does not have this check yet");
+	else if (target->trial)
+		refuse_trial(table, now->ticket, "somebody else watches this check just now");
+	else if (table->n_trials == TRIALS_MAX || !has_descriptors(table, TRIAL_DESCRIPTORS))
+		refuse_trial(table, now->ticket, "too many probes are running");
+	else
+		start_trial(target, now->ticket);
 }
 
 void targets_begin(struct targets *table)
@@ -738,6 +908,7 @@ int targets_new(struct event_base *base, const struct targets_options *options,
 	table->options = *options;
 	table->armed_for = USEC_NEVER;
 	TAILQ_INIT(&table->reports);
+	TAILQ_INIT(&table->dones);
 	table->timer = event_new(base, -1, 0, on_timer, table);
 	table->groups = groups_new();
 	if (!table->timer || !table->groups) {
@@ -756,6 +927,8 @@ void targets_free(struct targets *table)
 	if (!table)
 		return;
 	targets_clear(table);
+	while (targets_next_done(table))
+		targets_done_taken(table);
 	event_free(table->timer);
 	groups_free(table->groups);
 	free(table->heap);

@@ -20,7 +20,7 @@ struct targets;
 
 struct targets_options {
 	uint32_t max_running;            /* probes at once: what the descriptor limit allows */
-	void (*report_ready)(void *arg); /* targets_next_report() has something */
+	void (*report_ready)(void *arg); /* targets_next_report() or _done() has something */
 	void *arg;
 };
 
@@ -47,6 +47,15 @@ void targets_remove(struct targets *targets, uint64_t id);
 void targets_end(struct targets *targets);
 /* Forget all. */
 void targets_clear(struct targets *targets);
+
+/*
+ * targets_try - probe a target now for somebody who watches, whatever its schedule; it is not
+ * judged by that. What comes of it waits in targets_next_done().
+ */
+void targets_try(struct targets *targets, const struct message_probe_now *now);
+/* NULL: none. It stays next until targets_done_taken(). */
+const struct message_probe_done *targets_next_done(const struct targets *targets);
+void targets_done_taken(struct targets *targets);
 
 /* The next judgement to report; false: none. It stays next until targets_reported(). */
 bool targets_next_report(struct targets *targets, struct message_verdict *ret);

@@ -12,6 +12,7 @@ _shoal_names() { # COMMAND
 	case $1 in
 	vips | routes | drain | undrain) _shoal_column vips ;;
 	pools) _shoal_column pools ;;
+	probe) _shoal_column reals ;;
 	reals) _shoal_column pools && _shoal_column reals ;;
 	peers) command shoal peers 2>/dev/null | awk 'blank && ++n > 1 {print $1} !NF {blank = 1}' ;;
 	real) echo drain disable enable reset && _shoal_column reals ;;
@@ -45,7 +46,7 @@ _shoal() {
 	--run-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
 	--vip) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column vips)" -- "$word") && return ;;
 	--down | --real) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
-	--timeout | --reason | --service | --count | --for | --size | --sample | --snaplen) return ;;
+	--timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_options "$command")" -- "$word")

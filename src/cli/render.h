@@ -51,6 +51,7 @@ void render_flow(const struct screen *screen, const json_t *result);
 void render_flows(const struct screen *screen, const json_t *result);
 void render_drain(const struct screen *screen, const json_t *result);
 void render_undrain(const struct screen *screen, const json_t *result);
+void render_probe(const struct screen *screen, const json_t *result);
 void render_real(const struct screen *screen, const json_t *result);
 void render_reload(const struct screen *screen, const json_t *result);
 void render_reload_refusal(const struct screen *screen, const json_t *result);

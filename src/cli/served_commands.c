@@ -233,6 +233,45 @@ const struct cli_behaviour cli_real = {
 	.render = render_real,
 };
 
+/* ---- probe ---- */
+
+static const struct args_option probe_options[] = {
+	{ "check", "NAME", "only this one of the pool's checks" },
+	{ .name = NULL },
+};
+
+static json_t *ask_probe(const struct cli *cli, struct err *err)
+{
+	json_t *args;
+
+	if (cli->args.n_words != 1) {
+		err_set(err, -EINVAL, "name one POOL/REAL");
+		return NULL;
+	}
+	args = json_pack("{s:s, s:s*}", "real", cli->args.words[0], "check",
+			 args_value(&cli->args, "check"));
+	if (!args)
+		err_set(err, -EINVAL, "the argument is not UTF-8");
+	return args;
+}
+
+const struct cli_behaviour cli_probe = {
+	.about = "Runs each check of the pool against the real, one after the other, as the "
+		 "prober does:\n"
+		 "the same way, mark, source address and timeout. Every step is told with the "
+		 "time since\n"
+		 "the start. What comes of it is shown and has no say in the judgement. With "
+		 "mtu-probe a\n"
+		 "packet of full size is sent along.\n"
+		 "\n"
+		 "Exit status 0: all checks passed; 1: one did not, or could not be run.\n",
+	.options = probe_options,
+	.ask = ask_probe,
+	.render = render_probe,
+	.render_refusal = render_probe,
+	.is_slow = true,
+};
+
 const struct cli_behaviour cli_reload = {
 	.about = "Reads the file that shoald was started with. A bad file changes nothing: every\n"
 		 "error is printed and the exit status is 2.\n",

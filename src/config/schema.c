@@ -677,9 +677,10 @@ static const struct schema_row check_rows[] = {
 	  .value = { .type = VALUE_DURATION, .min = SEC, .max = DAY },
 	  AT(config_check, mtu_probe_us),
 	  .unset = "none",
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .variants = CHECK_SENT,
-	  .meaning = "How often a full-size packet is sent along; none: never." },
+	  .meaning =
+		  "How often a packet of full size is sent along, which must come through whole; "
+		  "none: never." },
 	{ .key = "ca-file",
 	  .value = { .type = VALUE_FILE },
 	  AT(config_check, ca_file),

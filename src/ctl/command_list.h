@@ -32,6 +32,8 @@
 	X(undrain, true, "[VIP...]", "end the drain of the node, or of VIPs")                      \
 	X(real, true, "POOL/REAL drain|disable|enable|reset [--for T] [--reason TEXT]",            \
 	  "take one real out of service, put it back, or have it judged anew")                     \
+	X(probe, true, "POOL/REAL [--check NAME]",                                                 \
+	  "run the checks of one real now and show every step; nothing is judged")                 \
 	X(reload, true, "", "read the config file again and go over to it")                        \
 	X(version, false, "", "the version of this command and of shoald")
 

@@ -314,6 +314,22 @@ static void tell_sources(struct paths *p)
 	prober_set_sources(p->options.prober, source4, source6);
 }
 
+/* The smallest of the uplinks, where the config does not say: any of them may carry a probe. */
+static void tell_mtu(struct paths *p)
+{
+	const struct config_node *node = &p->options.config->node;
+	uint32_t least = 0;
+
+	for (uint32_t u = 0; u < node->n_uplinks; u++) {
+		const struct net_uplink *link = net_uplink(p->net, u);
+
+		if (link && link->present && (least == 0 || link->mtu_bytes < least))
+			least = link->mtu_bytes;
+	}
+	prober_set_mtu(p->options.prober, node->mtu_bytes ? node->mtu_bytes : least,
+		       node->client_mtu_bytes ? node->client_mtu_bytes : least);
+}
+
 static void uplink_changed(const struct net_uplink *link, void *arg)
 {
 	struct paths *p = arg;
@@ -335,6 +351,7 @@ static void uplink_changed(const struct net_uplink *link, void *arg)
 	tell_uplink(p, link);
 	tell_all_reals(p);
 	tell_sources(p);
+	tell_mtu(p);
 }
 
 /* Tell once when somebody turns on what was off when the program was attached. */
@@ -567,6 +584,7 @@ void paths_reload(struct paths *p, const struct config *config)
 	drop_gone_marks(p);
 	tell_all_reals(p);
 	tell_sources(p);
+	tell_mtu(p);
 }
 
 bool paths_is_started(const struct paths *p, unsigned *ret_attached)

@@ -5,11 +5,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct echo_id id = { 0 };
+	struct echo_id id;
 
 	for (int is_ipv4 = 0; is_ipv4 < 2; is_ipv4++) {
-		echo_is_answer(data, size, is_ipv4, &id);
-		echo_is_quoted(data, size, is_ipv4, &id);
+		echo_read_answer(data, size, is_ipv4, &id);
+		echo_read_quoted(data, size, is_ipv4, &id);
 	}
 	return 0;
 }

@@ -44,7 +44,8 @@ node_prepare() { # NODE
 
 # The config of a node. Short intervals, for a lab has no patience; but a timeout that a busy test
 # machine keeps, for a real called down in error costs its connections. LAB_NODE and LAB_ROUTING
-# may hold more lines of those sections.
+# may hold more lines of those sections, LAB_CHECK more keys of the check, LAB_CHECKS more checks, and
+# LAB_POOL_CHECKS the names of those that the pool has.
 node_write_config() { # NODE [REAL...]
 	local node=$1 n real
 	n=$(number "$node")
@@ -71,10 +72,11 @@ node_write_config() { # NODE [REAL...]
 			${LAB_ROUTING:-  # nothing more}
 			checks:
 			  alive: {type: http, path: /healthz, status: 200, interval: 700ms, fast-interval: 100ms,
-			          slow-interval: 1s, timeout: 700ms, rise: 2, fall: 3, via: tunnel}
+			          slow-interval: 1s, timeout: 700ms, rise: 2, fall: 3, via: tunnel${LAB_CHECK:+, $LAB_CHECK}}
+			${LAB_CHECKS:-  # nothing more}
 			pools:
 			  web:
-			    check: alive
+			    check: ${LAB_POOL_CHECKS:-alive}
 			    reals:
 		EOF
 		for real in "$@"; do

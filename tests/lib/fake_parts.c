@@ -258,6 +258,21 @@ void prober_latency(const struct prober *prober, uint32_t pool, struct latency *
 	*ret_recent = *ret_total = parts.latencies[pool];
 }
 
+int prober_try(struct prober *prober, const struct prober_trial *trial, uint64_t *ret_ticket,
+	       struct err *err)
+{
+	(void)prober;
+	(void)trial;
+	(void)ret_ticket;
+	return err_set(err, -ENOTCONN, "shoal-probe is not running, or not connected");
+}
+
+void prober_try_cancel(struct prober *prober, uint64_t ticket)
+{
+	(void)prober;
+	(void)ticket;
+}
+
 bool prober_is_connected(const struct prober *prober)
 {
 	(void)prober;

@@ -114,8 +114,8 @@ static const struct mistake mistakes[] = {
 	{ "check", "  ^up: {}", "check has no 'type'", false },
 	{ "check", "  up: {type: dns, port: 53, query: www.example.net, answer: ^mail}",
 	  "answer: 'mail' is no IPv4 address; record: A has those", false },
-	{ "check", "  up: {type: ^grpc}",
-	  "type: grpc is not carried out by this version; use tcp, http "
+	{ "check", "  up: {type: ^exec, argv: /bin/true}",
+	  "type: exec is not carried out by this version; use tcp, http "
 	  "or https",
 	  false },
 	{ "check", "  up: {type: tcp, ^path: /}", "path: a check of type tcp has no such key",
@@ -482,7 +482,7 @@ TEST(config, says_when_a_file_cannot_be_read)
 TEST(config, takes_other_kinds_of_checks_where_no_node_is_needed)
 {
 	static const char text[] =
-		"checks: {a: {type: grpc}}\n"
+		"checks: {a: {type: exec, argv: /bin/true}}\n"
 		"pools: {p: {check: a, reals: {r: 10.0.0.1}}}\n"
 		"vips: {v: {address: 203.0.113.1, services: [{tcp: 80, pool: p}]}}\n";
 	struct config_report report;
@@ -490,7 +490,7 @@ TEST(config, takes_other_kinds_of_checks_where_no_node_is_needed)
 	assert_int_equal(parse_whole(text, strlen(text), CONFIG_NEED_SERVICES, &report), 0);
 	assert_int_equal(report.warnings, 1);
 	assert_non_null(
-		strstr(report.text, "f:1:20: warning: type: grpc is read but not carried out"));
+		strstr(report.text, "f:1:20: warning: type: exec is read but not carried out"));
 	config_report_fini(&report);
 }
 

@@ -84,6 +84,17 @@ static size_t samples(struct message ret[MESSAGE_KIND_MAX])
 		.kind = MESSAGE_LATENCY,
 		.latency = { .group = 9, .counts = { .buckets = { 1, 1ULL << 40 }, .sum_us = 3 } },
 	};
+	ret[n++] = (struct message){ .kind = MESSAGE_PROBE_NOW, .probe_now = { 5, 77 } };
+	ret[n++] = (struct message){
+		.kind = MESSAGE_PROBE_DONE,
+		.probe_done = { .ticket = 5,
+				.reason = PROBE_REFUSED,
+				.latency_us = 100,
+				.evidence = "connect: Connection refused",
+				.trace = { .n_steps = 2,
+					   .n_lost = 1,
+					   .steps = { { 0, "to 203.0.113.10" }, { 90, "" } } } },
+	};
 	return n;
 }
 

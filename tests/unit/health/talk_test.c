@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "health/message.h"
 #include "tests/lib/test.h"
 #include "tests/unit/health/probe_site.h"
 #include "tests/unit/health/servers.h"
@@ -212,9 +214,149 @@ TEST(talk, udp_judges_by_the_first_answer)
 	site_fini(&site);
 }
 
+/* ---- watched ---- */
+
+struct watched {
+	struct message_probe_done done;
+	unsigned n, n_gone;
+};
+
+static void on_watched(void *arg, const struct message_probe_done *done)
+{
+	struct watched *watched = arg;
+
+	if (done)
+		watched->done = *done;
+	watched->n++;
+	watched->n_gone += !done;
+}
+
+static bool has_step(const struct watched *watched, const char *text)
+{
+	const struct trace *trace = &watched->done.trace;
+
+	for (uint32_t i = 0; i < trace->n_steps; i++)
+		if (strstr(trace->steps[i].text, text))
+			return true;
+	return false;
+}
+
+static uint64_t try_pool(struct site *site, uint32_t pool, struct watched *watched)
+{
+	const struct prober_trial trial = { .pool = pool, .done = on_watched, .arg = watched };
+	struct err err = { .text = "" };
+	uint64_t ticket;
+
+	*watched = (struct watched){ 0 };
+	if (prober_try(site->prober, &trial, &ticket, &err) < 0)
+		fail_msg("%s", err.text);
+	return ticket;
+}
+
+TEST(watch, tells_each_step_and_judges_nothing)
+{
+	static struct site site;
+	static struct watched watched;
+	struct server talks_back, silent;
+	struct udp_server echo;
+	unsigned n_verdicts;
+	struct pool *pool;
+
+	site_init(&site);
+	server_start(&talks_back, site.base, SERVER_GARBAGE);
+	server_start(&silent, site.base, SERVER_ACCEPTS);
+	udp_server_start(&echo, site.base, UDP_ECHOES);
+	pool = site_add(&site, CONFIG_CHECK_TCP, talks_back.port);
+	pool->check.send = (struct config_bytes)BYTES("EHLO probe\r\n");
+	pool->check.expect = (struct config_bytes)BYTES("220 ");
+	pool = site_add(&site, CONFIG_CHECK_UDP, echo.port);
+	pool->check.send = (struct config_bytes)BYTES("PING");
+	pool = site_add(&site, CONFIG_CHECK_TCP, silent.port);
+	pool->check.expect = (struct config_bytes)BYTES("220 ");
+	for (uint32_t i = 0; i < 3; i++) /* once at the start, then never while this runs */
+		site.pools[i].check.interval_us = site.pools[i].check.fast_interval_us =
+			site.pools[i].check.slow_interval_us = 3600 * USEC_PER_SEC;
+	site_configure(&site);
+	daemon_start(&site);
+	assert_true(WAIT_FOR(&site, site.is_connected));
+	n_verdicts = site.pools[0].n_verdicts;
+
+	try_pool(&site, 0, &watched);
+	assert_true(WAIT_FOR(&site, watched.n == 1));
+	assert_int_equal(watched.done.reason, PROBE_OK);
+	assert_true(has_step(&watched, "to 127.0.0.1 port "));
+	assert_true(has_step(&watched, "connected"));
+	assert_true(has_step(&watched, "sent \"EHLO probe\\r\\n\""));
+	assert_true(has_step(&watched, "received \"220 mail.example.net"));
+	assert_non_null(strstr(watched.done.evidence, "expected answer in "));
+	for (uint32_t i = 1; i < watched.done.trace.n_steps; i++)
+		assert_true(watched.done.trace.steps[i].at_us >=
+			    watched.done.trace.steps[i - 1].at_us);
+
+	try_pool(&site, 1, &watched);
+	assert_true(WAIT_FOR(&site, watched.n == 1));
+	assert_int_equal(watched.done.reason, PROBE_OK);
+	assert_true(has_step(&watched, "received 4 bytes: \"PING\""));
+
+	try_pool(&site, 2, &watched);
+	assert_true(WAIT_FOR(&site, watched.n == 1));
+	assert_int_equal(watched.done.reason, PROBE_TIMEOUT);
+	assert_non_null(
+		strstr(watched.done.evidence, "no answer in 300 ms, waiting for an answer"));
+
+	assert_int_equal(site.pools[0].n_verdicts, n_verdicts);
+	server_stop(&talks_back);
+	server_stop(&silent);
+	udp_server_stop(&echo);
+	site_fini(&site);
+}
+
+TEST(watch, ends_with_its_prober_or_its_target)
+{
+	static struct site site;
+	static struct watched watched, again;
+	struct server silent;
+	struct pool *pool;
+
+	site_init(&site);
+	server_start(&silent, site.base, SERVER_ACCEPTS);
+	pool = site_add(&site, CONFIG_CHECK_TCP, silent.port);
+	pool->check.expect = (struct config_bytes)BYTES("220 ");
+	pool->check.timeout_us = 300 * USEC_PER_SEC;
+	site_configure(&site);
+	daemon_start(&site);
+	assert_true(WAIT_FOR(&site, site.is_connected));
+
+	/* One who watches is enough for a target. */
+	try_pool(&site, 0, &watched);
+	try_pool(&site, 0, &again);
+	assert_true(WAIT_FOR(&site, again.n == 1));
+	assert_int_equal(again.done.reason, PROBE_LOCAL_ERROR);
+	assert_non_null(strstr(again.done.evidence, "somebody else watches"));
+
+	/* The check changes. */
+	pool->check.timeout_us = 200 * USEC_PER_SEC;
+	site_configure(&site);
+	assert_true(WAIT_FOR(&site, watched.n == 1));
+	assert_int_equal(watched.done.reason, PROBE_LOCAL_ERROR);
+	assert_non_null(strstr(watched.done.evidence, "changed or removed"));
+
+	/* Nobody wants to know any more; then the prober dies. */
+	prober_try_cancel(site.prober, try_pool(&site, 0, &watched));
+	try_pool(&site, 0, &again);
+	daemon_stop(&site, SIGKILL);
+	assert_true(WAIT_FOR(&site, again.n == 1 && !site.is_connected));
+	assert_int_equal(again.n_gone, again.done.ticket ? 0 : 1);
+	assert_int_equal(watched.n, 0);
+	server_stop(&silent);
+	site_fini(&site);
+}
+
 static const struct CMUnitTest tests[] = {
 	T(talk, tcp_looks_for_what_is_expected),
 	T(talk, udp_judges_by_the_first_answer),
+	T(watch, tells_each_step_and_judges_nothing),
+	T(watch, ends_with_its_prober_or_its_target),
 };
 
 int main(int argc, char **argv)
