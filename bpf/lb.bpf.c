@@ -430,11 +430,16 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 		      const struct lb_service *service, const struct packet *packet,
 		      struct entropy entropy, __u32 real)
 {
-	const struct lb_real *record = &lb.reals[real & (LB_REALS - 1)];
+	const __u64 *next_hops = &lb.next_hops[0][uplink->slot & (LB_UPLINKS - 1)];
+	const struct lb_real *record = lb.reals;
 	struct tunnel tunnel = { .packet = packet, .service = service, .entropy = entropy };
 	__u32 flags;
 	int cause;
 
+	/* Tables' addresses are made before it is known where to look in them; one wait less. */
+	LB_FORGET(record);
+	LB_FORGET(next_hops);
+	record += real & (LB_REALS - 1);
 	LB_FORGET(record); /* else its address is worked out anew at every use */
 	flags = LB_READ_ONCE(record->flags);
 	if (lb_unlikely((flags & (LB_REAL_USED | LB_REAL_LOCAL)) != LB_REAL_USED)) {
@@ -443,8 +448,7 @@ LB_INLINE int forward(struct xdp_md *ctx, const struct lb_uplink *uplink, struct
 		stats_forward(line, service->counter, real, packet->l3_len);
 		return LB_PASS_LOCAL_REAL;
 	}
-	tunnel.next_hop =
-		LB_READ_ONCE(lb.next_hops[real & (LB_REALS - 1)][uplink->slot & (LB_UPLINKS - 1)]);
+	tunnel.next_hop = LB_READ_ONCE(next_hops[(real & (LB_REALS - 1)) * LB_UPLINKS]);
 	tunnel.via = find_via(uplink, tunnel.next_hop);
 	if (lb_unlikely(!tunnel.via))
 		return LB_DROP_NO_NEXT_HOP;
@@ -573,9 +577,7 @@ __noinline int choose_anew(struct xdp_md *ctx, struct lb_counters *line, struct 
 
 LB_INLINE struct lb_ring *find_ring(const struct lb_service *service)
 {
-	__u32 ring = service->ring;
-
-	return bpf_map_lookup_elem(&rings, &ring);
+	return bpf_map_lookup_elem(&rings, &service->ring); /* not by a copy on the stack */
 }
 
 /* What was decided for a packet, and by what. */
@@ -738,7 +740,9 @@ LB_INLINE int serve_flow(struct xdp_md *ctx, const struct lb_uplink *uplink,
 		tell_service(is_quick, vip, LB_NONE);
 		return packet->is_fragment ? LB_DROP_FRAGMENT : LB_DROP_UNSERVED;
 	}
-	service = &lb.services[index];
+	service = lb.services;
+	LB_FORGET(service);
+	service += index;
 	LB_FORGET(service);
 	cause = decide(ctx, uplink, line, service, packet, &decision, is_quick);
 	if (lb_unlikely(cause)) {

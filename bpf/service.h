@@ -55,8 +55,10 @@ LB_RARE __u32 lb_window_find(const struct lb_window *window, __u64 key)
 /* The index in the first cell of the window with this key, or LB_NONE. */
 LB_INLINE __u32 lb_cells_find(const __u64 *cells, __u32 place, __u64 key)
 {
-	__u64 cell = LB_READ_ONCE(cells[place]);
+	__u64 cell;
 
+	LB_FORGET(cells); /* its address is made before the place is known */
+	cell = LB_READ_ONCE(cells[place]);
 	if (lb_likely(cell >> 16 == key))
 		return (__u32)cell & 0xffff;
 	return cell ? lb_window_find((const struct lb_window *)&cells[place], key) : LB_NONE;
