@@ -23,8 +23,9 @@
  * on the prober's CPU, before and after. Trust the ratio of the two, of one run.
  *
  * cpu_percent is user and system time of shoal-probe over the time that passed, from one heartbeat
- * to another; rss_mb the most it had; p99_late_ms the worst of the 99th percentiles that it told
- * for each second, beside the same of a process that only wakes each millisecond.
+ * to another; rss_mb the most it had; p99_late_ms the median of the 99th percentiles that it told
+ * for each second, and p99_late_worst_ms the worst, beside the worst of a process that only wakes
+ * each millisecond (floor_late_worst_ms).
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -410,12 +411,13 @@ static void print_json(const struct bench *b, const struct figures *f)
 {
 	printf("{\"name\":\"%s\",\"reals\":%u,\"interval_ms\":%.0f,\"seconds\":%.1f,"
 	       "\"cpu_percent\":%.1f,\"rss_mb\":%.1f,\"p99_late_ms\":%.2f,"
-	       "\"p99_late_median_ms\":%.2f,\"floor_late_ms\":%.2f,\"false_downs\":%u,\"late\":%"
+	       "\"p99_late_worst_ms\":%.2f,\"floor_late_worst_ms\":%.2f,\"false_downs\":%u,"
+	       "\"late\":%"
 	       "llu,\"probes\":%llu,"
 	       "\"per_second\":%.0f,\"us_per_probe\":%.1f,\"floor_us\":%.1f,\"ratio\":%.2f,"
 	       "\"servers_cpu_percent\":%.1f,\"apart\":%s}\n",
 	       f->name, b->options->reals, ms(b->check.interval_us), f->seconds, f->cpu_percent,
-	       f->rss_mb, f->worst_ms, f->middle_ms, f->floor_ms, b->n_false_downs,
+	       f->rss_mb, f->middle_ms, f->worst_ms, f->floor_ms, b->n_false_downs,
 	       (unsigned long long)f->late, (unsigned long long)f->probes,
 	       (double)f->probes / f->seconds, f->us, f->floor_us, f->us / f->floor_us,
 	       f->servers_percent, b->apart->is_apart ? "true" : "false");
@@ -425,11 +427,12 @@ static void print_text(const struct bench *b, const struct figures *f)
 {
 	printf("%-6s %.1f %% of a CPU for %.0f probes a second, %.1f MB; servers %.1f %%%s\n"
 	       "       %.1f us a probe, floor %.1f, ratio %.2f\n"
-	       "       p99 late %.2f ms in the worst second, median %.2f; a bare sleeper %.2f\n"
+	       "       p99 late %.2f ms in the median second, %.2f in the worst; a bare sleeper "
+	       "%.2f\n"
 	       "       %llu probes in %.0f s, %llu late, %u false downs\n",
 	       f->name, f->cpu_percent, (double)f->probes / f->seconds, f->rss_mb,
 	       f->servers_percent, b->apart->is_apart ? "" : " (not apart)", f->us, f->floor_us,
-	       f->us / f->floor_us, f->worst_ms, f->middle_ms, f->floor_ms,
+	       f->us / f->floor_us, f->middle_ms, f->worst_ms, f->floor_ms,
 	       (unsigned long long)f->probes, f->seconds, (unsigned long long)f->late,
 	       b->n_false_downs);
 }
