@@ -18,14 +18,15 @@ enum real_state told_state(const struct facts *facts, const struct config_pool *
 
 bool told_usable(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r)
 {
-	return told_state(facts, pool, i, r) == REAL_UP && facts->reals[i][r].has_next_hop;
+	return told_state(facts, pool, i, r) == REAL_UP && facts->reals[i][r].has_next_hop &&
+	       !facts->reals[i][r].order;
 }
 
 bool told_unknown(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r)
 {
 	const struct real_told *told = &facts->reals[i][r];
 
-	if (told_state(facts, pool, i, r) == REAL_DOWN)
+	if (told_state(facts, pool, i, r) == REAL_DOWN || told->order)
 		return false;
 	if (told->next_hop_known && !told->has_next_hop)
 		return false;
@@ -38,7 +39,7 @@ uint32_t told_serving(const struct facts *facts, const struct config_pool *pool,
 	uint32_t n[2] = { 0, 0 };
 
 	for (uint32_t r = 0; r < pool->n_reals; r++)
-		if (healthy ? told_state(facts, pool, i, r) == REAL_UP
+		if (healthy ? told_state(facts, pool, i, r) == REAL_UP && !facts->reals[i][r].order
 			    : told_usable(facts, pool, i, r))
 			n[pool->reals[r].is_backup]++;
 	return n[0] ? n[0] : n[1];
@@ -56,7 +57,8 @@ static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 			if (!addr_eq(&to->reals[r].addr, &from->reals[old].addr))
 				continue;
 			*is = (struct real_told){ .next_hop_known = was->next_hop_known,
-						  .has_next_hop = was->has_next_hop };
+						  .has_next_hop = was->has_next_hop,
+						  .order = was->order };
 			for (size_t c = 0; c < to->n_checks; c++)
 				for (size_t o = 0; o < from->n_checks; o++)
 					if (to->checks[c] == from->checks[o]) {

@@ -63,6 +63,7 @@ static void digest_pools(const struct core *core, uint64_t *h)
 			mix(h, pool->reals[r].since);
 			mix(h, (uint64_t)pool->reals[r].life << 8 | pool->reals[r].life_reason);
 			mix(h, pool->reals[r].life_since);
+			mix(h, pool->reals[r].order);
 		}
 	}
 }
@@ -325,6 +326,21 @@ static bool told_gone(const struct facts *facts, const struct config_pool *pool,
 	return is_gone;
 }
 
+/* A real that an operator took out never takes; disabled it is dead where others take. */
+static void judge_ordered(struct sim *sim, uint32_t i, uint32_t r, bool is_gone, bool has_taker)
+{
+	enum real_order order = sim->facts.reals[i][r].order;
+	enum real_life life = core_pool(sim->core, i)->reals[r].life;
+	bool may_be_dead = order == REAL_DISABLED || is_gone ||
+			   core_pool(sim->core, i)->reals[r].sign == REAL_SIGN_NONE;
+
+	if (life == REAL_TAKES || (life == REAL_DEAD && !may_be_dead) ||
+	    (order == REAL_DISABLED && (life == REAL_DEAD) != has_taker))
+		sim_violation(sim, "real %u of pool %s is %s, but %s", r,
+			      sim_config(sim)->pools[i].name, real_order_str(order),
+			      real_life_str(life));
+}
+
 /*
  * What becomes of flows: a usable real takes, one that is not never does, and only what is gone by
  * what was told is called dead; nobody while no other takes.
@@ -345,6 +361,10 @@ static void judge_lives(struct sim *sim, uint32_t i)
 		bool is_gone = has_lost_way || (is_down && told_gone(&sim->facts, config, i, r));
 		enum real_life life = pool->reals[r].life;
 
+		if (told->order) {
+			judge_ordered(sim, i, r, is_gone, has_taker);
+			continue;
+		}
 		if (is_usable != (life == REAL_TAKES) && (is_usable || is_down || has_lost_way))
 			sim_violation(sim, "real %u of pool %s: %s, usable %d", r, config->name,
 				      real_life_str(life), is_usable);

@@ -20,7 +20,8 @@ static const char *const event_names[] = {
 	[CORE_EVENT_DRAIN] = "drain",       [CORE_EVENT_UPLINK] = "uplink",
 	[CORE_EVENT_NEXT_HOP] = "next-hop", [CORE_EVENT_ROUTER] = "router",
 	[CORE_EVENT_FENCE] = "fence",       [CORE_EVENT_OBSERVED] = "observed",
-	[CORE_EVENT_TRAFFIC] = "traffic",
+	[CORE_EVENT_TRAFFIC] = "traffic",   [CORE_EVENT_ORDER] = "order",
+	[CORE_EVENT_FORGIVE] = "forgive",
 };
 
 /* One line an event: what the core makes of it. */
@@ -277,6 +278,26 @@ static void adopt(struct sim *sim, uint32_t pool)
 	}
 }
 
+void node_tell_order(struct sim *sim, uint32_t pool, uint32_t real, enum real_order order)
+{
+	if (!sim->core)
+		return;
+	sim->facts.reals[pool][real].order = order;
+	node_tell(sim,
+		  (struct core_event){ .kind = CORE_EVENT_ORDER,
+				       .order = { .pool = pool, .real = real, .order = order } });
+}
+
+/* What is on file after a start or reload; of a pool that was renamed, nothing. */
+static void tell_orders(struct sim *sim, const struct facts *on_file)
+{
+	const struct config *config = sim_config(sim);
+
+	for (uint32_t p = 0; p < config->n_pools; p++)
+		for (uint32_t r = 0; r < config->pools[p].n_reals; r++)
+			node_tell_order(sim, p, r, on_file->reals[p][r].order);
+}
+
 void node_start(struct sim *sim)
 {
 	const struct config *config = sim_config(sim);
@@ -300,6 +321,7 @@ void node_start(struct sim *sim)
 		if (before.vip_drained[i])
 			node_tell(sim, (struct core_event){ .kind = CORE_EVENT_DRAIN,
 							    .drain = { .vip = i, .set = true } });
+	tell_orders(sim, &before);
 	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_FENCE, .fenced = before.fenced });
 	node_tell_router(sim, sim->world.router_connected, sim->world.established_peers);
 	for (uint32_t i = 0; i < config->node.n_uplinks; i++)
@@ -335,6 +357,7 @@ void node_reload(struct sim *sim)
 		abort();
 	sim->which = next;
 	memset(sim->pps, 0, sizeof(sim->pps));
+	tell_orders(sim, &sim->facts);
 	if (sim->core)
 		judge_clocks(sim);
 	for (uint32_t i = 0; i < sim_config(sim)->node.n_uplinks; i++)

@@ -33,6 +33,7 @@ struct real_told {
 	enum real_state check[BUILD_CHECKS];
 	enum real_sign sign[BUILD_CHECKS];
 	bool next_hop_known, has_next_hop;
+	enum real_order order;
 };
 
 struct facts {
@@ -103,6 +104,7 @@ void node_tell(struct sim *sim, struct core_event event);
 void node_reconcile(struct sim *sim);
 void node_advance(struct sim *sim, usec_t by);
 void node_reload(struct sim *sim);
+void node_tell_order(struct sim *sim, uint32_t pool, uint32_t real, enum real_order order);
 void node_tell_verdict(struct sim *sim, uint32_t pool, uint32_t real, uint32_t check,
 		       enum real_state state);
 void node_tell_next_hop(struct sim *sim, uint32_t pool, uint32_t real, bool usable);

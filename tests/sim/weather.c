@@ -172,6 +172,28 @@ static void drain_random(struct sim *sim)
 	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_DRAIN, .drain = drain });
 }
 
+static void order_random(struct sim *sim)
+{
+	const struct config *config = sim_config(sim);
+	uint32_t p = chance_below(&sim->chance, (uint32_t)config->n_pools);
+	uint32_t r = chance_below(&sim->chance, (uint32_t)config->pools[p].n_reals);
+	uint32_t order = chance_below(&sim->chance, REAL_ORDER_MAX);
+
+	node_tell_order(sim, p, r, (enum real_order)order);
+	if (sim->core && chance_percent(&sim->chance, 20))
+		node_tell(sim, (struct core_event){ .kind = CORE_EVENT_FORGIVE,
+						    .forgive = { .pool = p, .real = r } });
+}
+
+static void enable_all(struct sim *sim)
+{
+	const struct config *config = sim_config(sim);
+
+	for (uint32_t p = 0; p < config->n_pools; p++)
+		for (uint32_t r = 0; r < config->pools[p].n_reals; r++)
+			node_tell_order(sim, p, r, REAL_ORDER_NONE);
+}
+
 static void fence_random(struct sim *sim)
 {
 	if (!sim->core)
@@ -280,6 +302,7 @@ static void clear_up(struct sim *sim)
 {
 	facts_good(sim);
 	undrain_all(sim);
+	enable_all(sim);
 	verdict_all(sim, REAL_UP);
 }
 
@@ -291,8 +314,9 @@ static const struct {
 	{ 4, verdict_senseless }, { 10, next_hop_random }, { 3, next_hop_all },
 	{ 4, uplink_random },     { 6, router_random },    { 2, router_forgets },
 	{ 6, drain_random },      { 2, fence_random },     { 2, crash_random },
-	{ 2, reload_random },     { 3, stranger },         { 3, forwarding_random },
-	{ 3, dataplane_random },  { 12, clear_up },        { 70, traffic },
+	{ 6, order_random },      { 2, reload_random },    { 3, stranger },
+	{ 3, forwarding_random }, { 3, dataplane_random }, { 12, clear_up },
+	{ 70, traffic },
 };
 
 void weather_step(struct sim *sim)
