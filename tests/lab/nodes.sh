@@ -43,9 +43,10 @@ node_prepare() { # NODE
 }
 
 # The config of a node. Short intervals, for a lab has no patience; but a timeout that a busy test
-# machine keeps, for a real called down in error costs its connections. LAB_NODE and LAB_ROUTING
-# may hold more lines of those sections, LAB_CHECK more keys of the check, LAB_CHECKS more checks, and
-# LAB_POOL_CHECKS the names of those that the pool has.
+# machine keeps, for a real called down in error costs its connections. LAB_NODE, LAB_ROUTING and
+# LAB_POOL may hold more lines of those sections, LAB_CHECK more keys of the check, LAB_CHECKS more
+# checks, LAB_POOL_CHECKS the names of those that the pool has, LAB_BACKUP that of a real that is a
+# backup.
 node_write_config() { # NODE [REAL...]
 	local node=$1 n real
 	n=$(number "$node")
@@ -77,10 +78,15 @@ node_write_config() { # NODE [REAL...]
 			pools:
 			  web:
 			    check: ${LAB_POOL_CHECKS:-alive}
+			${LAB_POOL:-    # nothing more}
 			    reals:
 		EOF
 		for real in "$@"; do
-			echo "      $real: 10.1.$(number "$real").2"
+			if [ "$real" = "${LAB_BACKUP:-}" ]; then
+				echo "      $real: {address: 10.1.$(number "$real").2, backup: true}"
+			else
+				echo "      $real: 10.1.$(number "$real").2"
+			fi
 		done
 		cat <<-EOF
 			vips:
