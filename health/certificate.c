@@ -73,11 +73,11 @@ void certificate_text(const struct certificate *certificate, char ret[CERTIFICAT
 			 X509_verify_cert_error_string(certificate->error));
 }
 
-int64_t certificate_warning(const struct certificate *certificate, usec_t warning)
+uint64_t certificate_warning(const struct certificate *certificate, usec_t warning)
 {
 	int64_t left = certificate->ends - (int64_t)time(NULL);
 
 	if (warning == 0 || certificate->error != X509_V_OK || certificate->ends == 0)
 		return 0;
-	return left < (int64_t)(warning / USEC_PER_SEC) ? certificate->ends : 0;
+	return left < (int64_t)(warning / USEC_PER_SEC) ? (uint64_t)certificate->ends : 0;
 }

@@ -26,7 +26,7 @@ int certificate_verify(X509_STORE_CTX *context, struct certificate *ret);
 void certificate_text(const struct certificate *certificate, char ret[CERTIFICATE_TEXT_MAX]);
 
 /* Its end, where that is not `warning` away any more; 0: it is, or nobody wants to know. */
-int64_t certificate_warning(const struct certificate *certificate, usec_t warning);
+uint64_t certificate_warning(const struct certificate *certificate, usec_t warning);
 
 /* "2026-11-30 12:00 UTC". */
 void certificate_time_text(int64_t at, char ret[32]);

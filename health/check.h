@@ -81,6 +81,7 @@ struct probe {
 	usec_t started;
 	bool has_connected; /* somebody answered, whatever comes of it */
 	void *run;          /* the kind's own */
+	uint64_t cert_ends; /* of a probe that passed: Unix seconds, where a warning is due */
 	struct event_base *base;
 	struct trace *trace; /* NULL: nobody watches */
 };

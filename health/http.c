@@ -445,6 +445,32 @@ static void end_failed(struct http_run *run, struct probe *probe)
 	probe_end(probe, reason, "%s", text);
 }
 
+/* "" unless the certificate is about to end. */
+static void print_expiry(struct http_run *run, char text[64])
+{
+	struct probe *probe = run->probe;
+	char when[32];
+
+	text[0] = '\0';
+	probe->cert_ends = certificate_warning(&run->certificate, probe->spec->expiry_warning_us);
+	if (probe->cert_ends == 0)
+		return;
+	certificate_time_text(run->certificate.ends, when);
+	snprintf(text, 64, "; its certificate ends %s", when);
+}
+
+static void end_passed(struct http_run *run, struct probe *probe)
+{
+	char expiry[64];
+
+	print_expiry(run, expiry);
+	if (wish_of(run)->is_grpc)
+		probe_end(probe, PROBE_OK, "SERVING in %.1f ms%s", probe_msec(probe), expiry);
+	else
+		probe_end(probe, PROBE_OK, "HTTP %ld in %.1f ms%s", run->status, probe_msec(probe),
+			  expiry);
+}
+
 static void end_grpc(struct http_run *run, struct probe *probe)
 {
 	const uint8_t *answer = (const uint8_t *)run->body.bytes;
@@ -461,7 +487,7 @@ static void end_grpc(struct http_run *run, struct probe *probe)
 		probe_end(probe, PROBE_GRPC_STATUS, "%s in %.1f ms", grpc_health_str(health),
 			  probe_msec(probe));
 	else
-		probe_end(probe, PROBE_OK, "SERVING in %.1f ms", probe_msec(probe));
+		end_passed(run, probe);
 }
 
 static void transfer_ended(struct http_run *run)
@@ -486,7 +512,7 @@ static void transfer_ended(struct http_run *run)
 	else if (wish_of(run)->is_grpc)
 		end_grpc(run, probe);
 	else
-		probe_end(probe, PROBE_OK, "HTTP %ld in %.1f ms", run->status, probe_msec(probe));
+		end_passed(run, probe);
 	run_give_back(run);
 }
 

@@ -35,7 +35,7 @@
 #include "src/config/config.h"
 #include "src/core/core.h"
 
-#define MESSAGE_VERSION       5
+#define MESSAGE_VERSION       6
 #define MESSAGE_MAX           (16 * 1024) /* bytes of the largest packet */
 #define MESSAGE_PROGRAM_MAX   32          /* each string: bytes with the NUL */
 #define MESSAGE_PATH_MAX      1024
@@ -152,6 +152,7 @@ struct message_verdict {
 	enum real_sign sign; /* of the address */
 	usec_t latency_us;   /* of the last probe, from its start to its result */
 	usec_t row_started;  /* start of the first of those equal results; 0: there is none */
+	uint64_t cert_ends;  /* soon, in Unix seconds; 0: not soon, or not known */
 	usec_t next_due;     /* when the next probe is planned */
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
 };

@@ -410,6 +410,7 @@ static int take_verdict(struct side *side, const struct message *m)
 		.sign = v->sign,
 		.latency_us = v->latency_us,
 		.next_due = v->next_due,
+		.cert_ends = v->cert_ends,
 	};
 
 	if (!entry || entry->daemon != side->daemon)

@@ -58,7 +58,8 @@ struct target {
 	struct mtu *mtu; /* being asked */
 	struct mtu_record mtu_record;
 	struct trial *trial;
-	uint64_t ticket; /* of the trial */
+	uint64_t ticket;    /* of the trial */
+	uint64_t cert_ends; /* by the last probe that passed */
 	usec_t latency_us, reported_at;
 	usec_t row_started; /* of the equal results that the judgement counts */
 	char evidence[CORE_EVIDENCE_MAX];
@@ -231,6 +232,7 @@ bool targets_next_report(struct targets *table, struct message_verdict *ret)
 		.latency_us = target->latency_us,
 		.row_started = target->row_started,
 		.next_due = target->planned,
+		.cert_ends = target->cert_ends,
 	};
 	memcpy(ret->evidence, target->evidence, sizeof(ret->evidence));
 	return true;
@@ -351,8 +353,11 @@ static void take_result(struct target *target, enum probe_reason reason, const c
 	table->n_probes++;
 	table->n_verdicts += judge_classify(reason) != JUDGE_NO_VERDICT;
 	table->n_late += reason == PROBE_LATE;
-	if (reason == PROBE_OK)
+	if (reason == PROBE_OK) {
 		group_count(target->group, target->latency_us);
+		changed |= target->cert_ends != target->probe.cert_ends;
+		target->cert_ends = target->probe.cert_ends;
+	}
 	plan_next(target, now); /* the report tells when */
 	if (is_worth_reporting(target, changed, now)) {
 		vsnprintf(target->evidence, sizeof(target->evidence), fmt, ap);
@@ -464,6 +469,7 @@ void probe_init(struct probe *probe, const struct check_spec *spec)
 void probe_begin(struct probe *probe, struct event_base *base)
 {
 	probe->has_connected = false;
+	probe->cert_ends = 0;
 	probe->base = base;
 	if (kind_of(probe->spec)->start)
 		kind_of(probe->spec)->start(probe, base);

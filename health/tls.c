@@ -114,6 +114,7 @@ static void end_agreed(struct tls_run *run)
 	probe_step(probe, "TLS handshake, %s, %s", SSL_get_version(run->ssl),
 		   SSL_get_cipher_name(run->ssl));
 	certificate_time_text(run->certificate.ends, until);
+	probe->cert_ends = certificate_warning(&run->certificate, probe->spec->expiry_warning_us);
 	if (!alpn_is_agreed(run))
 		probe_end(probe, PROBE_PROTOCOL_ERROR,
 			  "the server chose none of the protocols that alpn offers");
@@ -223,9 +224,9 @@ static void find_name(struct tls_run *run)
 }
 
 /* The name that is asked for and verified; an address is only verified. */
-static bool set_name(const struct tls_run *run)
+static bool set_name(struct tls_run *run)
 {
-	const char *name = run->name;
+	char *name = run->name; /* OpenSSL only reads it, but does not say so */
 	X509_VERIFY_PARAM *param = SSL_get0_param(run->ssl);
 	struct addr addr;
 

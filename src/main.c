@@ -557,6 +557,30 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what the parts report ---- */
 
+/* Once when a certificate comes near its end, and once when it was renewed. */
+static void log_certificate(const struct core *core, const struct core_verdict *verdict)
+{
+	const struct core_pool *pool =
+		verdict->pool < core_n_pools(core) ? core_pool(core, verdict->pool) : NULL;
+	const struct config_pool *config = pool ? pool->config : NULL;
+	uint64_t wall_s = usec_wall() / USEC_PER_SEC;
+
+	if (!pool || verdict->real >= config->n_reals || verdict->check >= config->n_checks ||
+	    verdict->cert_ends ==
+		    pool->checks[verdict->real * config->n_checks + verdict->check].cert_ends)
+		return;
+	if (verdict->cert_ends == 0)
+		log_notice("certificate_renewed", "pool=%s real=%s", config->name,
+			   config->reals[verdict->real].name);
+	else
+		log_warn("certificate_ends", "pool=%s real=%s hours=%llu evidence=%s", config->name,
+			 config->reals[verdict->real].name,
+			 verdict->cert_ends > wall_s
+				 ? (unsigned long long)(verdict->cert_ends - wall_s) / 3600
+				 : 0ULL,
+			 LOG_QUOTE(verdict->evidence));
+}
+
 static void on_verdict(const struct core_verdict *verdict, void *arg)
 {
 	struct core_event event = { .kind = CORE_EVENT_VERDICT,
@@ -565,6 +589,7 @@ static void on_verdict(const struct core_verdict *verdict, void *arg)
 				    .verdict = *verdict };
 	struct shoald *d = arg;
 
+	log_certificate(d->core, verdict);
 	core_step(d->core, &event);
 	if (core_next_timer(d->core) <= event.now) /* newer evidence alone is no work */
 		pass_soon(d);

@@ -130,8 +130,9 @@ struct core_verdict {
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII, "HTTP 503 in 0.8 ms" */
 	uint32_t in_a_row;                /* equal results so far */
 	enum real_sign sign;
-	usec_t latency_us; /* of the last probe */
-	usec_t next_due;   /* of the next one, 0: not known */
+	usec_t latency_us;  /* of the last probe */
+	usec_t next_due;    /* of the next one, 0: not known */
+	uint64_t cert_ends; /* within expiry-warning, Unix seconds; 0: no warning */
 };
 
 /* Who drained and why; of the node when vip is CORE_NONE. */
@@ -251,6 +252,7 @@ struct core_check {
 	uint32_t in_a_row;
 	enum real_sign sign;
 	usec_t told_at, latency_us, next_due; /* 0: not known */
+	uint64_t cert_ends;                   /* within expiry-warning, Unix seconds; 0: not */
 	char evidence[CORE_EVIDENCE_MAX];
 };
 

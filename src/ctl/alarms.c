@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "frr-integration/router.h"
 #include "health/prober.h"
@@ -309,6 +310,47 @@ static void check_orders(struct alarms *alarms, uint32_t index)
 	}
 }
 
+static void print_day(uint64_t at, char ret[32])
+{
+	time_t t = (time_t)at;
+	struct tm tm = { 0 };
+
+	gmtime_r(&t, &tm);
+	strftime(ret, 32, "%Y-%m-%d", &tm);
+}
+
+/* The certificate of a pool that ends first, and how many do soon. */
+static void check_certificates(struct alarms *alarms, uint32_t index)
+{
+	const struct core_pool *pool = core_pool(alarms->view->daemon->core, index);
+	const struct config_pool *config = pool->config;
+	char command[160], more[48] = "", when[32];
+	const struct core_check *first = NULL;
+	size_t n = 0, real = 0;
+
+	for (size_t i = 0; i < config->n_reals * config->n_checks; i++) {
+		const struct core_check *check = &pool->checks[i];
+
+		if (check->cert_ends == 0)
+			continue;
+		n++;
+		if (first && first->cert_ends <= check->cert_ends)
+			continue;
+		first = check;
+		real = i / config->n_checks;
+	}
+	if (!first)
+		return;
+	if (n > 1)
+		snprintf(more, sizeof(more), ", and %zu more end soon", n - 1);
+	print_day(first->cert_ends, when);
+	snprintf(command, sizeof(command), "shoal why %s/%s", config->name,
+		 config->reals[real].name);
+	raise_alarm(alarms, LEVEL_WARNING, config->name, command,
+		    "the certificate of real %s/%s ends on %s%s", config->name,
+		    config->reals[real].name, when, more);
+}
+
 static void check_pool(struct alarms *alarms, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(alarms->view->daemon->core, index);
@@ -317,6 +359,7 @@ static void check_pool(struct alarms *alarms, uint32_t index)
 	unsigned down = 0;
 
 	check_orders(alarms, index);
+	check_certificates(alarms, index);
 	for (size_t i = 0; i < pool->config->n_reals; i++) {
 		/* Planned work is no alarm. */
 		if (pool->reals[i].state != REAL_DOWN || pool->reals[i].order)

@@ -48,6 +48,9 @@ static json_t *view_check(const struct view *view, const struct config_check *co
 	json_object_set_new(
 		object, "next_s",
 		seconds_or_null(check->next_due > view->now, check->next_due - view->now));
+	if (check->cert_ends)
+		json_object_set_new(object, "cert_ends",
+				    json_integer((json_int_t)check->cert_ends));
 	return object;
 }
 

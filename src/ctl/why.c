@@ -695,7 +695,8 @@ static json_t *check_link(const struct view *view, const struct config_check *co
 		.kind = "check",
 		.name = config->name,
 		.state = real_state_str(check->state),
-		.verdict = check->state == REAL_UP     ? VERDICT_OK
+		.verdict = check->cert_ends            ? VERDICT_WARN
+			   : check->state == REAL_UP   ? VERDICT_OK
 			   : check->state == REAL_DOWN ? VERDICT_BAD
 						       : VERDICT_WARN,
 		.since = check->since,

@@ -108,6 +108,31 @@ static void real_down(struct site *site)
 	parts.dropped = 17;
 }
 
+/* Two reals whose certificates are near their end; both are up. */
+static void certificates(struct site *site)
+{
+	struct core_event event = { .kind = CORE_EVENT_VERDICT,
+				    .verdict = { .pool = WEB,
+						 .state = REAL_UP,
+						 .reason = PROBE_OK,
+						 .sign = REAL_SIGN_ANSWERS,
+						 .in_a_row = 40,
+						 .latency_us = 800,
+						 .next_due = site->now + 2 * USEC_PER_SEC,
+						 .evidence =
+							 "HTTP 200 in 0.8 ms; its certificate ends "
+							 "2026-11-30 12:00 UTC" } };
+
+	serve(site);
+	event.verdict.real = 2;
+	event.verdict.cert_ends = 1796040000;
+	site_step(site, event);
+	event.verdict.real = 3;
+	event.verdict.cert_ends = 1796904000;
+	site_step(site, event);
+	site_run(site);
+}
+
 static void quorum_lost(struct site *site)
 {
 	serve(site);
@@ -248,6 +273,7 @@ static const struct {
 	{ "real-down",
 	  real_down,
 	  { "status", "pools web", "reals", "why web/web2", "why 203.0.113.10" } },
+	{ "certificates", certificates, { "status", "why web/web3", "reals web/web3" } },
 	{ "quorum-lost",
 	  quorum_lost,
 	  { "status", "why mail-v4", "reals mail", "routes", "vips mail-v4" } },

@@ -51,7 +51,7 @@ void tls_make_ca(struct tls_files *files, const char *directory, const char *nam
 	EVP_PKEY_free(ca_key);
 	X509_free(ca_cert);
 	ca_key = EVP_EC_gen("P-256");
-	ca_cert = make_cert(ca_key, name, 365L * 24 * 3600);
+	ca_cert = make_cert(ca_key, name, 300L * 24 * 3600);
 	X509_set_issuer_name(ca_cert, X509_get_subject_name(ca_cert));
 	add_extension(ca_cert, NID_basic_constraints, "critical,CA:TRUE");
 	assert_true(X509_sign(ca_cert, ca_key, EVP_sha256()) > 0);

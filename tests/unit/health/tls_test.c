@@ -117,6 +117,66 @@ TEST(tls, judges_handshakes_names_and_certificates)
 	site_fini(&site);
 }
 
+/* ---- before a certificate ends ---- */
+
+#define DAY (24L * 3600)
+
+static const struct {
+	enum config_check_type type;
+	long ends_in_s;
+	usec_t warning_us;
+	bool is_warned;
+	const char *evidence;
+} ends[] = {
+	{ CONFIG_CHECK_TLS, 3 * DAY, 14 * DAY *USEC_PER_SEC, true, ", certificate until 20" },
+	{ CONFIG_CHECK_HTTPS, 3 * DAY, 14 * DAY *USEC_PER_SEC, true, "HTTP 200 in " },
+	{ CONFIG_CHECK_TLS, 30 * DAY, 14 * DAY *USEC_PER_SEC, false, "TLSv1.3 in " },
+	{ CONFIG_CHECK_HTTPS, 30 * DAY, 14 * DAY *USEC_PER_SEC, false, "HTTP 200 in " },
+	{ CONFIG_CHECK_TLS, 3 * DAY, 0, false, "TLSv1.3 in " },
+	/* The CA of these tests ends in 300 days, and is part of the chain. */
+	{ CONFIG_CHECK_TLS, 3 * 365 * DAY, 290 * DAY *USEC_PER_SEC, false, "TLSv1.3 in " },
+	{ CONFIG_CHECK_TLS, 3 * 365 * DAY, 310 * DAY *USEC_PER_SEC, true, "TLSv1.3 in " },
+};
+
+#define N_ENDS (sizeof(ends) / sizeof(ends[0]))
+
+TEST(tls, warns_of_certificates_that_end_soon)
+{
+	static struct site site;
+	struct tls_server servers[N_ENDS];
+	struct tls_files ca;
+	uint64_t now = usec_wall() / USEC_PER_SEC;
+
+	site_init(&site);
+	tls_make_ca(&ca, site.directory, "ca");
+	for (size_t i = 0; i < N_ENDS; i++) {
+		struct pool *pool;
+
+		tls_server_start_until(&servers[i], WWW, ends[i].ends_in_s);
+		pool = site_add(&site, ends[i].type, servers[i].port);
+		pool->check.host = WWW;
+		pool->check.ca_file = ca.ca;
+		pool->check.expiry_warning_us = ends[i].warning_us;
+		pool->check.timeout_us = 2 * USEC_PER_SEC;
+	}
+	site_configure(&site);
+	daemon_start(&site);
+	for (size_t i = 0; i < N_ENDS; i++) {
+		const struct core_verdict *verdict = &site.pools[i].verdict;
+
+		expect(&site, &site.pools[i], REAL_UP, PROBE_OK, ends[i].evidence);
+		assert_int_equal(verdict->cert_ends != 0, ends[i].is_warned);
+		if (ends[i].is_warned)
+			assert_true(verdict->cert_ends > now);
+		assert_int_equal(strstr(verdict->evidence, "; its certificate ends 20") != NULL,
+				 ends[i].is_warned && ends[i].type == CONFIG_CHECK_HTTPS);
+	}
+	for (size_t i = 0; i < N_ENDS; i++)
+		tls_server_stop(&servers[i]);
+	tls_remove_ca(&ca);
+	site_fini(&site);
+}
+
 /* ---- against what is no TLS, or no end of it ---- */
 
 static char hello_requests[9 * 1000];
@@ -180,6 +240,7 @@ TEST(tls, bounds_and_names_what_is_no_tls)
 
 static const struct CMUnitTest tests[] = {
 	T(tls, judges_handshakes_names_and_certificates),
+	T(tls, warns_of_certificates_that_end_soon),
 	T(tls, bounds_and_names_what_is_no_tls),
 };
 
