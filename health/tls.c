@@ -233,7 +233,8 @@ static bool set_name(struct tls_run *run)
 	if (addr_parse(name, &addr) == 0)
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(run->ssl, name) == 1 &&
+	/* The macro casts its argument to void *, and SSL_ctrl() only copies the name. */
+	return SSL_set_tlsext_host_name(run->ssl, (char *)(uintptr_t)name) == 1 &&
 	       X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
 }
 
