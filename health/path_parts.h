@@ -32,6 +32,9 @@ int path_veth_remove(struct nl_sock *sk, struct err *err);
 
 /* ---- path_rules.c ---- */
 
+/* What probes send at most in one packet, but for those that ask how much fits. */
+#define PATH_MTU 1500
+
 /* Rules and table of both families; IPv6 only where the near end has it. */
 int path_rules_ensure(struct nl_sock *sk, uint32_t near, struct err *err);
 int path_rules_remove(struct nl_sock *sk, struct err *err);

@@ -113,6 +113,16 @@ struct routes {
 	bool has_way, has_stop;
 };
 
+/* Whether a route holds packets to PATH_MTU. */
+static bool has_mtu(struct nlmsghdr *hdr)
+{
+	struct nlattr *metrics = nlmsg_find_attr(hdr, sizeof(struct rtmsg), RTA_METRICS);
+	struct nlattr *mtu =
+		metrics ? nla_find(nla_data(metrics), nla_len(metrics), RTAX_MTU) : NULL;
+
+	return mtu && nla_get_u32(mtu) == PATH_MTU;
+}
+
 static void route_answer(struct nlmsghdr *hdr, void *arg)
 {
 	struct routes *routes = arg;
@@ -123,10 +133,20 @@ static void route_answer(struct nlmsghdr *hdr, void *arg)
 	    info->rtm_dst_len != 0)
 		return;
 	if (route.type == RTN_UNICAST && route.ifindex == routes->near &&
-	    !(info->rtm_flags & RTNH_F_DEAD))
+	    !(info->rtm_flags & RTNH_F_DEAD) && has_mtu(hdr))
 		routes->has_way = true;
 	if (route.type == RTN_UNREACHABLE)
 		routes->has_stop = true;
+}
+
+static int put_mtu(struct nl_msg *msg)
+{
+	struct nlattr *metrics = nla_nest_start(msg, RTA_METRICS);
+
+	if (!metrics || nla_put_u32(msg, RTAX_MTU, PATH_MTU) < 0)
+		return -ENOMEM;
+	nla_nest_end(msg, metrics);
+	return 0;
 }
 
 /* near 0: the unreachable route behind all others. */
@@ -148,7 +168,7 @@ static int route_change(struct nl_sock *sk, int type, int family, uint32_t near)
 	if (near)
 		nla_put_u32(msg, RTA_OIF, near);
 	nla_put_u32(msg, RTA_PRIORITY, near ? WAY_METRIC : STOP_METRIC);
-	if (nla_put_u32(msg, RTA_TABLE, HEALTH_TABLE) < 0) {
+	if ((near && put_mtu(msg) < 0) || nla_put_u32(msg, RTA_TABLE, HEALTH_TABLE) < 0) {
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}

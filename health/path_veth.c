@@ -3,7 +3,9 @@
  * path_veth.c - the veth pair of the probe path.
  *
  * Neither end has an address. Without ARP frames leave at once, addressed to the near end's own
- * MAC; without automatic IPv6 addresses the kernel does not talk on the pair by itself.
+ * MAC; without automatic IPv6 addresses the kernel does not talk on the pair by itself. The pair
+ * takes packets of any size an uplink may have; what ordinary probes send is held to PATH_MTU by
+ * the route (path_rules.c).
  */
 #include "health/path_parts.h"
 
@@ -30,10 +32,12 @@ _Static_assert(sizeof(HEALTH_VETH) <= IFNAMSIZ && sizeof(HEALTH_VETH_FAR) <= IFN
 	       "interface names fit");
 
 #define END_FLAGS (IFF_UP | IFF_NOARP)
+#define END_MTU   65535 /* the most that a veth has */
 
 struct end {
 	uint32_t ifindex, peer;
 	unsigned flags;
+	uint32_t mtu_bytes;
 	bool is_veth, has_own_addresses;
 };
 
@@ -80,6 +84,7 @@ static void end_answer(struct nlmsghdr *hdr, void *arg)
 	end->ifindex = (uint32_t)info->ifi_index;
 	end->flags = info->ifi_flags;
 	end->peer = tb[IFLA_LINK] ? nla_get_u32(tb[IFLA_LINK]) : 0;
+	end->mtu_bytes = tb[IFLA_MTU] ? nla_get_u32(tb[IFLA_MTU]) : 0;
 	end->is_veth = is_kind_veth(tb[IFLA_LINKINFO]);
 	end->has_own_addresses = makes_addresses(tb[IFLA_AF_SPEC]);
 }
@@ -137,6 +142,18 @@ static int end_set_flags(struct nl_sock *sk, uint32_t ifindex)
 	return request_ask(sk, path_msg(RTM_SETLINK, NLM_F_ACK, &info, sizeof(info)), NULL, NULL);
 }
 
+static int end_widen(struct nl_sock *sk, uint32_t ifindex)
+{
+	struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
+	struct nl_msg *msg = path_msg(RTM_SETLINK, NLM_F_ACK, &info, sizeof(info));
+
+	if (!msg || nla_put_u32(msg, IFLA_MTU, END_MTU) < 0) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	return request_ask(sk, msg, NULL, NULL);
+}
+
 static int end_stop_addresses(struct nl_sock *sk, uint32_t ifindex)
 {
 	struct ifinfomsg info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex };
@@ -163,6 +180,10 @@ static int end_ensure(struct nl_sock *sk, const char *name, const struct end *en
 
 	if (end->has_own_addresses) { /* before it goes up, or it has one already */
 		r = end_stop_addresses(sk, end->ifindex);
+		done = 1;
+	}
+	if (r == 0 && end->mtu_bytes != END_MTU) {
+		r = end_widen(sk, end->ifindex);
 		done = 1;
 	}
 	if (r == 0 && (end->flags & END_FLAGS) != END_FLAGS) {

@@ -25,6 +25,14 @@ probed=$(shoal_on lb1 probe web/web1) || fail "a probe of web1 fails: $probed"
 echo "$probed" | sed 's/^/  /'
 expect "the full-size packet is told of" grep -q "echo of 1500 bytes answered" <<<"$probed"
 
+test_that "full size is what the config says, beyond 1500 bytes too"
+sed -i 's/client-mtu: 1500/client-mtu: 1580/' "$(node_dir lb1)/shoal.yaml"
+shoal_on lb1 reload >/dev/null || fail "the reload is refused"
+probed=$(shoal_on lb1 probe web/web1) || fail "a probe of web1 fails: $probed"
+expect "the larger packet is told of: $probed" grep -q "echo of 1580 bytes answered" <<<"$probed"
+sed -i 's/client-mtu: 1580/client-mtu: 1500/' "$(node_dir lb1)/shoal.yaml"
+shoal_on lb1 reload >/dev/null || fail "the reload is refused"
+
 test_that "a way that is too small for a client's packet takes that real down"
 link_mtu 1510
 wait_for 10 "web2 down" real_is lb1 web2 down
