@@ -107,8 +107,26 @@ struct bench {
 
 static const struct config_range good_status = { 200, 299 };
 
+/* What is to go when we do. */
+static struct bench *running;
+
+static void clean(void)
+{
+	if (!running)
+		return;
+	unlink(running->socket);
+	rmdir(running->directory);
+}
+
+static void on_signal(int signo)
+{
+	clean();
+	_exit(128 + signo);
+}
+
 static void fail(const char *what, const char *why)
 {
+	clean();
 	fprintf(stderr, "health: %s: %s\n", what, why);
 	exit(1);
 }
@@ -258,6 +276,7 @@ static void shoald_start(struct bench *b)
 	snprintf(b->directory, sizeof(b->directory), "/tmp/shoal-bench-health.XXXXXX");
 	if (!mkdtemp(b->directory))
 		fail(b->directory, strerror(errno));
+	running = b;
 	snprintf(b->socket, sizeof(b->socket), "%s/probe.sock", b->directory);
 	b->base = event_base_new();
 	b->tick = b->base ? event_new(b->base, -1, EV_PERSIST, on_tick, NULL) : NULL;
@@ -275,6 +294,7 @@ static void probe_start(struct bench *b)
 		fail("start", strerror(errno));
 	if (b->pid > 0)
 		return;
+	running = NULL; /* the parent's to clean */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	apart_pin(b->apart, APART_PROBER);
 	fclose(stdout);
@@ -349,6 +369,7 @@ static void probing_stop(struct bench *b)
 	event_free(b->tick);
 	event_base_free(b->base);
 	rmdir(b->directory);
+	running = NULL;
 }
 
 /* ---- tcp and http ---- */
@@ -680,6 +701,8 @@ int main(int argc, char **argv)
 			return usage();
 	log_init("health", LOG_LEVEL_WARN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
 	raise_descriptors(options.reals);
 	apart_start(&apart, !options.plain);
 	apart_pin(&apart, APART_SERVERS);

@@ -240,7 +240,7 @@ void servers_stop(struct servers *servers)
 usec_t servers_switch(const struct servers *servers, uint32_t index, enum servers_command what)
 {
 	struct command command = { index, what };
-	usec_t done;
+	usec_t done = 0;
 
 	if (send(servers->fd, &command, sizeof(command), 0) < 0 ||
 	    recv(servers->fd, &done, sizeof(done), 0) != sizeof(done))
