@@ -223,6 +223,10 @@ LB_INLINE void flow_choose(struct lb_counters *line, struct lb_ring *ring,
 		return;
 	if (choice->asks_flows)
 		more |= FLOW_UNMARKED;
+	if (choice->asks_flows & CHOICE_RECENT)
+		more |= FLOW_RECENT;
+	if (choice->asks_flows & CHOICE_ALWAYS)
+		more |= FLOW_ALWAYS;
 	if (packet->is_fragment)
 		more |= FLOW_UNKNOWABLE;
 	hash = flow_hash(lb.flow_key, packet, service->ring_key);

@@ -197,10 +197,11 @@ _Static_assert(sizeof(struct lb_vip) == 24, "lb_vip has no holes");
 #define LB_SERVICE_SOURCES     1024U /* has source routes */
 #define LB_SERVICE_DROPS       2048U /* has sources to drop */
 #define LB_SERVICE_RATE        4096U /* new flows are limited */
+#define LB_SERVICE_FORMER      8192U /* flows may be where it sent them before, lb_former */
 /* With one of these a packet takes the longer way, bpf/special.h. */
 #define LB_SERVICE_SPECIAL                                                                         \
 	(LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID | LB_SERVICE_SOURCES |            \
-	 LB_SERVICE_DROPS | LB_SERVICE_RATE)
+	 LB_SERVICE_DROPS | LB_SERVICE_RATE | LB_SERVICE_FORMER)
 
 /* Service: what happens to packets of one VIP, protocol and port. */
 struct lb_service {
@@ -219,6 +220,22 @@ struct lb_service {
 	__u32 pad2;
 };
 _Static_assert(sizeof(struct lb_service) == 32, "lb_service has no holes");
+
+/*
+ * What a service was until a short while ago, when it was given another pool. Flows that
+ * were seen meanwhile are remembered under the keys of the rings it had; all others are where
+ * `origin` would send them, the record from before the first of the changes. That is written while
+ * no packet looks here; the other fields may change in use.
+ */
+#define LB_FORMER_KEYS 4
+struct lb_former {
+	struct lb_service origin;
+	__u32 keys[LB_FORMER_KEYS]; /* of lb_ring; the oldest is written over */
+	__u32 n_keys;               /* written so far */
+	__u32 changed_age;          /* of the last change, in units of ages */
+	__u64 changed_us;           /* boottime */
+};
+_Static_assert(sizeof(struct lb_former) == 64, "lb_former has no holes");
 
 /* Real: one per address. The index names it in rings, next hops and counters. */
 #define LB_REAL_USED  1U
@@ -335,6 +352,7 @@ struct lb_tables {
 	__u64 service_cells[LB_SVC_CELLS];
 	struct lb_vip vips[LB_VIPS];
 	struct lb_service services[LB_SERVICES];
+	struct lb_former formers[LB_SERVICES]; /* by counter */
 	struct lb_real reals[LB_REALS];
 	__u64 next_hops[LB_REALS][LB_UPLINKS];
 };

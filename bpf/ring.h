@@ -64,11 +64,15 @@ LB_INLINE __u32 ring_choose(const struct lb_service *service, const struct packe
 	return ring_slot(hash_flow(packet->src, packet->is_ipv6, ports, seed, seed_v6));
 }
 
+#define CHOICE_ASKS   1U
+#define CHOICE_RECENT 2U /* as if the pool had just changed */
+#define CHOICE_ALWAYS 4U /* to be remembered wherever it goes */
+
 /* What a packet's real is chosen from. */
 struct choice {
 	__u32 slot, cur, alt; /* alt is cur in a steady slot, 0 in a settling one */
 	__u32 real;           /* 0: not chosen yet */
 	__u32 why;            /* enum lb_why */
-	__u32 asks_flows;     /* the flow table may know better than a steady slot */
+	__u32 asks_flows;     /* CHOICE_*: the flow table may know better than a steady slot */
 	__u32 is_probe;       /* a self-test: goes where the slot says, and writes nothing */
 };

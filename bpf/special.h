@@ -11,6 +11,7 @@
 
 #include "bpf/base.h"
 #include "bpf/flow.h"
+#include "bpf/former.h"
 #include "bpf/frame.h"
 #include "bpf/ids.h"
 #include "bpf/lb_abi.h"
@@ -53,18 +54,18 @@ LB_INLINE bool special_real_lives(__u32 flags)
  * it were moving from it to the real of the ring: its flows stay, new ones go to the ring. The
  * flow table is asked at all times, so that those stay where they are when it takes again.
  */
-LB_INLINE void special_route(struct lb_counters *line, const struct lb_service *service,
+LB_INLINE bool special_route(struct lb_counters *line, const struct lb_service *service,
 			     const struct packet *packet, struct choice *choice)
 {
 	const __u32 *rule = special_rule(&source_routes, service, packet);
 	__u32 real, flags;
 
 	if (!rule)
-		return;
+		return false;
 	real = *rule & (LB_REALS - 1);
 	flags = special_real_flags(real);
 	if (!special_real_lives(flags))
-		return;
+		return false;
 	choice->alt = real;
 	choice->asks_flows = !packet->is_fragment;
 	if (flags & LB_REAL_TAKES) {
@@ -72,6 +73,7 @@ LB_INLINE void special_route(struct lb_counters *line, const struct lb_service *
 		choice->why = LB_WHY_SOURCE;
 		stats_note(line, LB_NOTE_SOURCE_ROUTED);
 	}
+	return true;
 }
 
 /* ---- server ids ---- */
@@ -157,6 +159,7 @@ __noinline int special_choose(struct xdp_md *ctx, struct lb_counters *line,
 			      struct choice *choice)
 {
 	enum ids_found found = IDS_NONE;
+	bool is_routed = false;
 	__u32 id = 0;
 
 	if (!line || !service || !packet || !choice)
@@ -170,7 +173,7 @@ __noinline int special_choose(struct xdp_md *ctx, struct lb_counters *line,
 	    !special_lets_in(service))
 		return LB_DROP_RATE;
 	if (service->flags & LB_SERVICE_SOURCES)
-		special_route(line, service, packet, choice);
+		is_routed = special_route(line, service, packet, choice);
 	if (service->flags & SPECIAL_IDS_OF_FLOWS)
 		choice->asks_flows = !packet->is_fragment;
 	if (found == IDS_FOUND)
@@ -179,5 +182,7 @@ __noinline int special_choose(struct xdp_md *ctx, struct lb_counters *line,
 		stats_note(line, LB_NOTE_ID_INITIAL);
 	else if (service->flags & SPECIAL_IDS)
 		stats_note(line, LB_NOTE_ID_NONE);
+	if (service->flags & LB_SERVICE_FORMER && !choice->real)
+		former_choose(line, service, packet, choice, is_routed);
 	return 0;
 }

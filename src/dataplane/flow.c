@@ -324,6 +324,7 @@ struct sight {
 	uint32_t slot, word;
 	uint32_t routed; /* the word that a source route makes of it, else the same */
 	bool is_routed, is_dropped;
+	bool is_carried; /* the entry is of a ring that the service had before */
 	uint64_t hash;
 	struct lb_flow_line *line;
 	uint32_t way;
@@ -371,6 +372,35 @@ static void look_at_sources(const struct dataplane *dp, const struct addr *clien
 	sight->routed = LB_SLOT(flags & LB_REAL_TAKES ? real : LB_SLOT_CUR(sight->word), real);
 }
 
+static void look_in_table(const struct dataplane *dp, uint32_t ring_key, struct sight *sight)
+{
+	sight->hash = flow_hash(dp->tables->flow_key, &sight->packet, ring_key);
+	sight->line = &dp->flows[(uint32_t)sight->hash & (dp->n_flow_lines - 1)];
+	sight->entry = flow_find(sight->line, flow_tag(sight->hash), &sight->way);
+}
+
+/* What the service was before it was given another pool, as bpf/former.h looks at it. */
+static void look_at_former(const struct dataplane *dp, struct sight *sight)
+{
+	const struct lb_former *former = &dp->tables->formers[sight->service->counter];
+	const struct lb_bpf *skel = dp->skel;
+	struct entropy entropy;
+	uint32_t slot = ring_choose(&former->origin, &sight->packet, &entropy,
+				    skel->rodata->lb_hash_seed, skel->rodata->lb_hash_seed_v6);
+	uint32_t word = DP_LOAD(dp->rings[former->origin.ring].slots[slot]);
+
+	if (!sight->is_routed)
+		sight->routed = LB_SLOT(LB_SLOT_CUR(sight->word), flow_slot_unremembered(word));
+	for (uint32_t i = 0; i < LB_FORMER_KEYS && !sight->entry; i++) {
+		uint32_t key = DP_LOAD(former->keys[i]);
+
+		if (key == LB_NONE || key == sight->service->ring_key)
+			continue;
+		look_in_table(dp, key, sight);
+		sight->is_carried = sight->entry != 0;
+	}
+}
+
 static void look(const struct dataplane *dp, const struct dataplane_flow *flow, struct sight *ret)
 {
 	const struct lb_bpf *skel = dp->skel;
@@ -392,9 +422,9 @@ static void look(const struct dataplane *dp, const struct dataplane_flow *flow, 
 				skel->rodata->lb_hash_seed_v6);
 	ret->word = DP_LOAD(dp->rings[ret->service->ring].slots[ret->slot]);
 	look_at_sources(dp, &flow->src, ret);
-	ret->hash = flow_hash(dp->tables->flow_key, &ret->packet, ret->service->ring_key);
-	ret->line = &dp->flows[(uint32_t)ret->hash & (dp->n_flow_lines - 1)];
-	ret->entry = flow_find(ret->line, flow_tag(ret->hash), &ret->way);
+	look_in_table(dp, ret->service->ring_key, ret);
+	if (ret->service->flags & LB_SERVICE_FORMER)
+		look_at_former(dp, ret);
 }
 
 static void describe_entry(const struct dataplane *dp, const struct sight *sight,
@@ -458,27 +488,30 @@ static enum dataplane_slot_state state_of(uint32_t word)
 	return flow_slot_is_moving(word) ? DATAPLANE_MOVING : DATAPLANE_SETTLING;
 }
 
-/* Services whose packets may say their real themselves: the table is asked in steady slots too. */
-#define ASKING (LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC | LB_SERVICE_TCP_ID)
-
 static bool asks_table(const struct sight *sight)
 {
 	if (sight->service->flags & LB_SERVICE_TRACK_NONE)
 		return false;
 	return !flow_slot_is_steady(sight->word) || sight->is_routed ||
-	       sight->service->flags & ASKING;
+	       service_asks(sight->service);
+}
+
+static bool is_recent(const struct dataplane *dp, uint32_t changed_age)
+{
+	return clock_age(dp) - changed_age <= dp->skel->rodata->lb_flow_udp_ages;
 }
 
 static uint32_t kind_of(const struct dataplane *dp, const struct sight *sight, bool is_syn)
 {
-	const struct lb_ring *ring = &dp->rings[sight->service->ring];
 	uint32_t flags = sight->service->flags, kind = FLOW_READ_ONLY;
 
 	if (flags & LB_SERVICE_TRACK_ALL)
 		kind |= FLOW_ALWAYS;
 	if (sight->packet.proto == IPPROTO_TCP)
 		return is_syn ? kind | FLOW_NEW : kind;
-	if (clock_age(dp) - DP_LOAD(ring->changed_age) <= dp->skel->rodata->lb_flow_udp_ages)
+	if (is_recent(dp, DP_LOAD(dp->rings[sight->service->ring].changed_age)) ||
+	    (flags & LB_SERVICE_FORMER &&
+	     is_recent(dp, DP_LOAD(dp->tables->formers[sight->service->counter].changed_age))))
 		kind |= FLOW_RECENT;
 	return kind | FLOW_UDP | (flags & LB_SERVICE_MIGRATE_UDP ? FLOW_MIGRATES : 0);
 }
@@ -496,7 +529,7 @@ static uint32_t decide(const struct dataplane *dp, const struct sight *sight, bo
 	if (!asks_table(sight))
 		return LB_SLOT_CUR(sight->routed);
 	if (sight->entry && !is_old(dp, sight->entry, clock_age(dp)) &&
-	    flow_stays(flags_of(dp, real), kind)) {
+	    !(sight->is_carried && is_syn) && flow_stays(flags_of(dp, real), kind)) {
 		*ret_why = LB_WHY_FLOW;
 		return real;
 	}

@@ -85,6 +85,8 @@ struct dataplane {
 		next_ring;       /* where to look first */
 	struct capture *capture; /* the reader, from the first capture on */
 	bool *ring_used;
+	uint32_t *ring_formers;        /* how many services had this ring until a short while ago */
+	uint32_t n_formers;            /* services with LB_SERVICE_FORMER */
 	struct ring_transit *transits; /* of each ring */
 	struct sweep sweep;
 	bool counter_used[LB_SERVICES];
@@ -143,6 +145,16 @@ usec_t clock_now(const struct dataplane *dp);
 /* Give a private program a clock of its own, which stands at this moment until set again. */
 void clock_set(struct dataplane *dp, usec_t now);
 
+/* former.c: services that had another pool until a short while ago. */
+
+/* A record is about to take the place of another: let its flows stay; may set LB_SERVICE_FORMER. */
+void former_note(struct dataplane *dp, const struct lb_service *old, struct lb_service *record);
+/* A record came into force (1) or left (-1). */
+void former_count(struct dataplane *dp, const struct lb_service *record, int by);
+void formers_rebuild(struct dataplane *dp);
+/* End what is due; returns when the next one is. */
+usec_t formers_tick(struct dataplane *dp, usec_t now);
+
 /* flow.c */
 
 /* Do the next step of the sweep if it is due; returns when the next one is. */
@@ -173,6 +185,8 @@ void ring_leave_gone_reals(struct dataplane *dp, uint32_t ring);
  * flows that are elsewhere than their slot says stay there. */
 void ring_keep_remembered(struct dataplane *dp, uint32_t ring);
 void services_rebuild(struct dataplane *dp);
+/* Whether the table is asked in steady slots, too, for every packet of the service, or never. */
+bool service_asks(const struct lb_service *service);
 
 /* Services at most; the rest of the records is there for changes. */
 #define SERVICES_MAX (LB_SERVICES - 256)

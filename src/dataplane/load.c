@@ -728,11 +728,13 @@ static int rebuild_lists(struct dataplane *dp, struct err *err)
 	int r;
 
 	dp->ring_used = calloc(dp->n_rings, sizeof(*dp->ring_used));
+	dp->ring_formers = calloc(dp->n_rings, sizeof(*dp->ring_formers));
 	dp->transits = calloc(dp->n_rings, sizeof(*dp->transits));
-	if (!dp->ring_used || !dp->transits)
+	if (!dp->ring_used || !dp->ring_formers || !dp->transits)
 		return err_set(err, -ENOMEM, "no memory for the data plane's lists");
 	reals_rebuild(dp);
 	services_rebuild(dp);
+	formers_rebuild(dp);
 	rings_rebuild(dp);
 	r = sources_rebuild(dp, err);
 	return r ? r : ids_rebuild(dp, err);
@@ -754,6 +756,7 @@ static int rebuild(struct dataplane *dp, const struct config *config, struct err
 int dataplane_reread(struct dataplane *dp, struct err *err)
 {
 	free(dp->ring_used);
+	free(dp->ring_formers);
 	free(dp->transits);
 	sources_fini(dp);
 	ids_fini(dp);
@@ -889,6 +892,7 @@ void dataplane_close(struct dataplane *dp)
 	sources_fini(dp);
 	ids_fini(dp);
 	free(dp->ring_used);
+	free(dp->ring_formers);
 	free(dp->transits);
 	free(dp);
 }

@@ -109,7 +109,7 @@ int dataplane_ring_new(struct dataplane *dp, uint32_t *ret_ring, struct err *err
 	for (uint32_t i = 0; i < dp->n_rings; i++) {
 		uint32_t ring = (dp->next_ring + i) % dp->n_rings;
 
-		if (dp->ring_used[ring])
+		if (dp->ring_used[ring] || dp->ring_formers[ring])
 			continue;
 		dp->ring_used[ring] = true;
 		dp->next_ring = ring + 1;
@@ -422,8 +422,11 @@ void rings_reschedule(struct dataplane *dp)
 
 usec_t dataplane_tick(struct dataplane *dp, usec_t now)
 {
-	usec_t next = flows_sweep(dp, now);
+	usec_t next = flows_sweep(dp, now), formers = formers_tick(dp, now);
 	uint32_t done = 0;
+
+	if (formers < next)
+		next = formers;
 
 	for (uint32_t i = 0; i < dp->n_rings; i++) {
 		if (dp->transits[i].due_us <= now && done++ < RINGS_A_TICK)

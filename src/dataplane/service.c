@@ -296,8 +296,11 @@ static int service_publish(struct dataplane *dp, const struct lb_service *record
 		place->flags = 0;
 		return err_set(err, r, "no room in the table of services");
 	}
-	if (old)
+	former_count(dp, record, 1);
+	if (old) {
+		former_count(dp, old, -1);
 		dp->tables->services[old - dp->tables->services].flags &= ~LB_SERVICE_USED;
+	}
 	return 0;
 }
 
@@ -365,19 +368,19 @@ static struct lb_service record_of(const struct dataplane *dp,
 								       : UINT32_MAX };
 }
 
-/* The flow table is asked in steady slots, too, for every packet of the service. */
-#define ASKS (LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC | LB_SERVICE_TCP_ID)
+bool service_asks(const struct lb_service *service)
+{
+	return service->flags & (LB_SERVICE_TRACK_NONE | LB_SERVICE_TRACK_ALL | LB_SERVICE_QUIC |
+				 LB_SERVICE_TCP_ID | LB_SERVICE_FORMER);
+}
 
-/*
- * Whether some flows of the service will be asked for only where their slot is not steady. track:
- * none is told to forget them.
- */
+/* Whether some flows of the service will be asked for only where their slot is not steady. */
 static bool stops_asking(const struct dataplane *dp, const struct lb_service *old,
 			 const struct lb_service *record, const struct source_lists *lists)
 {
-	if ((old->flags | record->flags) & LB_SERVICE_TRACK_NONE || record->flags & ASKS)
+	if (old->flags & LB_SERVICE_TRACK_NONE || service_asks(record))
 		return false;
-	return old->flags & ASKS || sources_lose_routes(dp, record->counter, lists);
+	return service_asks(old) || sources_lose_routes(dp, record->counter, lists);
 }
 
 /* With its rules; record->counter is taken. */
@@ -436,6 +439,7 @@ int dataplane_set_service(struct dataplane *dp, const struct dataplane_service *
 	old = service_find(dp, &service->vip, service->proto, service->port);
 	if (old) {
 		record.counter = old->counter;
+		former_note(dp, old, &record);
 		r = service_put(dp, service, &record, old, err);
 	} else {
 		r = service_add(dp, service, &record, err);
@@ -458,6 +462,7 @@ bool dataplane_service_stands(const struct dataplane *dp, const struct dataplane
 		return false;
 	record.vip = found->vip;
 	record.counter = found->counter;
+	record.flags |= found->flags & LB_SERVICE_FORMER;
 	if (memcmp(&record, found, sizeof(record)) != 0 ||
 	    source_lists_make(dp, record.counter, service, &lists, &err) < 0)
 		return false;
@@ -478,6 +483,7 @@ int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_
 			       proto == IPPROTO_TCP ? "tcp" : "udp");
 	service = &dp->tables->services[found - dp->tables->services];
 	cells_del(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(service));
+	former_count(dp, service, -1);
 	service->flags &= ~LB_SERVICE_USED;
 	sources_keep(dp, service->counter, &none);
 	dp->counter_used[service->counter] = false;

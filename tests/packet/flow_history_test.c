@@ -416,6 +416,93 @@ TEST(history, moves_no_flow_of_a_living_real)
 		run_history(seed, 60000);
 }
 
+/* ---- pools that services exchange, against the promise ---- */
+
+#define POOLS 3
+
+static void write_pools(const uint32_t *rings, uint32_t salt)
+{
+	uint32_t in_use = ring;
+
+	for (uint32_t i = 0; i < POOLS; i++) {
+		ring = rings[i];
+		write_ring(salt + i);
+	}
+	ring = in_use;
+}
+
+static void change_a_life(struct ledger *ledger)
+{
+	uint32_t real = 1 + random_below(REALS), what = random_below(8);
+
+	live(real, what == 0  ? DATAPLANE_REAL_DEAD
+		   : what < 4 ? DATAPLANE_REAL_LEAVING
+			      : DATAPLANE_REAL_TAKES);
+	if (what == 0)
+		ledger_died(ledger, real);
+}
+
+/* The service gets another pool at most LB_FORMER_KEYS times in an idle time: so much holds. */
+static void exchange_pools(unsigned seed, uint32_t steps)
+{
+	struct ledger *ledger;
+	uint32_t rings[POOLS];
+	usec_t next = 0;
+	struct err err = { "" };
+
+	srandom(seed);
+	start(8 * TABLE); /* flows stand under the keys of three rings */
+	rings[0] = ring;
+	for (uint32_t i = 1; i < POOLS; i++)
+		rings[i] = fixture_ring(&f, "10.0.0.1");
+	for (uint16_t i = 0; i < POOLS; i++) /* no pool is ever without service */
+		fixture_service(&f, "10.200.2.2", IPPROTO_TCP, (uint16_t)(1000 + i), rings[i]);
+	write_pools(rings, 0);
+	ledger = ledger_new(FLOWS, (uint32_t)(IDLE / f.dp->age_us));
+	for (uint32_t step = 0; step < steps; step++) {
+		uint32_t flow = random_below(FLOWS), real;
+		bool is_syn = random_below(30) == 0;
+
+		if (random_below(1000) == 0) {
+			change_a_life(ledger);
+			write_pools(rings, random_below(SALTS));
+		}
+		if (random_below(500) == 0 && clock_now(f.dp) >= next) {
+			ring = rings[random_below(POOLS)];
+			fixture_service(&f, VIP, IPPROTO_TCP, 80, ring);
+			next = clock_now(f.dp) + IDLE / LB_FORMER_KEYS + MINUTE;
+		}
+		if (random_below(2000) == 0)
+			assert_int_equal(dataplane_reread(f.dp, &err), 0);
+		if (random_below(60) == 0)
+			fixture_wait(&f, random_below(60) * USEC_PER_SEC);
+		real = send_tcp(flow, is_syn ? SYN : ACK);
+		if (!ledger_note(ledger, flow, is_syn, real, flags_of(real), clock_age(f.dp)))
+			fail_msg("SEED=%u: flow %u moved to %u (flags %x) in step %u", seed, flow,
+				 real, flags_of(real), step);
+	}
+	assert_true(ledger->established > steps / 4);
+	assert_int_equal(noted(LB_NOTE_FLOW_EVICTED), 0);
+	ledger_free(ledger);
+	for (uint32_t i = 0; i < POOLS; i++) {
+		ring = rings[i];
+		expect_no_state_left();
+	}
+	fixture_fini(&f);
+}
+
+TEST(pools, exchanged_move_no_flow_of_a_living_real)
+{
+	const char *given = getenv("SEED");
+
+	if (given) {
+		exchange_pools((unsigned)strtoul(given, NULL, 0), 60000);
+		return;
+	}
+	for (unsigned seed = 1; seed <= 3; seed++)
+		exchange_pools(seed, 40000);
+}
+
 /* ---- several CPUs, against the promise ---- */
 
 #define THREADS    4
@@ -663,6 +750,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(history, moves_no_flow_of_a_living_real),
+		T(pools, exchanged_move_no_flow_of_a_living_real),
 		T(cpus, move_no_flow_between_them),
 		T(flood, of_new_flows_moves_less_than_one_established_flow_in_a_thousand),
 		T(flood, goes_where_it_needs_no_entry_once_a_cpu_made_too_many),

@@ -546,6 +546,178 @@ TEST(ring, of_a_number_used_before_knows_none_of_its_flows)
 	assert_int_equal(ack(1), b);
 }
 
+/* ---- services that are given another pool ---- */
+
+/* A ring beside the one of the services, all slots of this real. */
+static uint32_t filled_ring(uint16_t real)
+{
+	uint32_t services = ring, filled;
+
+	ring = filled = new_ring();
+	give(real);
+	ring = services;
+	return filled;
+}
+
+static void serve_from(uint32_t from, uint8_t proto)
+{
+	ring = from;
+	serve(VIP4, proto, CONFIG_TRACK_MOVING);
+}
+
+/* Where user space says that a packet goes, and where it does. */
+static uint32_t foretold(uint8_t proto, uint16_t sport, uint8_t tcp_flags)
+{
+	struct dataplane_flow flow = { .src = fixture_addr("192.168.1.1"),
+				       .dst = fixture_addr(VIP4),
+				       .proto = proto,
+				       .sport = sport,
+				       .dport = 80 };
+	struct dataplane_explanation why;
+	struct err err = { "" };
+	uint32_t real;
+
+	assert_int_equal(dataplane_explain(f.dp, &flow, tcp_flags == SYN, &why, &err), 0);
+	real = packet(proto, sport, tcp_flags);
+	assert_int_equal(dataplane_real_index(f.dp, &why.real), real);
+	return real;
+}
+
+TEST(pool, exchanged_keeps_the_flows_of_the_former_one)
+{
+	uint32_t former = ring, present = filled_ring(c);
+
+	give(b);
+	assert_int_equal(ack(1), a);
+	assert_int_equal(syn(2), b);
+	serve_from(present, TCP);
+	assert_int_equal(foretold(TCP, 1, ACK), a); /* remembered by the former ring */
+	assert_int_equal(foretold(TCP, 1, ACK), a);
+	assert_int_equal(foretold(TCP, 2, ACK), b);
+	assert_int_equal(foretold(TCP, 3, ACK), a); /* by nobody */
+	assert_int_equal(foretold(TCP, 4, SYN), c);
+	assert_int_equal(foretold(TCP, 4, ACK), c);
+	live("10.0.0.2", DATAPLANE_REAL_LEAVING);
+	assert_int_equal(foretold(TCP, 2, SYN), c); /* another flow */
+	assert_int_equal(foretold(TCP, 2, ACK), c);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(foretold(TCP, 1, ACK), a);
+		fixture_wait(&f, IDLE / 2);
+	}
+	assert_int_equal(foretold(TCP, 3, ACK), c); /* silent for too long */
+	expect_transition(0, 1);
+	fixture_wait(&f, 3 * WATCH);
+	expect_transition(0, 0);
+	ring = former;
+	expect_transition(0, 0);
+	assert_int_equal(used(), 0);
+}
+
+TEST(pool, exchanged_keeps_flows_that_nobody_had_to_remember)
+{
+	serve_from(filled_ring(c), TCP);
+	assert_int_equal(foretold(TCP, 1, ACK), a);
+	assert_int_equal(error(2), a);
+	assert_int_equal(used(), 1);
+	live("10.0.0.1", DATAPLANE_REAL_LEAVING);
+	assert_int_equal(foretold(TCP, 2, ACK), a);
+	live("10.0.0.1", DATAPLANE_REAL_DEAD);
+	assert_int_equal(foretold(TCP, 1, ACK), c);
+	assert_int_equal(foretold(TCP, 3, ACK), c);
+}
+
+TEST(pool, exchanged_and_brought_back_keeps_the_flows_of_both)
+{
+	uint32_t first = ring, second = filled_ring(c);
+
+	give(b);
+	for (uint16_t sport = 1; sport <= 3; sport++)
+		assert_int_equal(ack(sport), a);
+	serve_from(second, TCP);
+	assert_int_equal(foretold(TCP, 1, SYN), c);
+	assert_int_equal(foretold(TCP, 2, ACK), a);
+	assert_int_equal(foretold(TCP, 5, SYN), c);
+	serve_from(first, TCP);
+	assert_int_equal(foretold(TCP, 1, ACK), c); /* what the first ring remembers is over */
+	assert_int_equal(foretold(TCP, 2, ACK), a);
+	assert_int_equal(foretold(TCP, 3, ACK), a);
+	assert_int_equal(foretold(TCP, 4, ACK), a); /* by nobody */
+	assert_int_equal(foretold(TCP, 5, ACK), c);
+	assert_int_equal(foretold(TCP, 6, SYN), b);
+	assert_int_equal(foretold(TCP, 6, ACK), b);
+}
+
+TEST(pool, exchanged_again_and_again_keeps_the_flows_of_all)
+{
+	const uint32_t rings[3] = { ring, filled_ring(b), filled_ring(c) };
+	const uint16_t reals[3] = { a, b, c };
+
+	for (uint16_t i = 1; i <= LB_FORMER_KEYS; i++) {
+		serve_from(rings[i % 3], TCP);
+		assert_int_equal(foretold(TCP, i, SYN), reals[i % 3]);
+	}
+	for (uint16_t i = 1; i <= LB_FORMER_KEYS; i++)
+		assert_int_equal(foretold(TCP, i, ACK), reals[i % 3]);
+	assert_int_equal(foretold(TCP, 99, ACK), a);
+}
+
+TEST(pool, that_is_gone_keeps_its_ring_until_its_flows_are_remembered)
+{
+	struct prefix vip = fixture_prefix(VIP6);
+	uint32_t former = ring, present = filled_ring(c);
+	struct err err = { "" };
+	uint32_t other;
+
+	serve_from(present, TCP);
+	serve_from(present, UDP);
+	assert_int_equal(dataplane_del_service(f.dp, &vip, TCP, 80, &err), 0);
+	del_ring(former);
+	assert_int_not_equal(new_ring(), former);
+	assert_int_equal(dataplane_ring_new(f.dp, &other, &err), -ENOSPC);
+	assert_int_equal(foretold(TCP, 1, ACK), a);
+	assert_int_equal(dataplane_reread(f.dp, &err), 0); /* a restart */
+	assert_int_equal(foretold(TCP, 2, ACK), a);
+	fixture_wait(&f, IDLE - USEC_PER_SEC);
+	assert_int_equal(foretold(TCP, 1, ACK), a);
+	fixture_wait(&f, 2 * USEC_PER_SEC);
+	assert_int_equal(foretold(TCP, 1, ACK), a);
+	assert_int_equal(new_ring(), former);
+}
+
+TEST(pool, exchanged_leaves_datagrams_where_they_went_for_30_s)
+{
+	fixture_wait(&f, 120 * USEC_PER_SEC);
+	serve_from(filled_ring(c), UDP);
+	assert_int_equal(foretold(UDP, 1, 0), a);
+	fixture_wait(&f, 36 * USEC_PER_SEC);
+	assert_int_equal(foretold(UDP, 1, 0), a);
+	assert_int_equal(foretold(UDP, 2, 0), c);
+}
+
+TEST(pool, exchanged_moves_what_is_not_to_be_tracked)
+{
+	ring = filled_ring(c);
+	serve(VIP4, TCP, CONFIG_TRACK_NONE);
+	assert_int_equal(foretold(TCP, 1, ACK), c);
+	serve(VIP4, TCP, CONFIG_TRACK_MOVING);
+	assert_int_equal(foretold(TCP, 1, ACK), c);
+}
+
+TEST(pool, exchanged_passes_the_self_test)
+{
+	struct dataplane_service service = { .vip = fixture_prefix(VIP4),
+					     .proto = TCP,
+					     .port = 80 };
+	struct err err = { "" };
+
+	assert_int_equal(uplink_set_private(f.dp, 0, "", 999, fixture_mac, &err), 0);
+	serve_from(filled_ring(c), TCP);
+	service.ring = ring;
+	assert_true(dataplane_service_stands(f.dp, &service));
+	assert_int_equal(dataplane_self_test(f.dp, &service, &err), 0);
+	assert_int_equal(used(), 0);
+}
+
 TEST(age, goes_round_without_old_entries_looking_young)
 {
 	usec_t round = 65536 * f.dp->age_us;
@@ -617,6 +789,14 @@ int main(void)
 		F(service, that_asks_as_before_leaves_steady_slots_alone),
 		F(ring, that_is_deleted_is_not_the_next_to_be_used),
 		F(ring, of_a_number_used_before_knows_none_of_its_flows),
+		F(pool, exchanged_keeps_the_flows_of_the_former_one),
+		F(pool, exchanged_keeps_flows_that_nobody_had_to_remember),
+		F(pool, exchanged_and_brought_back_keeps_the_flows_of_both),
+		F(pool, exchanged_again_and_again_keeps_the_flows_of_all),
+		F(pool, that_is_gone_keeps_its_ring_until_its_flows_are_remembered),
+		F(pool, exchanged_leaves_datagrams_where_they_went_for_30_s),
+		F(pool, exchanged_moves_what_is_not_to_be_tracked),
+		F(pool, exchanged_passes_the_self_test),
 		F(age, goes_round_without_old_entries_looking_young),
 		F(age, of_another_cpu_may_be_a_unit_ahead),
 		F(self_test, passes_in_every_state_and_remembers_nothing),
