@@ -251,6 +251,8 @@ int uplink_set_private(struct dataplane *dp, uint32_t uplink, const char *ifname
 		       const uint8_t mac[6], struct err *err);
 /* Move every pinned link to the program in force. */
 int uplinks_update_program(struct dataplane *dp, int prog_fd, struct err *err);
+/* Whether no pinned link runs another program than this. */
+bool uplinks_run_program(struct dataplane *dp, uint32_t prog_id);
 
 /* count.c: the word of a cause, enum lb_cause. */
 const char *dataplane_cause_str(uint32_t cause);

@@ -10,7 +10,10 @@
  *
  * A program is two stages (`program`, `longer`) and the map by which the first calls the second
  * (`stages`): each program has a map of its own, so that both are exchanged by the link update, or
- * neither. The kernel empties a map of programs that nobody has open or pinned.
+ * neither. The kernel empties a map of programs that nobody has open or pinned. So that map is
+ * pinned as `stages_ID` before any link is moved, and becomes `stages` once all are; what an
+ * exchange left behind that did not come so far goes only after another that did: a link may run
+ * it.
  */
 #include "src/dataplane/internal.h"
 
@@ -211,14 +214,14 @@ static bool is_ours(const char *name)
 	static const char *const names[] = {
 		"tables", "rings",    "rings_new",     "counters",     "prefixes",   "devices",
 		"flows",  "captured", "source_routes", "source_drops", "server_ids", "program",
-		"longer", "stages",   "program_new",   "longer_new",   "stages_new",
+		"longer", "stages",   "program_new",   "longer_new",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(name, names[i]))
 			return true;
 	}
-	return !strncmp(name, "link_", 5);
+	return !strncmp(name, "link_", 5) || !strncmp(name, "stages_", 7);
 }
 
 /* Detach a pinned link now; unpinning alone does it some time later. */
@@ -581,15 +584,29 @@ static int pin_new(const struct dataplane *dp, int fd, const char *name, struct 
 	return bpf_obj_pin(fd, path) < 0 ? err_set(err, -errno, "pin '%s': %m", path) : 0;
 }
 
+static int stages_name(const struct dataplane *dp, char name[32], struct err *err)
+{
+	struct bpf_map_info info;
+	int r = map_info(bpf_map__fd(dp->skel->maps.stages), &info);
+
+	if (r < 0)
+		return err_set(err, r, "map 'stages': %m");
+	snprintf(name, 32, "stages_%u", info.id);
+	return 0;
+}
+
 /* Pin what was loaded as the program to be. */
 static int pin_program(const struct dataplane *dp, struct err *err)
 {
 	const struct lb_bpf *skel = dp->skel;
-	int r = pin_new(dp, bpf_program__fd(skel->progs.shoal_lb), "program_new", err);
+	char stages[32];
+	int r = stages_name(dp, stages, err);
 
 	if (!r)
+		r = pin_new(dp, bpf_program__fd(skel->progs.shoal_lb), "program_new", err);
+	if (!r)
 		r = pin_new(dp, bpf_program__fd(skel->progs.shoal_lb_longer), "longer_new", err);
-	return r ? r : pin_new(dp, bpf_map__fd(skel->maps.stages), "stages_new", err);
+	return r ? r : pin_new(dp, bpf_map__fd(skel->maps.stages), stages, err);
 }
 
 /* Replace a pin by another in one step. */
@@ -603,11 +620,28 @@ static int repin(const struct dataplane *dp, const char *from, const char *to, s
 /* What was pinned last is the program in force. `program` last: until then it is not adopted. */
 static int repin_program(const struct dataplane *dp, struct err *err)
 {
-	int r = repin(dp, "stages_new", "stages", err);
+	char stages[32];
+	int r = stages_name(dp, stages, err);
 
+	if (!r)
+		r = repin(dp, stages, "stages", err);
 	if (!r)
 		r = repin(dp, "longer_new", "longer", err);
 	return r ? r : repin(dp, "program_new", "program", err);
+}
+
+/* Every link runs the program in force: maps of others can go. */
+static void drop_left_stages(const struct dataplane *dp)
+{
+	DIR *dir = opendir(dp->dir);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (!strncmp(entry->d_name, "stages_", 7))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* Pin a fresh set of maps and the program; `tables` last, so that half a set is not adopted. */
@@ -662,10 +696,13 @@ static bool is_same_stage(const struct dataplane *dp, const char *name,
 	       !memcmp(a.tag, b.tag, sizeof(a.tag));
 }
 
-/* Whether the program in force is the one just loaded, in both stages. */
-static bool is_same_program(const struct dataplane *dp)
+/* Whether the program in force is the one just loaded, in both stages, and on every link. */
+static bool is_same_program(struct dataplane *dp, int old_fd)
 {
-	return !switches_differ(dp) && is_same_stage(dp, "program", dp->skel->progs.shoal_lb) &&
+	struct bpf_prog_info old;
+
+	return old_fd >= 0 && !prog_info(old_fd, &old) && uplinks_run_program(dp, old.id) &&
+	       !switches_differ(dp) && is_same_stage(dp, "program", dp->skel->progs.shoal_lb) &&
 	       is_same_stage(dp, "longer", dp->skel->progs.shoal_lb_longer);
 }
 
@@ -693,6 +730,7 @@ static int upgrade(struct dataplane *dp, bool has_new_rings, int old_fd, struct 
 		r = repin_program(dp, err);
 	if (r < 0)
 		return r;
+	drop_left_stages(dp);
 	note_switches(dp);
 	return use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
 }
@@ -717,7 +755,7 @@ static int load_adopted(struct dataplane *dp, const struct config *config, struc
 		return r;
 	dp->is_adopted = true;
 	dp->has_new_hash_key = hash_key_differs(dp);
-	if (has_new_rings || !is_same_program(dp))
+	if (has_new_rings || !is_same_program(dp, old_fd))
 		return upgrade(dp, has_new_rings, old_fd, err);
 	return use_program(dp, fd_take(&old_fd), err);
 }

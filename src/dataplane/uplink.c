@@ -260,6 +260,23 @@ int uplinks_update_program(struct dataplane *dp, int prog_fd, struct err *err)
 	return links_each(dp, link_update, &prog_fd, err);
 }
 
+static int link_runs(struct dataplane *dp, const char *name, int fd, void *arg, struct err *err)
+{
+	struct bpf_link_info info;
+
+	(void)dp;
+	(void)name;
+	(void)err;
+	if (link_info(fd, &info) < 0 || info.xdp.ifindex == 0)
+		return 0;
+	return info.prog_id == *(const uint32_t *)arg ? 0 : -ESTALE;
+}
+
+bool uplinks_run_program(struct dataplane *dp, uint32_t prog_id)
+{
+	return links_each(dp, link_runs, &prog_id, NULL) != -ESTALE;
+}
+
 static int link_sweep(struct dataplane *dp, const char *name, int fd, void *arg, struct err *err)
 {
 	struct bpf_link_info info;

@@ -5,6 +5,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -318,6 +320,172 @@ TEST(dataplane, keeps_both_stages_in_force_when_the_exchange_fails)
 	dp = open_here();
 	assert_int_not_equal(dp->prog_id, id);
 	assert_int_not_equal(second_stage(), second);
+	dataplane_close(dp);
+	remove_all();
+}
+
+/* Calls that fail instead of being carried out, as if the process had ended there. */
+static bool fails_rename, fails_link_update;
+
+int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	int (*real)(int, const char *, int, const char *) = NULL;
+	void *symbol = dlsym(RTLD_NEXT, "renameat");
+
+	if (fails_rename) {
+		errno = EIO;
+		return -1;
+	}
+	memcpy(&real, &symbol, sizeof(real));
+	return real(from_dir, from, to_dir, to);
+}
+
+int bpf_link_update(int link_fd, int prog_fd, const struct bpf_link_update_opts *opts)
+{
+	int (*real)(int, int, const struct bpf_link_update_opts *) = NULL;
+	void *symbol = dlsym(RTLD_NEXT, "bpf_link_update");
+
+	if (fails_link_update) {
+		errno = EIO;
+		return -EIO;
+	}
+	memcpy(&real, &symbol, sizeof(real));
+	return real(link_fd, prog_fd, opts);
+}
+
+/* The id of the program that the uplink runs. */
+static uint32_t running_program(void)
+{
+	struct bpf_xdp_query_opts query = { .sz = sizeof(query) };
+
+	assert_int_equal(bpf_xdp_query((int)if_nametoindex("up0"), 0, &query), 0);
+	return query.prog_id;
+}
+
+/* Whether the program that the uplink runs answers a ping, which takes its second stage. */
+static bool answers_pings(void)
+{
+	struct frame_spec spec = fixture_spec("192.168.1.1", "10.200.1.1", IPPROTO_UDP, 0);
+	uint8_t frame[FRAME_MAX], out[FRAME_MAX];
+	size_t len = frame_build(&spec, frame);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_out = out,
+		    .data_size_out = sizeof(out));
+	int fd = bpf_prog_get_fd_by_id(running_program());
+
+	frame[14 + 9] = IPPROTO_ICMP;
+	frame[14 + 10] = frame[14 + 11] = 0;
+	frame[14 + 20] = 8;
+	frame[14 + 21] = 0;
+	opts.data_size_in = (uint32_t)len;
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_prog_test_run_opts(fd, &opts), 0);
+	close(fd);
+	return opts.retval == XDP_TX;
+}
+
+static uint32_t count_pins(const char *start)
+{
+	DIR *pins = opendir(dir);
+	const struct dirent *entry;
+	uint32_t n = 0;
+
+	assert_non_null(pins);
+	while ((entry = readdir(pins)))
+		n += !strncmp(entry->d_name, start, strlen(start));
+	closedir(pins);
+	return n;
+}
+
+/* Make the switches of the program in force differ from those wanted, or be the same again. */
+static void flip_switch(void)
+{
+	struct lb_tables *tables;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/tables", dir);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	tables = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(tables, MAP_FAILED);
+	tables->switches[0] ^= 1;
+	munmap(tables, 4096);
+	close(fd);
+}
+
+static void open_fails(void)
+{
+	struct dataplane *dp = NULL;
+	struct err err = { "" };
+
+	assert_int_equal(dataplane_open(dir, &config, &dp, &err), -EIO);
+}
+
+/* Whenever the process ends, the program that the links run keeps its second stage. */
+TEST(dataplane, that_ends_in_an_exchange_leaves_a_whole_program_behind)
+{
+	struct dataplane *dp = open_on_loopback();
+	uint32_t first = dp->prog_id, second;
+
+	program(dp);
+	assert_true(answers_pings());
+	dp->tables->switches[0] ^= 1;
+	dataplane_close(dp);
+
+	fails_rename = true; /* behind the link update */
+	open_fails();
+	second = running_program();
+	assert_int_not_equal(second, first);
+	assert_true(answers_pings());
+	fails_link_update = true; /* the next start ends before it */
+	open_fails();
+	open_fails();
+	assert_int_equal(running_program(), second);
+	assert_true(answers_pings());
+
+	fails_rename = fails_link_update = false;
+	dp = open_on_loopback();
+	assert_int_equal(running_program(), dp->prog_id);
+	assert_int_not_equal(dp->prog_id, second);
+	assert_true(answers_pings());
+	assert_int_equal(count_pins("stages"), 1);
+	dataplane_close(dp);
+	remove_all();
+}
+
+static uint32_t link_id(void)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/link_%u", dir, if_nametoindex("up0"));
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	close(fd);
+	return info.id;
+}
+
+/* The links ran the next program already, but it was the former one that was started again. */
+TEST(dataplane, that_ended_in_an_exchange_goes_back_without_letting_go_of_the_uplink)
+{
+	struct dataplane *dp = open_on_loopback();
+	uint32_t link;
+
+	program(dp);
+	dataplane_close(dp);
+	flip_switch();
+	fails_rename = true;
+	open_fails();
+	fails_rename = false;
+	flip_switch();
+	link = link_id();
+	dp = open_on_loopback();
+	assert_int_equal(running_program(), dp->prog_id);
+	assert_true(answers_pings());
+	assert_int_equal(link_id(), link);
 	dataplane_close(dp);
 	remove_all();
 }
@@ -812,6 +980,8 @@ int main(int argc, char **argv)
 		T(dataplane, keeps_the_program_where_nothing_changed),
 		T(dataplane, exchanges_a_program_that_differs_under_the_link),
 		T(dataplane, keeps_both_stages_in_force_when_the_exchange_fails),
+		T(dataplane, that_ends_in_an_exchange_leaves_a_whole_program_behind),
+		T(dataplane, that_ended_in_an_exchange_goes_back_without_letting_go_of_the_uplink),
 		T(dataplane, makes_room_for_more_pools_when_adopted),
 		T(dataplane, refuses_maps_of_another_layout_and_leaves_them),
 		T(dataplane, refuses_a_second_controller),
