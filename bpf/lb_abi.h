@@ -342,7 +342,7 @@ struct lb_tables {
 	__u32 pad;
 	__u8 switches[LB_SWITCHES_MAX]; /* read-only data of the program in force */
 	__u64 flow_key[4];              /* random; made with the flow table */
-	__u64 rates[LB_SERVICES];       /* new flows of a window, see bpf/special.h; by counter */
+	__u64 rates[LB_SERVICES]; /* when the next new flow is let in, bpf/special.h; by counter */
 	struct lb_capture capture;
 	__u64 capture_until_ns; /* boottime; next to what every packet reads */
 	__u64 uplink_cells[LB_UPLINK_CELLS];
@@ -408,6 +408,7 @@ struct lb_trace {
 struct lb_clock {
 	__u32 is_set;
 	__u32 age;
+	__u64 ns;
 };
 
 /* A captured packet in the ring buffer: this, then `before`, then `after`, see bpf/capture.h. */

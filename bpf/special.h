@@ -24,6 +24,7 @@
 #define SPECIAL_IDS          (SPECIAL_IDS_OF_FLOWS | LB_SERVICE_UDP_ID)
 
 #define SPECIAL_NSEC_PER_SEC 1000000000ULL
+#define SPECIAL_BURST_NS     (SPECIAL_NSEC_PER_SEC / 10)
 
 /* What a list of rules says of the packet's client; NULL: nothing. */
 LB_INLINE const __u32 *special_rule(void *map, const struct lb_service *service,
@@ -132,25 +133,34 @@ LB_INLINE void special_follow_id(struct lb_counters *line, const struct lb_servi
 
 /* ---- new flows ---- */
 
+LB_INLINE __u64 special_now(void)
+{
+	if (lb_is_traced && lb_clock.is_set)
+		return LB_READ_ONCE(lb_clock.ns);
+	return bpf_ktime_get_ns();
+}
+
 /*
- * Whether the service takes one more new flow. lb.rates holds window << 32 | number, windows of
- * one second, shared by all CPUs: at most `rate` of a window are let in, and what is too much
- * only reads, so that a flood does not fight for the word.
+ * Whether the service takes one more new flow: a token bucket that holds what comes in a tenth of a
+ * second, at least one. lb.rates has the moment from which on the next flow is let in, shared by
+ * all CPUs; it lags behind by what is in the bucket. What is too much only reads, so that a flood
+ * does not fight for the word.
  */
 LB_INLINE bool special_lets_in(const struct lb_service *service)
 {
-	__u64 *rate = &lb.rates[service->counter & (LB_SERVICES - 1)];
-	__u64 window = bpf_ktime_get_ns() / SPECIAL_NSEC_PER_SEC << 32;
-	__u64 word = LB_READ_ONCE(*rate);
+	__u64 *next = &lb.rates[service->counter & (LB_SERVICES - 1)];
+	__u64 step = service->rate ? SPECIAL_NSEC_PER_SEC / service->rate : 0;
+	__u64 now = special_now(), due = LB_READ_ONCE(*next);
 
-	/* Who loses this exchange counts in the window that another CPU began. */
-	if (word >> 32 < window >> 32) {
-		__sync_val_compare_and_swap(rate, word, window);
-		word = LB_READ_ONCE(*rate);
-	}
-	if ((__u32)word >= service->rate)
+	if (due > now)
 		return false;
-	return (__u32)__sync_fetch_and_add(rate, 1) < service->rate;
+	/* Who loses this exchange goes by what another CPU put there. */
+	if (due + SPECIAL_BURST_NS < now)
+		__sync_val_compare_and_swap(next, due, now - SPECIAL_BURST_NS);
+	if (__sync_fetch_and_add(next, step) <= now)
+		return true;
+	__sync_fetch_and_add(next, -step);
+	return false;
 }
 
 /* Returns 0, with choice->real set when the real is found, or how the packet ends. */

@@ -865,9 +865,9 @@ static const struct schema_row service_rows[] = {
 	  .value = { .type = VALUE_COUNT, .min = 1, .max = 1000000000 },
 	  AT(config_service, rate),
 	  .unset = "none",
-	  .meaning =
-		  "New flows a second that are let in, over all CPUs of the node: TCP SYN and QUIC "
-		  "Initial packets." },
+	  .meaning = "New flows a second that are let in, over all CPUs of the node, a tenth of a "
+		     "second's at once: TCP SYN and QUIC "
+		     "Initial packets." },
 	{ .key = "drop-sources",
 	  .form = ROW_LIST,
 	  .value = { .type = VALUE_PREFIX },

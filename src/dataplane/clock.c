@@ -98,5 +98,6 @@ void clock_set(struct dataplane *dp, usec_t now)
 {
 	dp->clock_us = now;
 	dp->skel->data_trace->lb_clock.age = (uint32_t)(now / dp->age_us);
+	dp->skel->data_trace->lb_clock.ns = now * 1000;
 	dp->skel->data_trace->lb_clock.is_set = 1;
 }

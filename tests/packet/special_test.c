@@ -986,75 +986,112 @@ TEST(service, stands_only_as_it_was_set)
 
 /* ---- rates ---- */
 
-static time_t second(void)
+#define RATE  20
+#define BURST 3 /* a tenth of a second holds two, and one is due */
+
+/* Send a frame so many times at once; how many were let in. */
+static unsigned flood(const uint8_t *frame, size_t len, unsigned n)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
-#define RATE 20
-
-/* Send a frame many times; how many were let in, and at most how many may have been. */
-static unsigned long flood(const uint8_t *frame, size_t len, unsigned n, unsigned long *ret_most)
-{
-	time_t start = second();
-	unsigned long let_in = 0;
+	unsigned let_in = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		int verdict = fixture_send(&f, frame, len);
-
-		if (verdict == XDP_TX)
+		if (fixture_send(&f, frame, len) == XDP_TX)
 			let_in++;
 		else
 			assert_int_equal(f.cause, LB_DROP_RATE);
 	}
-	*ret_most = (unsigned long)(second() - start + 1) * RATE;
 	return let_in;
+}
+
+/* The clock that tests set stands still in between. */
+static usec_t rate_clock;
+
+static void rate_wait(usec_t us)
+{
+	rate_clock += us;
+	clock_set(f.dp, rate_clock);
+}
+
+static size_t serve_rate(uint64_t rate, uint8_t frame[FRAME_MAX])
+{
+	struct dataplane_service service = service_on(VIP4, IPPROTO_TCP);
+	struct frame_spec spec = fixture_spec(CLIENT4, VIP4, IPPROTO_TCP, PORT);
+
+	service.rate = rate;
+	set_service(&service);
+	rate_clock = 5000 * USEC_PER_SEC;
+	rate_wait(0);
+	spec.tcp_flags = 0x02;
+	return frame_build(&spec, frame);
 }
 
 TEST(rate, lets_in_so_many_syns_a_second)
 {
-	struct dataplane_service service = service_on(VIP4, IPPROTO_TCP);
-	struct frame_spec spec = fixture_spec(CLIENT4, VIP4, IPPROTO_TCP, PORT);
 	uint8_t frame[FRAME_MAX];
-	unsigned long let_in, most;
-	size_t len;
+	size_t len = serve_rate(RATE, frame);
+	unsigned let_in = 0;
 
-	service.rate = RATE;
-	set_service(&service);
-	spec.tcp_flags = 0x02;
-	len = frame_build(&spec, frame);
-	let_in = flood(frame, len, 10 * RATE, &most);
-	assert_in_range(let_in, RATE, most);
+	assert_int_equal(flood(frame, len, RATE), BURST);
+	for (unsigned i = 0; i < 100; i++) {
+		rate_wait(USEC_PER_SEC / 100);
+		let_in += flood(frame, len, 2);
+	}
+	assert_int_equal(let_in, RATE);
 	/* Others are not counted, nor held up. */
 	for (int i = 0; i < 3 * RATE; i++)
 		expect_client(CLIENT4, VIP4, 0x10, 1);
-	/* The word of another second: the next one begins with nothing. */
-	f.dp->tables->rates[service_find(f.dp, &service.vip, IPPROTO_TCP, PORT)->counter] =
-		(uint64_t)(second() - 1) << 32 | 0xffff;
-	expect_real(frame, len, 1);
-	service.rate = 0;
-	set_service(&service);
+	serve_rate(0, frame);
 	for (int i = 0; i < 3 * RATE; i++)
 		expect_real(frame, len, 1);
+}
+
+/* No second, wherever it begins, lets in more than a tenth above the rate, and one. */
+TEST(rate, holds_in_every_second)
+{
+	static unsigned let_in[400];
+	uint8_t frame[FRAME_MAX];
+	size_t len = serve_rate(1000, frame);
+
+	for (unsigned i = 0; i < 400; i++) {
+		let_in[i] = flood(frame, len, 200); /* 200 to come every 10 ms, but for pauses */
+		rate_wait(i % 130 == 129 ? 20 * USEC_PER_SEC : USEC_PER_SEC / 100);
+	}
+	for (unsigned begin = 0; begin + 100 <= 400; begin++) {
+		unsigned sum = 0;
+
+		for (unsigned i = begin; i < begin + 100; i++)
+			sum += let_in[i];
+		if (begin / 130 == (begin + 99) / 130) /* without a pause */
+			assert_in_range(sum, 990, 1101);
+	}
+}
+
+TEST(rate, of_one_lets_in_one_a_second)
+{
+	uint8_t frame[FRAME_MAX];
+	size_t len = serve_rate(1, frame);
+
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(flood(frame, len, 3), 1);
+		rate_wait(USEC_PER_SEC / 2);
+		assert_int_equal(flood(frame, len, 3), 0);
+		rate_wait(USEC_PER_SEC / 2);
+	}
 }
 
 TEST(rate, counts_quic_initials)
 {
 	struct dataplane_service service = service_on(VIP4, IPPROTO_UDP);
 	uint8_t payload[LONG_LEN], frame[FRAME_MAX];
-	unsigned long let_in, most;
 	size_t len;
 
 	service.quic = true;
 	service.rate = RATE;
 	set_service(&service);
+	clock_set(f.dp, 5000 * USEC_PER_SEC);
 	long_header(payload, 0xc0, 1, 8, 1, 1023);
 	len = datagram(CLIENT4, VIP4, payload, sizeof(payload), frame);
-	let_in = flood(frame, len, 10 * RATE, &most);
-	assert_in_range(let_in, RATE, most);
+	assert_int_equal(flood(frame, len, 2 * RATE), BURST);
 	short_header(payload, 1, 1023);
 	len = datagram(CLIENT4, VIP4, payload, sizeof(payload), frame);
 	for (int i = 0; i < 3 * RATE; i++)
@@ -1083,18 +1120,18 @@ TEST(rate, is_one_for_all_cpus)
 {
 	struct dataplane_service service = service_on(VIP4, IPPROTO_TCP);
 	unsigned long let_in[4] = { 0 }, sum = 0;
-	time_t start = second();
 	pthread_t threads[4];
 
-	service.rate = RATE;
+	service.rate = 1000;
 	set_service(&service);
+	clock_set(f.dp, 5000 * USEC_PER_SEC);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, flood_thread, &let_in[i]), 0);
 	for (int i = 0; i < 4; i++) {
 		pthread_join(threads[i], NULL);
 		sum += let_in[i];
 	}
-	assert_in_range(sum, RATE, (unsigned long)(second() - start + 1) * RATE);
+	assert_int_equal(sum, 101);
 }
 
 #define S(subject, behaviour)                                                                      \
@@ -1137,6 +1174,8 @@ int main(void)
 		S(drop_sources, say_when_there_are_more_than_fit),
 		S(service, stands_only_as_it_was_set),
 		S(rate, lets_in_so_many_syns_a_second),
+		S(rate, holds_in_every_second),
+		S(rate, of_one_lets_in_one_a_second),
 		S(rate, counts_quic_initials),
 		S(rate, is_one_for_all_cpus),
 	};

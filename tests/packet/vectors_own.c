@@ -299,6 +299,16 @@ static int set_real(struct vector_balancer *balancer, struct vector_vip *none, c
 	return r ? r : dataplane_set_real_life(balancer->dp, &addr, life, err);
 }
 
+/* From now on the clock stands there until it is set again. */
+static int set_clock(struct vector_balancer *balancer, struct vector_vip *none, const json_t *op,
+		     struct err *err)
+{
+	(void)none;
+	(void)err;
+	clock_set(balancer->dp, (usec_t)number_at(op, "us", 0));
+	return 0;
+}
+
 int vector_own_do(struct vector_balancer *balancer, const json_t *op, struct err *err)
 {
 	static const struct {
@@ -312,6 +322,7 @@ int vector_own_do(struct vector_balancer *balancer, const json_t *op, struct err
 		{ "set_server_ids", set_server_ids, true },
 		{ "set_vip", set_vip, false },
 		{ "set_real", set_real, false },
+		{ "set_clock", set_clock, false },
 	};
 	const char *name = json_string_value(json_object_get(op, "op"));
 	struct vector_vip *vip = vector_vip_of(balancer, op);

@@ -267,12 +267,30 @@ def suite_service(suite, address, port):
 
 
 def rates(suite):
-    """A rate that is not reached; one that is depends on the clock, which vectors do not have."""
+    """A rate that is not reached, and one that is, on a clock that stands still in between."""
     service = suite.service("203.0.113.31", 80, "tcp", POOL)
     suite.op("set_service", vip=["203.0.113.31", 80, TCP], rate=1000000)
     for flags, name in ((2, "SYN"), (0x10, "ACK"), (4, "RST")):
         suite.forwards("%s below the rate" % name, packet(
             TCP, 11004, 80, b"", dst="203.0.113.31", flags=flags), service, CLIENT4, 11004, 80)
+    service = suite.service("203.0.113.32", 80, "tcp", POOL)
+    suite.op("set_service", vip=["203.0.113.32", 80, TCP], rate=20)
+
+    def syn(name, let_in):
+        whole = packet(TCP, 11005, 80, b"", dst="203.0.113.32", flags=2)
+        if let_in:
+            suite.forwards(name, whole, service, CLIENT4, 11005, 80)
+        else:
+            suite.drops(name, ethernet(whole), "rate-limited")
+
+    for after_ms, let_in, name in ((0, 3, "after a long time"), (49, 0, "just before the next"),
+                                   (50, 1, "a twentieth of a second later"),
+                                   (60000, 3, "a minute later")):
+        suite.op("set_clock", us=10**10 + 1000 * after_ms)
+        for i in range(let_in + 1):
+            syn("SYN %d of a rate of 20, %s" % (i + 1, name), i < let_in)
+    suite.forwards("ACK of the service whose rate is reached", packet(
+        TCP, 11005, 80, b"", dst="203.0.113.32"), service, CLIENT4, 11005, 80)
 
 
 ALL = [quic, tcp_ids, stable_udp, id_scope, sources]
