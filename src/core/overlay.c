@@ -175,7 +175,8 @@ static size_t serve_all(struct ring_real *reals, size_t n_reals)
 	size_t n = 0;
 
 	for (size_t i = 0; i < n_reals; i++)
-		n += reals[i].serves = is_normal(&reals[i]) && !reals[i].is_out;
+		n += reals[i].serves =
+			is_normal(&reals[i]) && !reals[i].is_out && !reals[i].has_no_way;
 	return n;
 }
 

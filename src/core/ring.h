@@ -28,8 +28,9 @@ struct ring_real {
 	bool is_backup;       /* owns no slot of the base ring */
 	bool takes_new_flows; /* as judged */
 	bool never_kept;      /* the floor does not: unjudged, or its address is gone */
-	bool is_out;          /* an operator took it out: by no rule does it serve */
-	bool serves;          /* the answer of ring_serving() */
+	bool has_no_way;   /* no next hop: of no use even where all are down and the pool opens */
+	bool is_out;       /* an operator took it out: by no rule does it serve */
+	bool serves;       /* the answer of ring_serving() */
 	uint16_t withheld; /* slow start: so many of RING_PARTS parts of its slots go elsewhere */
 };
 

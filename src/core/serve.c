@@ -171,9 +171,9 @@ bool pool_serve(struct core *core, struct pool *pool, const bool *takes)
 		real->withheld = withheld;
 		real->takes_new_flows = takes[i];
 		real->is_out = pool->reals[i].order != REAL_ORDER_NONE;
+		real->has_no_way = pool->facts[i].next_hop_known && !pool->reals[i].has_next_hop;
 		real->never_kept = pool->reals[i].state == REAL_UNKNOWN ||
-				   pool->reals[i].sign == REAL_SIGN_GONE ||
-				   (pool->facts[i].next_hop_known && !pool->reals[i].has_next_hop);
+				   pool->reals[i].sign == REAL_SIGN_GONE || real->has_no_way;
 	}
 	rule = ring_serving(pool->ring, n, &policy);
 	orders_count(pool, &policy);

@@ -45,6 +45,33 @@ uint32_t told_serving(const struct facts *facts, const struct config_pool *pool,
 	return n[0] ? n[0] : n[1];
 }
 
+bool told_gone(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r)
+{
+	bool is_gone = false;
+
+	for (size_t c = 0; c < pool->n_checks; c++) {
+		if (facts->reals[i][r].check[c] == REAL_UP ||
+		    facts->reals[i][r].sign[c] == REAL_SIGN_ANSWERS)
+			return false;
+		is_gone |= facts->reals[i][r].sign[c] == REAL_SIGN_GONE;
+	}
+	return is_gone;
+}
+
+bool told_all_down(const struct facts *facts, const struct config_pool *pool, uint32_t i)
+{
+	bool any_way = false;
+
+	for (uint32_t r = 0; r < pool->n_reals; r++) {
+		if (facts->reals[i][r].order) /* taken out is not down */
+			continue;
+		if (told_state(facts, pool, i, r) != REAL_DOWN)
+			return false;
+		any_way |= facts->reals[i][r].has_next_hop && !pool->reals[r].is_backup;
+	}
+	return any_way;
+}
+
 static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 			const struct config_pool *from, uint32_t i, const struct config_pool *to,
 			uint32_t j)
@@ -75,6 +102,8 @@ void facts_reload(struct facts *facts, const struct config *from, const struct c
 	memset(facts->reals, 0, sizeof(facts->reals));
 	memset(facts->vip_drained, 0, sizeof(facts->vip_drained));
 	memset(facts->short_since, 0, sizeof(facts->short_since));
+	memset(facts->takes_since, 0, sizeof(facts->takes_since));
+	memset(facts->share, 0, sizeof(facts->share));
 	memset(facts->unproven_since, 0, sizeof(facts->unproven_since));
 	memset(facts->ring_wrong_since, 0, sizeof(facts->ring_wrong_since));
 	for (uint32_t j = 0; j < to->n_pools; j++)

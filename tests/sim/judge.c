@@ -54,6 +54,8 @@ static void digest_pools(const struct core *core, uint64_t *h)
 		mix(h, (uint64_t)pool->has_quorum << 2 | (uint64_t)pool->is_judged << 1 |
 			       pool->is_held);
 		mix(h, pool->quorum_since);
+		mix(h, (uint64_t)pool->override << 32 | pool->n_kept);
+		mix(h, pool->override_since);
 		mix(h, core_desired(core)->pools[i].version);
 		mix(h, core_desired(core)->pools[i].is_needed);
 		for (size_t r = 0; r < pool->config->n_reals; r++) {
@@ -64,6 +66,8 @@ static void digest_pools(const struct core *core, uint64_t *h)
 			mix(h, (uint64_t)pool->reals[r].life << 8 | pool->reals[r].life_reason);
 			mix(h, pool->reals[r].life_since);
 			mix(h, pool->reals[r].order);
+			mix(h,
+			    (uint64_t)pool->reals[r].share_percent << 1 | pool->reals[r].is_kept);
 		}
 	}
 }
@@ -282,6 +286,15 @@ static bool pool_lacks_next_hop(const struct sim *sim, uint32_t i)
 	       told_serving(&sim->facts, config, i, true) >= config->quorum_stay;
 }
 
+/* A policy for all down keeps the quorum there was. */
+static bool keeps_quorum(const struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+
+	return config->all_down != CONFIG_ALL_DOWN_WITHDRAW &&
+	       told_all_down(&sim->facts, config, i);
+}
+
 static void judge_pool(struct sim *sim, uint32_t i)
 {
 	const struct config_pool *config = &sim_config(sim)->pools[i];
@@ -294,8 +307,13 @@ static void judge_pool(struct sim *sim, uint32_t i)
 	if (!pool->has_quorum && usable >= config->quorum_return)
 		sim_violation(sim, "pool %s has %u usable reals but no quorum", config->name,
 			      usable);
-	if (pool->has_quorum && !pool->is_held && usable < config->quorum_stay && !lacks_next_hop)
+	if (pool->has_quorum && !pool->is_held && usable < config->quorum_stay && !lacks_next_hop &&
+	    !keeps_quorum(sim, i))
 		sim_violation(sim, "pool %s has quorum with %u usable reals", config->name, usable);
+	if (pool->has_quorum && !pool->is_held && pool->quorum_since == sim->now &&
+	    usable < config->quorum_return)
+		sim_violation(sim, "pool %s got its quorum with %u usable reals", config->name,
+			      usable);
 	if (pool->has_quorum && sim->facts.short_since[i] &&
 	    sim->now >= sim->facts.short_since[i] + NEXT_HOP_GRACE_US)
 		sim_violation(sim, "pool %s has quorum without next hops", config->name);
@@ -305,25 +323,114 @@ static void judge_pool(struct sim *sim, uint32_t i)
 		if (told_usable(&sim->facts, config, i, r) && !takes)
 			sim_violation(sim, "real %u of pool %s is usable but takes nothing", r,
 				      config->name);
-		if (takes && !told_usable(&sim->facts, config, i, r) &&
+		if (takes && !pool->reals[r].is_kept && !told_usable(&sim->facts, config, i, r) &&
 		    !(pool->is_held && told_unknown(&sim->facts, config, i, r)))
 			sim_violation(sim, "real %u of pool %s takes new flows", r, config->name);
 	}
 }
 
-/* What was told of its checks says that the address is gone: one says so, none heard of it. */
-static bool told_gone(const struct facts *facts, const struct config_pool *pool, uint32_t i,
-		      uint32_t r)
-{
-	bool is_gone = false;
+/* ---- overrides and slow start ---- */
 
-	for (size_t c = 0; c < pool->n_checks; c++) {
-		if (facts->reals[i][r].check[c] == REAL_UP ||
-		    facts->reals[i][r].sign[c] == REAL_SIGN_ANSWERS)
-			return false;
-		is_gone |= facts->reals[i][r].sign[c] == REAL_SIGN_GONE;
+/* A failed real that the depool floor may keep: its address is there, and a way to it. */
+static bool may_be_kept(const struct sim *sim, uint32_t i, uint32_t r)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+	const struct real_told *told = &sim->facts.reals[i][r];
+
+	return !told->order && !config->reals[r].is_backup &&
+	       !core_pool(sim->core, i)->reals[r].takes_new_flows &&
+	       told_state(&sim->facts, config, i, r) != REAL_UNKNOWN &&
+	       !told_gone(&sim->facts, config, i, r) &&
+	       !(told->next_hop_known && !told->has_next_hop);
+}
+
+/* How many normal reals shall get new flows by the floor, whatever their checks say. */
+static size_t floor_of(const struct config_pool *config)
+{
+	size_t normal = 0, least;
+
+	for (size_t r = 0; r < config->n_reals; r++)
+		normal += !config->reals[r].is_backup;
+	least = (normal * config->depool_floor_percent + 99) / 100;
+	if (config->depool_floor_count > least)
+		least = config->depool_floor_count;
+	return least < normal ? least : normal;
+}
+
+/*
+ * Who gets new flows against its checks: as many as the floor lacks, while a healthy normal real
+ * serves; all normal ones when every check fails and the pool opens; else nobody.
+ */
+static void judge_overrides(struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+	const struct core_pool *pool = core_pool(sim->core, i);
+	size_t taking = 0, taking_backups = 0, kept = 0, left = 0, floor = floor_of(config), most;
+	bool opens =
+		config->all_down == CONFIG_ALL_DOWN_OPEN && told_all_down(&sim->facts, config, i);
+
+	for (uint32_t r = 0; r < config->n_reals; r++) {
+		const struct core_real *real = &pool->reals[r];
+		bool takes = real->takes_new_flows && !real->is_kept;
+
+		taking += takes && !config->reals[r].is_backup;
+		taking_backups += takes && config->reals[r].is_backup;
+		kept += real->is_kept;
+		left += may_be_kept(sim, i, r);
+		if (real->is_kept &&
+		    (!real->takes_new_flows || config->reals[r].is_backup ||
+		     sim->facts.reals[i][r].order || told_usable(&sim->facts, config, i, r)))
+			sim_violation(sim, "real %u of pool %s is kept without need", r,
+				      config->name);
+		if (real->is_kept && ((!opens && told_gone(&sim->facts, config, i, r)) ||
+				      (sim->facts.reals[i][r].next_hop_known &&
+				       !sim->facts.reals[i][r].has_next_hop)))
+			sim_violation(sim, "real %u of pool %s is kept, but nobody is there", r,
+				      config->name);
 	}
-	return is_gone;
+	most = taking && floor > taking ? floor - taking : 0;
+	if (taking && kept > most)
+		sim_violation(sim, "pool %s keeps %zu reals, its floor lacks %zu", config->name,
+			      kept, most);
+	if (taking && kept < most && left)
+		sim_violation(sim, "pool %s keeps %zu reals of %zu, and could more", config->name,
+			      kept, most);
+	if (!taking && taking_backups && kept)
+		sim_violation(sim, "pool %s keeps reals while backups serve", config->name);
+	if (!taking && !taking_backups && (kept > 0) != opens)
+		sim_violation(sim, "pool %s: all down, %zu kept, opens %d", config->name, kept,
+			      opens);
+	if (pool->n_kept != kept || (pool->override == POOL_OVERRIDE_FLOOR) != (taking && kept) ||
+	    (pool->override == POOL_OVERRIDE_OPEN) != (!taking && kept))
+		sim_violation(sim, "pool %s: override %s with %zu kept", config->name,
+			      pool_override_str(pool->override), kept);
+	if (pool->override == POOL_OVERRIDE_HOLD &&
+	    (kept || !pool->has_quorum || !keeps_quorum(sim, i)))
+		sim_violation(sim, "pool %s holds its ring without reason", config->name);
+}
+
+/* Slow start: some of its share from the start, more with time, all of it in the end. */
+static void judge_shares(struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+
+	for (uint32_t r = 0; r < config->n_reals; r++) {
+		const struct core_real *real = &core_pool(sim->core, i)->reals[r];
+		usec_t since = sim->facts.takes_since[i][r];
+		uint8_t *seen = &sim->facts.share[i][r];
+
+		if (real->share_percent == 0 || real->share_percent > 100)
+			sim_violation(sim, "real %u of pool %s has a share of %u", r, config->name,
+				      real->share_percent);
+		if (real->share_percent < 100 &&
+		    (since == 0 || sim->now >= since + config->slow_start_us))
+			sim_violation(sim, "real %u of pool %s starts slowly for ever", r,
+				      config->name);
+		if (since && *seen > real->share_percent)
+			sim_violation(sim, "the share of real %u of pool %s shrinks", r,
+				      config->name);
+		*seen = since ? real->share_percent : 0;
+	}
 }
 
 /* A real that an operator took out never takes; disabled it is dead where others take. */
@@ -356,7 +463,7 @@ static void judge_lives(struct sim *sim, uint32_t i)
 	for (uint32_t r = 0; r < config->n_reals; r++) {
 		const struct real_told *told = &sim->facts.reals[i][r];
 		bool is_down = told_state(&sim->facts, config, i, r) == REAL_DOWN;
-		bool is_usable = told_usable(&sim->facts, config, i, r);
+		bool is_usable = told_usable(&sim->facts, config, i, r) || pool->reals[r].is_kept;
 		bool has_lost_way = told->next_hop_known && !told->has_next_hop;
 		bool is_gone = has_lost_way || (is_down && told_gone(&sim->facts, config, i, r));
 		enum real_life life = pool->reals[r].life;
@@ -376,7 +483,8 @@ static void judge_lives(struct sim *sim, uint32_t i)
 		    pool->reals[r].sign != REAL_SIGN_NONE)
 			sim_violation(sim, "real %u of pool %s is dead, but its address is there",
 				      r, config->name);
-		if (is_down && is_gone && !has_lost_way && has_taker && life != REAL_DEAD)
+		if (is_down && is_gone && !has_lost_way && has_taker && life != REAL_DEAD &&
+		    !pool->reals[r].is_kept) /* where a pool opens, whoever it is */
 			sim_violation(sim, "real %u of pool %s is gone, but %s", r, config->name,
 				      real_life_str(life));
 	}
@@ -404,7 +512,8 @@ static void judge_ring(struct sim *sim, uint32_t i)
 	for (size_t t = 0; ring && t < ring->n_takers; t++)
 		wrong |= !is_taker(sim->core, i, &ring->takers[t]);
 	if (lasts_too_long(sim, &sim->facts.ring_wrong_since[i],
-			   wrong && others && core_desired(sim->core)->pools[i].is_needed,
+			   wrong && others && !sim->broken &&
+				   core_desired(sim->core)->pools[i].is_needed,
 			   RING_BOUND_US))
 		sim_violation(sim, "the ring of pool %s names a real that takes no new flows",
 			      config->name);
@@ -532,6 +641,16 @@ void judge_clocks(struct sim *sim)
 	for (uint32_t i = 0; i < core_n_pools(sim->core); i++)
 		clock_run(sim, &sim->facts.short_since[i],
 			  pool_lacks_next_hop(sim, i) && !core_pool(sim->core, i)->is_held);
+	for (uint32_t i = 0; i < core_n_pools(sim->core); i++) {
+		for (uint32_t r = 0; r < sim_config(sim)->pools[i].n_reals; r++) {
+			const struct core_real *real = &core_pool(sim->core, i)->reals[r];
+			bool takes = real->takes_new_flows && !real->is_kept;
+
+			clock_run(sim, &sim->facts.takes_since[i][r], takes);
+			if (!takes)
+				sim->facts.share[i][r] = 0;
+		}
+	}
 	note_lingers(sim);
 }
 
@@ -541,6 +660,8 @@ void judge_step(struct sim *sim)
 		return;
 	for (uint32_t i = 0; i < core_n_pools(sim->core); i++) {
 		judge_pool(sim, i);
+		judge_overrides(sim, i);
+		judge_shares(sim, i);
 		judge_lives(sim, i);
 		judge_ring(sim, i);
 	}

@@ -44,7 +44,9 @@ struct facts {
 	usec_t short_since[BUILD_POOLS];   /* healthy enough, but without next hops */
 	usec_t unproven_since[BUILD_VIPS]; /* intended, but the world does not hold its services */
 	usec_t ring_wrong_since[BUILD_POOLS];
-	usec_t held_since;    /* of the last start or reload */
+	usec_t takes_since[BUILD_POOLS][BUILD_REALS]; /* by its health */
+	uint8_t share[BUILD_POOLS][BUILD_REALS];      /* as last seen, percent */
+	usec_t held_since;                            /* of the last start or reload */
 	usec_t verdict_since; /* of the first verdict after that start, 0: none */
 	bool fenced, node_drained;
 	bool vip_drained[BUILD_VIPS];
@@ -55,6 +57,10 @@ enum real_state told_state(const struct facts *facts, const struct config_pool *
 bool told_usable(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r);
 bool told_unknown(const struct facts *facts, const struct config_pool *pool, uint32_t i,
 		  uint32_t r);
+/* What was told of its checks says that the address is gone: one says so, none heard of it. */
+bool told_gone(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r);
+/* Every check says down, and there is a way to a normal real: a case for all-down. */
+bool told_all_down(const struct facts *facts, const struct config_pool *pool, uint32_t i);
 /* How many would serve; healthy: whatever their next hop. */
 uint32_t told_serving(const struct facts *facts, const struct config_pool *pool, uint32_t i,
 		      bool healthy);

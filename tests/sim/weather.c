@@ -8,6 +8,22 @@
 
 /* ---- configs ---- */
 
+/* Slow start, depool floor and what happens when all are down: as often as not none of them. */
+static void config_serving(struct chance *c, struct config_pool *pool)
+{
+	static const enum config_all_down policies[] = { CONFIG_ALL_DOWN_WITHDRAW,
+							 CONFIG_ALL_DOWN_OPEN,
+							 CONFIG_ALL_DOWN_HOLD };
+
+	if (chance_percent(c, 40))
+		pool->slow_start_us = (1 + chance_below(c, 60)) * USEC_PER_SEC;
+	if (chance_percent(c, 20))
+		pool->depool_floor_percent = 10 + chance_below(c, 91);
+	else if (chance_percent(c, 20))
+		pool->depool_floor_count = 1 + chance_below(c, 7);
+	pool->all_down = policies[chance_percent(c, 50) ? 0 : chance_below(c, 3)];
+}
+
 static void config_pool(struct sim *sim, struct config_builder *b, unsigned letter)
 {
 	struct chance *c = &sim->chance;
@@ -28,6 +44,7 @@ static void config_pool(struct sim *sim, struct config_builder *b, unsigned lett
 	b->pool_checks[i][1] = 2;
 	pool->quorum_return = 1 + chance_below(c, (uint32_t)n);
 	pool->quorum_stay = 1 + chance_below(c, pool->quorum_return);
+	config_serving(c, pool);
 }
 
 void weather_config(struct sim *sim, struct config_builder *b)

@@ -219,6 +219,29 @@ TEST(floor, does_not_keep_what_cannot_be_reached)
 
 /* ---- all down ---- */
 
+TEST(all_down, open_leaves_out_who_has_no_next_hop)
+{
+	struct config_builder b;
+	struct site s;
+
+	begin(&b, 3)->all_down = CONFIG_ALL_DOWN_OPEN;
+	serve(&s, &b);
+	site_verdict_all(&s, REAL_DOWN);
+	site_pass(&s, 10 * S);
+	assert_true(web(&s)->reals[1].is_kept);
+	site_next_hop(&s, 0, 1, false);
+	site_pass(&s, 10 * S);
+	assert_int_equal(web(&s)->override, POOL_OVERRIDE_OPEN);
+	assert_false(web(&s)->reals[1].is_kept);
+	assert_int_equal(web(&s)->n_kept, 2);
+	assert_int_equal(web(&s)->reals[1].life, REAL_DEAD);
+	site_next_hop(&s, 0, 1, true);
+	site_pass(&s, 10 * S);
+	assert_int_equal(web(&s)->n_kept, 3);
+	assert_int_equal(web(&s)->reals[1].life, REAL_TAKES);
+	site_stop(&s);
+}
+
 TEST(all_down, open_forwards_to_all_and_stays_announced)
 {
 	struct config_builder b;
@@ -348,6 +371,7 @@ RUN_TESTS(T(slow_start, hands_a_real_back_its_share_in_steps),
 	  T(floor, keeps_failed_reals_and_says_so), T(floor, is_no_quorum),
 	  T(floor, does_not_keep_what_cannot_be_reached),
 	  T(all_down, open_forwards_to_all_and_stays_announced),
+	  T(all_down, open_leaves_out_who_has_no_next_hop),
 	  T(all_down, hold_leaves_ring_and_announcement_as_they_are),
 	  T(all_down, policies_outlive_a_restart), T(all_down, policies_make_no_announcement),
 	  T(all_down, policies_do_not_stand_against_a_quorum_lost_before),
