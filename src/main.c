@@ -812,8 +812,8 @@ static int check_reload(const struct shoald *d, const struct config *next, struc
 			       file, why.text, generation);
 	r = check_room(d, next, &why);
 	if (r < 0)
-		return err_set(err, -EBUSY, "%s: %s. The running config (generation %s) stays", file,
-			       why.text, generation);
+		return err_set(err, -EBUSY, "%s: %s. The running config (generation %s) stays",
+			       file, why.text, generation);
 	if (outside)
 		return err_set(
 			err, -EBUSY,

@@ -251,7 +251,8 @@ json_t *cli_ask_thing(const struct cli *cli, struct err *err)
 	json_t *args;
 
 	if (cli->args.n_words != 1) {
-		err_set(err, -EINVAL, "name one thing: a VIP, a service, a pool, POOL/REAL, a peer, or node");
+		err_set(err, -EINVAL,
+			"name one thing: a VIP, a service, a pool, POOL/REAL, a peer, or node");
 		return NULL;
 	}
 	args = json_pack("{s:s}", "thing", cli->args.words[0]);

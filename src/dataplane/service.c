@@ -18,7 +18,6 @@
 #include "bpf/service.h"
 #include "src/dataplane/lb_skel.h"
 
-
 _Static_assert((int)CONFIG_ENCAP_IPIP == (int)LB_ENCAP_IPIP &&
 		       (int)CONFIG_ENCAP_GUE == (int)LB_ENCAP_GUE,
 	       "encapsulations are numbered alike");
