@@ -801,6 +801,67 @@ TEST(dataplane, removes_rules_and_ids_of_what_is_gone)
 	remove_all();
 }
 
+#define SPREAD 256
+
+/* Where the first packets of many flows go, of two reals, by a node with this hash key. */
+static void spread(const char *key, uint8_t ret[SPREAD])
+{
+	static uint16_t slots[RING_SLOTS];
+	struct dataplane_service service;
+	struct dataplane *dp;
+	struct err err = { "" };
+	uint16_t index[2];
+	char path[64];
+	int fd = memfd_create("hash-key", MFD_CLOEXEC);
+
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_int_equal(write(fd, key, strlen(key)), (ssize_t)strlen(key));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	config.node.hash_key_file = *key ? path : NULL;
+	dp = open_on_loopback();
+	service = program(dp);
+	give_all(dp, service.ring, "10.0.0.3");
+	give_all(dp, service.ring, "10.0.0.4");
+	for (int i = 0; i < 2; i++) {
+		struct addr addr = fixture_addr(i ? "10.0.0.4" : "10.0.0.3");
+
+		index[i] = dataplane_real_index(dp, &addr);
+	}
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slots[i] = index[i % 2];
+	assert_int_equal(dataplane_ring_write(dp, service.ring, slots, NULL, &err), 0);
+	for (uint16_t i = 0; i < SPREAD; i++)
+		ret[i] = (uint8_t)outer(dp, (uint16_t)(1000 + i), 0x02);
+	config.node.hash_key_file = NULL;
+	close(fd);
+	dataplane_close(dp);
+	remove_all();
+}
+
+static uint32_t count_others(const uint8_t a[SPREAD], const uint8_t b[SPREAD])
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < SPREAD; i++)
+		n += a[i] != b[i];
+	return n;
+}
+
+/* By chance half of the flows change sides; so few as a quarter once in 10^15 keys. */
+TEST(hash_key, decides_how_flows_spread)
+{
+	uint8_t without[SPREAD], first[SPREAD], again[SPREAD], other[SPREAD];
+
+	spread("", without);
+	spread("00112233445566aa", first);
+	spread("00112233445566aa", again);
+	spread("8899aabbccddeeff", other);
+	assert_int_equal(count_others(first, again), 0);
+	assert_true(count_others(first, other) > SPREAD / 4);
+	assert_true(count_others(first, without) > SPREAD / 4);
+	assert_true(count_others(other, without) > SPREAD / 4);
+}
+
 TEST(self_test, knows_routes_and_drop_lists)
 {
 	struct dataplane *dp = open_here();
@@ -996,6 +1057,7 @@ int main(int argc, char **argv)
 		T(dataplane, names_an_interface_that_is_not_there),
 		T(dataplane, adopts_rules_and_ids),
 		T(dataplane, removes_rules_and_ids_of_what_is_gone),
+		T(hash_key, decides_how_flows_spread),
 		T(self_test, knows_routes_and_drop_lists),
 		T(self_test, finds_a_slot_without_real_and_a_real_without_next_hop),
 		T(self_test, finds_a_program_that_follows_another_ring),
