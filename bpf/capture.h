@@ -86,6 +86,7 @@ LB_INLINE __u32 capture_len(const struct xdp_md *ctx)
 __noinline int capture_before(struct xdp_md *ctx, struct lb_counters *line)
 {
 	const struct lb_uplink *uplink = lb_find_uplink(&lb, ctx->ingress_ifindex);
+	__u64 until = LB_READ_ONCE(lb.capture_until_ns);
 	__u32 one_in = LB_READ_ONCE(lb.capture.one_in);
 	struct watched *packet = capture_scratch();
 	struct lb_captured *record;
@@ -93,8 +94,9 @@ __noinline int capture_before(struct xdp_md *ctx, struct lb_counters *line)
 
 	if (!packet || !line || (uplink && uplink->is_self_test))
 		return 0;
-	if (bpf_ktime_get_boot_ns() >= LB_READ_ONCE(lb.capture_until_ns)) {
-		lb.capture_until_ns = 0;
+	if (bpf_ktime_get_boot_ns() >= until) {
+		/* Not over a moment that user space has just put there: that capture begins. */
+		__sync_val_compare_and_swap(&lb.capture_until_ns, until, 0);
 		return 0;
 	}
 	if (one_in > 1 && bpf_get_prandom_u32() % one_in)
