@@ -25,8 +25,9 @@
 #define REFRESH_US (5 * USEC_PER_SEC)
 /* The same while all is well: for latency and length of the row, and cheap. */
 #define REFRESH_FINE_US (60 * USEC_PER_SEC)
-/* So many starts and timeouts, then the sockets have their turn. */
-#define DUE_A_TURN 256
+/* So many starts and timeouts, then the sockets have their turn. Few, so that where more is due
+ * than can be done probes wait for their start and not, each with its memory, for their end. */
+#define DUE_A_TURN 32
 #define TRIALS_MAX 16 /* at once */
 #define DONES_MAX  64 /* waiting for shoald */
 
