@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * check.h - what a kind of check is to the rest of shoal-probe.
+ * check.h - what a kind of check is to the rest of shoal-probe and shoal-exec.
  *
  * A probe is one run of a target's check. It begins with a connection (dial.h); once that stands,
  * the kind takes the descriptor and goes on. Whatever happens, a probe ends with exactly one call
@@ -27,6 +27,7 @@ struct ca;
 struct check_spec {
 	enum config_check_type type;
 	struct dial_options dial;
+	usec_t timeout_us;
 	char *path, *host;           /* never NULL; host "": the address */
 	struct config_range *ranges; /* HTTP status or exit codes */
 	uint32_t n_ranges;
@@ -111,6 +112,10 @@ void probe_end(struct probe *probe, enum probe_reason reason, const char *fmt, .
 
 /* Milliseconds since the start of the probe, for evidence. */
 double probe_msec(const struct probe *probe);
+
+/* The kind that a spec asks for: kinds.c for shoal-probe, exec.c for shoal-exec. */
+const struct check_kind *check_kind_of(const struct check_spec *spec);
+extern const struct check_kind check_unknown; /* what this process cannot do */
 
 extern const struct check_kind check_tcp;
 extern const struct check_kind check_http; /* and https, grpc */

@@ -31,6 +31,7 @@ enum judge_result judge_classify(enum probe_reason reason)
 		return JUDGE_FAIL;
 	case PROBE_NONE:
 	case PROBE_NO_CHECK:
+	case PROBE_NOT_EXECUTABLE:
 	case PROBE_PROBE_PATH:
 	case PROBE_LATE:
 	case PROBE_LOCAL_ERROR:
@@ -109,6 +110,7 @@ enum judge_heard judge_heard_in(enum probe_reason reason)
 	case PROBE_CONNECT_ERROR:
 	case PROBE_EXIT_STATUS:
 	case PROBE_KILLED:
+	case PROBE_NOT_EXECUTABLE:
 	case PROBE_PROBE_PATH:
 	case PROBE_LATE:
 	case PROBE_LOCAL_ERROR:

@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -156,45 +154,4 @@ int lockdown_syscalls(struct err *err)
 	if (r < 0)
 		return err_set(err, r, "the system call filter (seccomp) cannot be set: %m");
 	return prove_refusal(err);
-}
-
-static int capget_all(struct __user_cap_data_struct data[2])
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-
-	return syscall(SYS_capget, &header, data) < 0 ? -errno : 0;
-}
-
-static int capset_all(const struct __user_cap_data_struct data[2])
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-
-	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
-}
-
-int lockdown_capabilities(bool *ret_has_net_raw, struct err *err)
-{
-	const uint32_t net_raw = 1U << CAP_NET_RAW;
-	struct __user_cap_data_struct data[2] = { 0 };
-	int r;
-
-	/* The bounding set is only ours to shrink while we hold CAP_SETPCAP; without it, and with
-	 * no_new_privs, nothing can be gained through it anyway. */
-	for (unsigned long cap = 0; cap < 64; cap++)
-		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_set(err, -errno, "no_new_privs cannot be set: %m");
-	r = capget_all(data);
-	if (r < 0)
-		return err_set(err, r, "capabilities cannot be read: %m");
-	data[0].permitted &= net_raw;
-	data[0].effective = data[0].permitted;
-	data[0].inheritable = 0;
-	data[1] = (struct __user_cap_data_struct){ 0 };
-	r = capset_all(data);
-	if (r < 0)
-		return err_set(err, r, "capabilities cannot be dropped: %m");
-	*ret_has_net_raw = data[0].permitted != 0;
-	return 0;
 }

@@ -16,6 +16,9 @@
  */
 int lockdown_capabilities(bool *ret_has_net_raw, struct err *err);
 
+/* The same without exception, for shoal-exec: what it starts has none either. */
+int lockdown_all_capabilities(struct err *err);
+
 /*
  * lockdown_syscalls - from now on only the system calls of probing; all others fail with EPERM.
  * Afterwards it tries to open a file and says -ENOTRECOVERABLE if that is not refused.

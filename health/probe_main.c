@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
+#include "health/ca.h"
 #include "health/check.h"
 #include "health/lockdown.h"
 #include "health/reporter.h"
@@ -145,7 +146,11 @@ static int start_watchdog(struct daemon *daemon)
 static int daemon_init(struct daemon *daemon, const struct options *options, uint32_t max_running,
 		       struct err *err)
 {
+	const struct reporter_options reporter_options = { .socket_path = options->socket_path,
+							   .program = "shoal-probe",
+							   .take_ca = ca_take };
 	struct targets_options targets_options = { .max_running = max_running,
+						   .sweep_cas = ca_sweep,
 						   .report_ready = reporter_flush };
 	int r;
 
@@ -162,7 +167,7 @@ static int daemon_init(struct daemon *daemon, const struct options *options, uin
 		r = tls_init();
 	if (r < 0)
 		return err_set(err, r, "libcurl cannot be set up: %m");
-	r = reporter_new(daemon->base, options->socket_path, &daemon->reporter, err);
+	r = reporter_new(daemon->base, &reporter_options, &daemon->reporter, err);
 	if (r < 0)
 		return r;
 	targets_options.arg = daemon->reporter;

@@ -28,6 +28,7 @@
 #include "src/base/log.h"
 
 #define STALL_US       (10 * USEC_PER_SEC)
+#define FRESH_US       (30 * USEC_PER_SEC)
 #define PACKETS_A_TURN 256 /* then the rest of the loop has its turn */
 #define TRIALS_MAX     16  /* as many as shoal-probe runs at once */
 
@@ -55,6 +56,7 @@ struct side {
 	struct event *acceptable;
 	struct link link;
 	struct prober_life life;
+	usec_t waits_since; /* when a reload first gave it something to do; 0: a start did */
 };
 
 /* A probe for somebody who watches. */
@@ -763,7 +765,12 @@ static void side_restart(struct side *side)
 {
 	const struct roster *roster = side->prober->roster;
 
+	if (side->life.n_targets == 0 && side->prober->config)
+		side->waits_since = usec_now(); /* a reload gave it something to do */
 	side->life.n_targets = roster->n_of[side->daemon];
+	side->life.patience_us = 2 * roster->pause_us[side->daemon];
+	if (side->life.patience_us < FRESH_US)
+		side->life.patience_us = FRESH_US;
 	side->link.next_entry = 0;
 	side->link.n_voids = 0;
 	for (uint32_t i = 0; i < roster->n_entries; i++)
@@ -982,6 +989,15 @@ uint32_t prober_mark(const struct prober *prober, uint32_t pool, uint32_t real)
 const struct prober_life *prober_life(const struct prober *prober, enum prober_daemon daemon)
 {
 	return &prober->sides[daemon].life;
+}
+
+bool prober_is_fresh(const struct prober *prober, enum prober_daemon daemon, usec_t now)
+{
+	const struct side *side = &prober->sides[daemon];
+	usec_t since = side->life.last_verdict > side->waits_since ? side->life.last_verdict
+								   : side->waits_since;
+
+	return side->life.n_targets == 0 || (since != 0 && now - since < side->life.patience_us);
 }
 
 bool prober_is_connected(const struct prober *prober)

@@ -146,11 +146,15 @@ uint32_t prober_mark(const struct prober *prober, uint32_t pool, uint32_t real);
 struct prober_life {
 	bool is_connected;
 	size_t n_targets;    /* 0: it has nothing to do */
+	usec_t patience_us;  /* without a verdict for longer, it counts as gone */
 	usec_t last_verdict; /* when one that counts came, or a heartbeat with some; 0: never */
 	uint64_t n_probes;   /* that ended, as its heartbeats say */
 	uint64_t n_late;     /* of them late */
 	usec_t p99_late_us;  /* start against plan, in the last second */
 };
+
+/* Whether it need give no verdicts, or one is young enough. */
+bool prober_is_fresh(const struct prober *prober, enum prober_daemon daemon, usec_t now);
 
 const struct prober_life *prober_life(const struct prober *prober, enum prober_daemon daemon);
 

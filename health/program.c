@@ -283,9 +283,9 @@ static struct program *find_pid(const struct programs *programs, pid_t pid)
 {
 	struct program *program;
 
-	LIST_FOREACH(program, &programs->all, link)
-	if (program->pid == pid)
-		return program;
+	for (program = LIST_FIRST(&programs->all); program; program = LIST_NEXT(program, link))
+		if (program->pid == pid)
+			return program;
 	return NULL;
 }
 
@@ -411,14 +411,14 @@ static int launch(struct program *program, const struct program_options *options
 	return 0;
 }
 
-static bool owner_has_one(const struct programs *programs, const void *owner)
+static unsigned n_undead(const struct programs *programs, const void *owner)
 {
 	const struct program *program;
+	unsigned n = 0;
 
-	LIST_FOREACH(program, &programs->all, link)
-	if (program->owner == owner)
-		return true;
-	return false;
+	for (program = LIST_FIRST(&programs->all); program; program = LIST_NEXT(program, link))
+		n += program->is_killed && program->owner == owner;
+	return n;
 }
 
 int program_start(struct programs *programs, const struct program_options *options,
@@ -427,7 +427,7 @@ int program_start(struct programs *programs, const struct program_options *optio
 	struct program *program;
 	int r;
 
-	if (owner_has_one(programs, options->owner))
+	if (n_undead(programs, options->owner) >= PROGRAM_UNDEAD_MAX)
 		return -EBUSY;
 	program = calloc(1, sizeof(*program));
 	if (!program)
@@ -483,8 +483,8 @@ static void end_all(struct programs *programs)
 {
 	struct program *program;
 
-	LIST_FOREACH(program, &programs->all, link)
-	program_kill(program);
+	for (program = LIST_FIRST(&programs->all); program; program = LIST_NEXT(program, link))
+		program_kill(program);
 	for (int i = 0; i < FREE_ATTEMPTS; i++) {
 		while (reap_one(programs))
 			;

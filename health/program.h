@@ -8,7 +8,7 @@
  * ends, or is cut off, whatever it started is killed too: its process group at once; what left the
  * group, or the session, becomes a child of this process (it is the subreaper) and is killed as
  * such. A process that survives SIGKILL (in uninterruptible sleep) keeps its place until it is
- * reaped, so that they cannot pile up.
+ * reaped, and an owner may have few of them, so that they cannot pile up.
  *
  * Only one `struct programs` may live in a process: it reaps every child there is.
  */
@@ -23,6 +23,7 @@
 #define PROGRAM_OUTPUT_KEPT 4096      /* bytes of output that are kept: the last */
 #define PROGRAM_OUTPUT_MAX  (1 << 20) /* bytes of output after which a program is cut off */
 #define PROGRAM_LINE_MAX    96        /* with the NUL */
+#define PROGRAM_UNDEAD_MAX  4         /* of one owner: killed, and not gone yet */
 
 struct event_base;
 struct programs;
@@ -47,7 +48,7 @@ struct program_options {
 	const char *const *argv; /* argv[0]: an absolute path; NULL-terminated */
 	const char *const *env;  /* "NAME=value", NULL-terminated; all it gets */
 	usec_t timeout_us;       /* what the limit on CPU time follows; the caller cuts it off */
-	const void *owner;       /* who may have only one at a time */
+	const void *owner;       /* who runs it, one at a time */
 	/* Once, from the loop, unless it was killed; the program is gone after that. */
 	void (*done)(const struct program_result *result, void *arg);
 	void *arg;
@@ -63,9 +64,9 @@ size_t programs_n(const struct programs *programs);
 
 /*
  * program_start - run it; what options point to is not needed afterwards.
- * Returns 0; -EBUSY when the one of the same owner before was killed and is not gone yet; or what
- * this process lacks (descriptors, memory, processes). That the program itself cannot be run is
- * told by done().
+ * Returns 0; -EBUSY when PROGRAM_UNDEAD_MAX of the same owner were killed and are not gone yet; or
+ * what this process lacks (descriptors, memory, processes). That the program itself cannot be run
+ * is told by done().
  */
 int program_start(struct programs *programs, const struct program_options *options,
 		  struct program **ret);

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "health/ca.h"
 #include "src/base/auto.h"
 #include "src/base/log.h"
 
@@ -19,7 +19,7 @@
 
 struct reporter {
 	struct event_base *base;
-	const char *path;
+	struct reporter_options options;
 	struct targets *targets;
 	int fd; /* -1: not connected */
 	struct event *readable, *writable, *retry, *heartbeat;
@@ -46,7 +46,8 @@ static void say_once(struct reporter *reporter, int error, const char *text)
 	if (reporter->said == error)
 		return;
 	reporter->said = error;
-	log_warn("shoald_away", "socket=%s error=%s", LOG_QUOTE(reporter->path), LOG_QUOTE(text));
+	log_warn("shoald_away", "socket=%s error=%s", LOG_QUOTE(reporter->options.socket_path),
+		 LOG_QUOTE(text));
 }
 
 static void disconnect(struct reporter *reporter, int error, const char *text)
@@ -171,8 +172,8 @@ static int take_hello(struct reporter *reporter, const struct message *m)
 {
 	if (reporter->heard_hello)
 		return -EBADMSG;
-	log_info("shoald_connected", "socket=%s program=%s", LOG_QUOTE(reporter->path),
-		 LOG_QUOTE(m->hello.program));
+	log_info("shoald_connected", "socket=%s program=%s",
+		 LOG_QUOTE(reporter->options.socket_path), LOG_QUOTE(m->hello.program));
 	reporter->heard_hello = true;
 	reporter->retry_us = RETRY_MIN_US;
 	reporter->said = 0;
@@ -181,9 +182,9 @@ static int take_hello(struct reporter *reporter, const struct message *m)
 	return 0;
 }
 
-static int take_ca(struct reporter *reporter __attribute__((unused)), const struct message *m)
+static int take_ca(struct reporter *reporter, const struct message *m)
 {
-	return ca_take(&m->ca);
+	return reporter->options.take_ca ? reporter->options.take_ca(&m->ca) : -EBADMSG;
 }
 
 static int take_target(struct reporter *reporter, const struct message *m)
@@ -241,14 +242,20 @@ static int take_packet(struct reporter *reporter, const uint8_t *packet, size_t 
 	return takers[m.kind](reporter, &m);
 }
 
-static const char *end_str(int code)
+/* The sentence is valid until the next. */
+static const char *end_str(const struct reporter *reporter, int code)
 {
-	if (code == -EPROTONOSUPPORT)
-		return "shoald speaks another version of the protocol: shoald and shoal-probe are "
-		       "of different releases";
+	static char text[128];
+
 	if (code == -EBADMSG)
 		return "shoald broke the protocol";
-	return strerror(-code);
+	if (code != -EPROTONOSUPPORT)
+		return strerror(-code);
+	snprintf(text, sizeof(text),
+		 "shoald speaks another version of the protocol: shoald and %s are of different "
+		 "releases",
+		 reporter->options.program);
+	return text;
 }
 
 static void on_readable(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
@@ -270,7 +277,7 @@ static void on_readable(evutil_socket_t fd, short what __attribute__((unused)), 
 		r = (size_t)n > sizeof(packet) ? -EBADMSG
 					       : take_packet(reporter, packet, (size_t)n);
 		if (r < 0 && reporter->fd == fd)
-			disconnect(reporter, r, end_str(r));
+			disconnect(reporter, r, end_str(reporter, r));
 	}
 }
 
@@ -294,8 +301,7 @@ static const char *connect_str(int code)
 	if (code == -ENOENT || code == -ECONNREFUSED)
 		return "shoald is not running; trying again until it does";
 	if (code == -EACCES || code == -EPERM)
-		return "permission denied; the user of shoal-probe must be in the group of the "
-		       "socket";
+		return "permission denied; this user must be in the group of the socket";
 	return strerror(-code);
 }
 
@@ -303,8 +309,8 @@ static void on_retry(evutil_socket_t unused __attribute__((unused)),
 		     short what __attribute__((unused)), void *arg)
 {
 	struct reporter *reporter = arg;
-	struct message m = { .kind = MESSAGE_HELLO, .hello.program = "shoal-probe " SHOAL_VERSION };
-	int r = open_socket(reporter->path, &reporter->fd);
+	struct message m = { .kind = MESSAGE_HELLO };
+	int r = open_socket(reporter->options.socket_path, &reporter->fd);
 
 	if (r < 0) {
 		disconnect(reporter, r, connect_str(r));
@@ -318,15 +324,18 @@ static void on_retry(evutil_socket_t unused __attribute__((unused)),
 		disconnect(reporter, -ENOMEM, strerror(ENOMEM));
 		return;
 	}
+	snprintf(m.hello.program, sizeof(m.hello.program), "%s %s", reporter->options.program,
+		 SHOAL_VERSION);
 	r = send_message(reporter, &m);
 	if (r <= 0)
 		disconnect(reporter, r, strerror(-r));
 }
 
-int reporter_new(struct event_base *base, const char *socket_path, struct reporter **ret,
-		 struct err *err)
+int reporter_new(struct event_base *base, const struct reporter_options *options,
+		 struct reporter **ret, struct err *err)
 {
 	struct timeval second = { .tv_sec = 1 }, at_once = { 0 };
+	const char *socket_path = options->socket_path;
 	struct reporter *reporter;
 
 	if (strlen(socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
@@ -335,7 +344,7 @@ int reporter_new(struct event_base *base, const char *socket_path, struct report
 	if (!reporter)
 		return err_set(err, -ENOMEM, "probe socket '%s': %m", socket_path);
 	reporter->base = base;
-	reporter->path = socket_path;
+	reporter->options = *options;
 	reporter->fd = -1;
 	reporter->retry_us = RETRY_MIN_US;
 	reporter->retry = event_new(base, -1, 0, on_retry, reporter);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reporter.h - shoal-probe's end of probe.sock: takes targets, hands over judgements and a
- * heartbeat each second. When shoald is away it keeps trying; probes go on meanwhile, for KEEP
- * seconds.
+ * reporter.h - the end of probe.sock or exec.sock that is not shoald's: takes targets, hands over
+ * judgements and a heartbeat each second. When shoald is away it keeps trying; probes go on
+ * meanwhile, for KEEP seconds.
  */
 #pragma once
 
@@ -14,9 +14,18 @@
 struct event_base;
 struct reporter;
 
-/* socket_path outlives the reporter. Connects at once; failing to is no error. */
-int reporter_new(struct event_base *base, const char *socket_path, struct reporter **ret,
-		 struct err *err);
+struct message_ca;
+
+struct reporter_options {
+	const char *socket_path; /* this string and the next outlive the reporter */
+	const char *program;     /* "shoal-probe" */
+	/* Keep a part of CA bytes; 0 or a negative errno. NULL: none are taken. */
+	int (*take_ca)(const struct message_ca *part);
+};
+
+/* Connects at once; failing to is no error. */
+int reporter_new(struct event_base *base, const struct reporter_options *options,
+		 struct reporter **ret, struct err *err);
 void reporter_free(struct reporter *reporter);
 
 /* The table it fills and reads; set once, before the loop runs. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "health/roster.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -354,6 +355,59 @@ static bool target_texts(const struct config_check *check, struct message_target
 	       add_text(t, MESSAGE_TEXT_EXPECT, check->expect.bytes, check->expect.len);
 }
 
+/* ---- what a program is told ---- */
+
+static bool add_word(const struct roster *roster, struct message_target *t, size_t *n,
+		     const char *name, const char *value)
+{
+	char *word = roster->words[*n];
+	int len;
+
+	if (!value)
+		return true;
+	assert(*n < ROSTER_WORDS);
+	len = snprintf(word, ROSTER_WORD_MAX, "%s=%s", name, value);
+	++*n;
+	return len < ROSTER_WORD_MAX && add_text(t, MESSAGE_TEXT_ENVIRONMENT, word, (size_t)len);
+}
+
+/* The port of clients: the first of TCP, else of UDP; NULL where every port is served. */
+static const char *service_port(const struct roster *roster, uint32_t pool, char buf[8],
+				const char **ret_protocol)
+{
+	uint16_t tcp = roster->ports[pool], udp = roster->udp_ports[pool];
+
+	*ret_protocol = tcp ? "tcp" : udp ? "udp" : NULL;
+	snprintf(buf, 8, "%u", tcp ? tcp : udp);
+	return tcp || udp ? buf : NULL;
+}
+
+static bool target_environment(const struct roster *roster, const struct roster_entry *entry,
+			       struct message_target *t)
+{
+	const struct config_pool *pool = &roster->config->pools[entry->pool];
+	const struct config_real *real = &pool->reals[entry->real];
+	const char *protocol, *port;
+	char port_text[8];
+	size_t n = 0;
+
+	if (t->type != CONFIG_CHECK_EXEC)
+		return true;
+	port = service_port(roster, entry->pool, port_text, &protocol);
+	return add_word(roster, t, &n, "SHOAL_VIP",
+			ADDR_STR(&roster->vips[entry->pool]->prefix.addr)) &&
+	       add_word(roster, t, &n, "SHOAL_REAL", ADDR_STR(&real->addr)) &&
+	       add_word(roster, t, &n, "SHOAL_REAL_NAME", real->name) &&
+	       add_word(roster, t, &n, "SHOAL_POOL", pool->name) &&
+	       add_word(roster, t, &n, "SHOAL_CHECK",
+			pool_check(roster, entry->pool, entry->check)->name) &&
+	       add_word(roster, t, &n, "SHOAL_PORT", port) &&
+	       add_word(roster, t, &n, "SHOAL_PROTOCOL", protocol) &&
+	       add_word(roster, t, &n, "SHOAL_NODE", roster->config->node.name);
+}
+
+/* ---- targets, whole ---- */
+
 static void target_numbers(const struct config_check *check, struct message_target *t)
 {
 	t->method = check->method;
@@ -414,7 +468,7 @@ static bool target_fill(const struct roster *roster, const struct roster_entry *
 	};
 	t->mtu_bytes = full_size(roster, entry, check);
 	target_address(roster, entry, check, t);
-	return target_request(check, t);
+	return target_request(check, t) && target_environment(roster, entry, t);
 }
 
 void roster_target(const struct roster *roster, const struct roster_entry *entry,
@@ -459,6 +513,19 @@ static int entry_identify(struct roster *roster, struct roster_entry *entry, str
 	return 0;
 }
 
+static void note_daemon(struct roster *roster, struct roster_entry *entry)
+{
+	const struct config_check *check = pool_check(roster, entry->pool, entry->check);
+	usec_t pause = check->interval_us > check->slow_interval_us ? check->interval_us
+								    : check->slow_interval_us;
+
+	pause += check->timeout_us;
+	entry->daemon = check_daemon(check);
+	roster->n_of[entry->daemon]++;
+	if (pause > roster->pause_us[entry->daemon])
+		roster->pause_us[entry->daemon] = pause;
+}
+
 static int add_entries(struct roster *roster, struct err *err)
 {
 	for (uint32_t p = 0; p < roster->config->n_pools; p++) {
@@ -475,8 +542,7 @@ static int add_entries(struct roster *roster, struct err *err)
 			entry->check = i / (uint32_t)pool->n_reals;
 			entry->real = i % (uint32_t)pool->n_reals;
 			entry->state = REAL_UNKNOWN;
-			entry->daemon = check_daemon(pool_check(roster, p, entry->check));
-			roster->n_of[entry->daemon]++;
+			note_daemon(roster, entry);
 			r = entry_identify(roster, entry, err);
 			if (r < 0)
 				return r;
@@ -629,9 +695,10 @@ static bool roster_alloc(struct roster *roster)
 	roster->check_ca = calloc(n_checks + 1, sizeof(*roster->check_ca));
 	roster->cas = calloc(n_checks + 1, sizeof(*roster->cas));
 	roster->marks = calloc(n_reals + 1, sizeof(*roster->marks));
+	roster->words = calloc(ROSTER_WORDS, sizeof(*roster->words));
 	return roster->entries && roster->by_id && roster->first && roster->groups &&
 	       roster->vips && roster->ports && roster->udp_ports && roster->check_ca &&
-	       roster->cas && roster->marks;
+	       roster->cas && roster->marks && roster->words;
 }
 
 /* A pool that stays keeps its window; two with the same id, which chance forbids, would share one.
@@ -712,5 +779,6 @@ void roster_free(struct roster *roster)
 	free(roster->check_ca);
 	free(roster->cas);
 	free(roster->marks);
+	free(roster->words);
 	free(roster);
 }

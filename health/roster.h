@@ -13,7 +13,9 @@
 #include "health/message.h"
 #include "health/prober.h"
 
-#define ROSTER_NONE UINT32_MAX
+#define ROSTER_NONE     UINT32_MAX
+#define ROSTER_WORDS    8 /* of the environment of a program */
+#define ROSTER_WORD_MAX 320
 
 /* One check of one real. */
 struct roster_entry {
@@ -50,7 +52,9 @@ struct roster {
 
 	struct roster_entry *entries; /* by pool, check, real */
 	uint32_t n_entries;
-	uint32_t n_of[PROBER_DAEMON_MAX]; /* entries of each daemon */
+	/* For each daemon: its entries, and the longest time between two results of one of them. */
+	uint32_t n_of[PROBER_DAEMON_MAX];
+	usec_t pause_us[PROBER_DAEMON_MAX];
 	uint32_t *first; /* of each pool, into entries; ROSTER_NONE: no service uses it */
 	uint32_t *by_id; /* entries in the order of their ids */
 
@@ -61,6 +65,8 @@ struct roster {
 	uint64_t *check_ca; /* of each check of the config: id of its CA, 0: none */
 	struct roster_ca *cas;
 	uint32_t n_cas;
+
+	char (*words)[ROSTER_WORD_MAX]; /* what the last roster_target() borrows from */
 
 	struct prober_mark *marks; /* in the order of their keys */
 	size_t n_marks;
@@ -83,8 +89,8 @@ struct roster_group *roster_find_group(const struct roster *roster, uint64_t id)
 /* The entry with an id; NULL: none. */
 struct roster_entry *roster_find(const struct roster *roster, uint64_t id);
 
-/* What to tell shoal-probe about an entry. Never fails: roster_new() checked that it can be sent.
- */
+/* What to tell a prober about an entry; valid until the next. Never fails: roster_new() checked
+ * that it can be sent. */
 void roster_target(const struct roster *roster, const struct roster_entry *entry,
 		   struct message_target *ret);
 

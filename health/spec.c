@@ -52,6 +52,7 @@ int check_spec_fill(struct check_spec *spec, const struct message_target *m)
 			  .mark = m->mark,
 			  .has_source = m->has_source,
 			  .source = m->source },
+		.timeout_us = m->timeout_us,
 		.method = m->method,
 		.http_version = m->http_version,
 		.transport = m->transport,

@@ -11,7 +11,6 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#include "health/ca.h"
 #include "health/check.h"
 #include "health/groups.h"
 #include "health/judge.h"
@@ -93,7 +92,7 @@ struct targets {
 
 static void unknown_start(struct probe *probe, struct event_base *base __attribute__((unused)))
 {
-	probe_end(probe, PROBE_LOCAL_ERROR, "this shoal-probe does not know that kind of check");
+	probe_end(probe, PROBE_LOCAL_ERROR, "this prober does not know that kind of check");
 }
 
 static void unknown_stop(struct probe *probe __attribute__((unused)))
@@ -106,34 +105,11 @@ static const char *unknown_waiting_for(const struct probe *probe __attribute__((
 }
 
 /* What a later shoald may ask for and this prober cannot do: never up or down. */
-static const struct check_kind check_unknown = {
+const struct check_kind check_unknown = {
 	.start = unknown_start,
 	.stop = unknown_stop,
 	.waiting_for = unknown_waiting_for,
 };
-
-static const struct check_kind *kind_of(const struct check_spec *spec)
-{
-	switch (spec->type) {
-	case CONFIG_CHECK_TCP:
-		return &check_tcp;
-	case CONFIG_CHECK_HTTP:
-	case CONFIG_CHECK_HTTPS:
-	case CONFIG_CHECK_GRPC:
-		return &check_http;
-	case CONFIG_CHECK_TLS:
-		return &check_tls;
-	case CONFIG_CHECK_DNS:
-		return spec->transport == CONFIG_TRANSPORT_TCP ? &check_dns_tcp : &check_dns_udp;
-	case CONFIG_CHECK_UDP:
-		return &check_udp;
-	case CONFIG_CHECK_ICMP:
-		return &check_icmp;
-	case CONFIG_CHECK_EXEC:
-		break;
-	}
-	return &check_unknown;
-}
 
 /* ---- the heap, earliest due first ---- */
 
@@ -327,6 +303,8 @@ static bool listen_to(struct target *target, enum probe_reason reason)
 	enum judge_heard heard = judge_heard_in(reason);
 	bool is_silence = reason == PROBE_TIMEOUT || reason == PROBE_UNREACHABLE;
 
+	if (target->spec.type == CONFIG_CHECK_EXEC)
+		return false; /* what a program says need not come from the address */
 	if (heard == JUDGE_HEARD_ANSWER || (is_silence && target->probe.has_connected)) {
 		stop_looking(target);
 		return judge_hear(&target->judge, target->fall, JUDGE_HEARD_ANSWER);
@@ -456,7 +434,7 @@ static void on_dialled(void *arg, const struct dial_result *result)
 	if (probe->has_connected)
 		probe_step(probe, "connected");
 	if (probe->has_connected)
-		kind_of(probe->spec)->connected(probe, result->fd);
+		check_kind_of(probe->spec)->connected(probe, result->fd);
 	else
 		probe_end(probe, result->reason, "%s: %s", result->step, strerror(result->error));
 }
@@ -472,8 +450,8 @@ void probe_begin(struct probe *probe, struct event_base *base)
 	probe->has_connected = false;
 	probe->cert_ends = 0;
 	probe->base = base;
-	if (kind_of(probe->spec)->start)
-		kind_of(probe->spec)->start(probe, base);
+	if (check_kind_of(probe->spec)->start)
+		check_kind_of(probe->spec)->start(probe, base);
 	else
 		dial_start(&probe->dial, base, &probe->spec->dial);
 }
@@ -485,8 +463,8 @@ const char *probe_cut_off(struct probe *probe)
 	if (probe->dial.fd >= 0) {
 		dial_stop(&probe->dial);
 	} else {
-		waiting = kind_of(probe->spec)->waiting_for(probe);
-		kind_of(probe->spec)->stop(probe);
+		waiting = check_kind_of(probe->spec)->waiting_for(probe);
+		check_kind_of(probe->spec)->stop(probe);
 	}
 	return waiting;
 }
@@ -672,8 +650,8 @@ static void unhash(struct targets *table, struct target *target)
 
 static void target_free(struct target *target)
 {
-	if (kind_of(&target->spec)->forget)
-		kind_of(&target->spec)->forget(&target->spec);
+	if (check_kind_of(&target->spec)->forget)
+		check_kind_of(&target->spec)->forget(&target->spec);
 	check_spec_free(&target->spec);
 	free(target);
 }
@@ -729,7 +707,7 @@ static int spec_prepare(struct check_spec *spec, const struct message_target *m)
 {
 	int r = check_spec_fill(spec, m);
 
-	return r == 0 && kind_of(spec)->prepare ? kind_of(spec)->prepare(spec) : r;
+	return r == 0 && check_kind_of(spec)->prepare ? check_kind_of(spec)->prepare(spec) : r;
 }
 
 static struct target *target_new(struct targets *table, const struct message_target *m)
@@ -871,7 +849,8 @@ void targets_end(struct targets *table)
 		}
 	}
 	table->is_resyncing = false;
-	ca_sweep(ca_is_used, table);
+	if (table->options.sweep_cas)
+		table->options.sweep_cas(ca_is_used, table);
 }
 
 void targets_clear(struct targets *table)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * targets.h - shoal-probe's table of targets: starts their probes when due, cuts them off at their
- * timeout, judges, and keeps a list of judgements that are to be reported.
+ * targets.h - the table of targets of shoal-probe and shoal-exec: starts their probes when due,
+ * cuts them off at their timeout, judges, and keeps a list of judgements that are to be reported.
  *
  * One heap holds all targets by the moment at which something is next due for each: its start while
  * it waits, its timeout while it runs. One timer serves the heap.
@@ -19,7 +19,9 @@ struct event_base;
 struct targets;
 
 struct targets_options {
-	uint32_t max_running;            /* probes at once: what the descriptor limit allows */
+	uint32_t max_running; /* probes at once: what the descriptor limit allows */
+	/* Forget CA bytes that nobody uses; NULL: there are none. */
+	void (*sweep_cas)(bool (*is_used)(uint64_t id, void *arg), void *arg);
 	void (*report_ready)(void *arg); /* targets_next_report() or _done() has something */
 	void *arg;
 };

@@ -40,8 +40,8 @@
 #include "src/reconcile/paths.h"
 #include "src/reconcile/reconcile.h"
 
-#define FRESH_US        (30 * USEC_PER_SEC) /* verdicts and read-backs older than this stop the tick */
-#define PLAN_STALE_US   (2 * USEC_PER_SEC) /* router ops of an older plan are dropped */
+#define FRESH_US        (30 * USEC_PER_SEC) /* read-backs older than this stop the tick */
+#define PLAN_STALE_US   (2 * USEC_PER_SEC)  /* router ops of an older plan are dropped */
 #define GUARD_ACTS_US   (1 * USEC_PER_SEC) /* from its fence to the last line it writes, and some */
 #define STATE_EVERY_US  (2 * USEC_PER_SEC) /* the state file at most */
 #define START_WAIT_US   (5 * USEC_PER_SEC) /* for the first word on every uplink */
@@ -226,46 +226,11 @@ static void reset_logged_reals(struct shoald *d, enum real_state *reals)
 
 /* ---- the lease towards the guard ---- */
 
-/* The longest a check of the pool may leave a real without a result. */
-static usec_t pool_silence(const struct config *config, const struct config_pool *pool)
-{
-	usec_t longest = 0;
-
-	for (size_t i = 0; i < pool->n_checks; i++) {
-		const struct config_check *check = &config->checks[pool->checks[i]];
-		usec_t pause = check->interval_us > check->slow_interval_us
-				       ? check->interval_us
-				       : check->slow_interval_us;
-
-		if (pause + check->timeout_us > longest)
-			longest = pause + check->timeout_us;
-	}
-	return longest;
-}
-
-/* How long without any verdict is normal at most; 0 when nothing is checked. */
-static usec_t longest_silence(const struct config *config)
-{
-	usec_t longest = 0;
-
-	for (size_t v = 0; v < config->n_vips; v++)
-		for (size_t s = 0; s < config->vips[v].n_services; s++) {
-			const struct config_pool *pool =
-				&config->pools[config->vips[v].services[s].pool];
-			usec_t silence = pool_silence(config, pool);
-
-			longest = silence > longest ? silence : longest;
-		}
-	return longest;
-}
-
-/* Checks that come less often than twice in FRESH_US get the time they need. */
+/* Each of the two: what one judges says nothing of what the other left unjudged. */
 static bool verdicts_are_fresh(const struct shoald *d, usec_t now)
 {
-	usec_t last = prober_last_verdict(d->prober), silence = longest_silence(d->config);
-	usec_t bound = 2 * silence > FRESH_US ? 2 * silence : FRESH_US;
-
-	return silence == 0 || (last != 0 && now - last < bound);
+	return prober_is_fresh(d->prober, PROBER_PROBE, now) &&
+	       prober_is_fresh(d->prober, PROBER_EXEC, now);
 }
 
 /* A bgpd that is gone announces nothing, so there is nothing to read back; one that hangs is not
@@ -609,6 +574,15 @@ static void on_prober_life(bool connected, void *arg)
 		log_info("prober", "connected=yes");
 	else
 		log_warn("prober", "connected=no hint=\"states hold; start shoal-probe\"");
+}
+
+static void on_exec_life(bool connected, void *arg)
+{
+	(void)arg;
+	if (connected)
+		log_info("exec", "connected=yes");
+	else
+		log_warn("exec", "connected=no hint=\"states hold; start shoal-exec\"");
 }
 
 static void on_router(void *arg)
@@ -1072,9 +1046,10 @@ static const char *group_or_null(const char *name)
 
 static int open_sockets(struct shoald *d, struct err *err)
 {
-	char probe[PATH_MAX], read_path[PATH_MAX], admin[PATH_MAX];
+	char probe[PATH_MAX], exec[PATH_MAX], read_path[PATH_MAX], admin[PATH_MAX];
 	struct prober_callbacks prober = { .verdict = on_verdict,
 					   .life = on_prober_life,
+					   .exec_life = on_exec_life,
 					   .path_is_whole = on_path_question,
 					   .arg = d };
 	struct ctl_options ctl = { .read_path = read_path,
@@ -1086,9 +1061,12 @@ static int open_sockets(struct shoald *d, struct err *err)
 	int r;
 
 	snprintf(probe, sizeof(probe), "%s/probe.sock", d->options.run_dir);
+	snprintf(exec, sizeof(exec), "%s/exec.sock", d->options.run_dir);
 	snprintf(read_path, sizeof(read_path), "%s/read.sock", d->options.run_dir);
 	snprintf(admin, sizeof(admin), "%s/admin.sock", d->options.run_dir);
 	r = prober_new(d->base, probe, &prober, &d->prober, err);
+	if (r == 0)
+		r = prober_listen_exec(d->prober, exec, group_or_null("shoal-exec"), err);
 	if (r == 0)
 		r = prober_set_config(d->prober, d->config, err);
 	if (r == 0)

@@ -157,11 +157,14 @@ static void put_routing(const struct screen *screen, const json_t *status)
 static void put_probes(const struct screen *screen, const json_t *status)
 {
 	const json_t *prober = json_object_get(status, "prober");
+	const json_t *exec = json_object_get(prober, "exec");
 	uint64_t down = get_count(prober, "down"), unknown = get_count(prober, "unknown");
 
 	screen_printf(screen, STYLE_DIM, LABEL, "probes");
 	if (!get_bool(prober, "is_connected"))
 		screen_put(screen, STYLE_BAD, "shoal-probe is not connected   ");
+	if (json_is_object(exec) && !get_bool(exec, "is_connected"))
+		screen_put(screen, STYLE_BAD, "shoal-exec is not connected   ");
 	screen_printf(screen, STYLE_PLAIN, "reals %s up", UNITS_COUNT(get_count(prober, "up")));
 	screen_printf(screen, down ? STYLE_BAD : STYLE_PLAIN, ", %s down", UNITS_COUNT(down));
 	if (unknown)

@@ -213,36 +213,6 @@ static void check_routing(struct load *load)
 
 /* ---- checks ---- */
 
-/* Whoever builds a kind sets its bit. */
-/* clang-format off */
-static const bool is_carried_out[] = {
-	[CONFIG_CHECK_TCP] = true,
-	[CONFIG_CHECK_HTTP] = true,
-	[CONFIG_CHECK_HTTPS] = true,
-	[CONFIG_CHECK_TLS] = true,
-	[CONFIG_CHECK_GRPC] = true,
-	[CONFIG_CHECK_DNS] = true,
-	[CONFIG_CHECK_UDP] = true,
-	[CONFIG_CHECK_ICMP] = true,
-	[CONFIG_CHECK_EXEC] = false,
-};
-/* clang-format on */
-
-static void check_type(struct load *load, const struct config_check *check)
-{
-	const struct node *node = load_node(load, &check->type);
-
-	if (!is_given(load, &check->type) || is_carried_out[check->type])
-		return;
-	if (load->need == CONFIG_NEED_NODE)
-		load_error(load, node,
-			   "type: %s is not carried out by this version; use tcp, http or https",
-			   config_check_type_str(check->type));
-	else
-		load_warn(load, node, "type: %s is read but not carried out by this version",
-			  config_check_type_str(check->type));
-}
-
 static void check_exec(struct load *load, const struct config_check *check)
 {
 	if (check->n_argv > 0 && check->argv[0] && check->argv[0][0] != '/')
@@ -321,7 +291,6 @@ static void check_checks(struct load *load)
 		if (check->name && strcmp(check->name, "none") == 0)
 			load_error(load, load_node(load, check),
 				   "a check cannot be called none; that word means no check");
-		check_type(load, check);
 		check_intervals(load, check);
 		if (check->type == CONFIG_CHECK_DNS)
 			check_dns(load, check);

@@ -27,6 +27,8 @@
 	X(MTU, "mtu", "a full-size packet is lost on the way to the real")                         \
 	X(EXIT_STATUS, "exit-status", "the program ended with another exit code")                  \
 	X(KILLED, "killed", "the program was ended by a signal")                                   \
+	X(NOT_EXECUTABLE, "not-executable",                                                        \
+	  "the node cannot run the program of the check; no verdict")                              \
 	X(PROBE_PATH, "probe-path", "the node's own probe path is broken; no verdict")             \
 	X(LATE, "late", "the probe started too late to judge; no verdict")                         \
 	X(LOCAL_ERROR, "local-error", "the node lacked a resource for the probe; no verdict")

@@ -15,8 +15,7 @@
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
 
-#define VERDICTS_STALE_US (30 * USEC_PER_SEC)
-#define VIPS_NAMED_MAX    4 /* of one state and reason */
+#define VIPS_NAMED_MAX 4 /* of one state and reason */
 
 /* Two lists that become one: critical before warnings. */
 struct alarms {
@@ -109,17 +108,63 @@ static void check_uplink(struct alarms *alarms, uint32_t i)
 	check_offload(alarms, i);
 }
 
+static void check_silence(struct alarms *alarms, enum prober_daemon daemon, const char *program,
+			  const char *command)
+{
+	const struct prober_life *life = prober_life(alarms->view->daemon->prober, daemon);
+
+	if (life->last_verdict && alarms->view->now > life->last_verdict + life->patience_us)
+		raise_alarm(alarms, LEVEL_CRITICAL, program, command,
+			    "no verdict from %s for %.0f s", program,
+			    view_age(alarms->view, life->last_verdict));
+}
+
 static void check_prober(struct alarms *alarms)
 {
-	const struct prober *prober = alarms->view->daemon->prober;
-	usec_t last = prober_last_verdict(prober);
+	static const char command[] = "systemctl status shoal-probe";
 
-	if (!prober_is_connected(prober))
-		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-probe", "systemctl status shoal-probe",
+	if (!prober_is_connected(alarms->view->daemon->prober))
+		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-probe", command,
 			    "shoal-probe is not connected; the reals keep their last state");
-	else if (last && alarms->view->now > last + VERDICTS_STALE_US)
-		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-probe", "systemctl status shoal-probe",
-			    "no verdict from shoal-probe for %.0f s", view_age(alarms->view, last));
+	else
+		check_silence(alarms, PROBER_PROBE, "shoal-probe", command);
+}
+
+static bool is_exec(const struct config *config, uint32_t check)
+{
+	return config->checks[check].type == CONFIG_CHECK_EXEC;
+}
+
+/* The first pool that a program judges, and by which check. */
+static const struct config_pool *exec_pool(const struct config *config, const char **ret_check)
+{
+	for (size_t p = 0; p < config->n_pools; p++)
+		for (size_t c = 0; c < config->pools[p].n_checks; c++)
+			if (is_exec(config, config->pools[p].checks[c])) {
+				*ret_check = config->checks[config->pools[p].checks[c]].name;
+				return &config->pools[p];
+			}
+	return NULL;
+}
+
+/* Only where the config has something for it. */
+static void check_exec(struct alarms *alarms)
+{
+	const struct commands_context *daemon = alarms->view->daemon;
+	const struct prober_life *life = prober_life(daemon->prober, PROBER_EXEC);
+	const struct config_pool *pool;
+	const char *check;
+
+	if (life->n_targets == 0)
+		return;
+	pool = exec_pool(core_config(daemon->core), &check);
+	if (!life->is_connected && pool)
+		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-exec", "systemctl start shoal-exec",
+			    "shoal-exec is not connected; what exec checks judge keeps its last "
+			    "state, as by check '%s' of pool '%s'",
+			    check, pool->name);
+	else
+		check_silence(alarms, PROBER_EXEC, "shoal-exec", "systemctl status shoal-exec");
 }
 
 static void check_node(struct alarms *alarms)
@@ -129,6 +174,7 @@ static void check_node(struct alarms *alarms)
 	for (uint32_t i = 0; i < core_config(daemon->core)->node.n_uplinks; i++)
 		check_uplink(alarms, i);
 	check_prober(alarms);
+	check_exec(alarms);
 	if (core_node(daemon->core)->is_fenced)
 		raise_alarm(alarms, LEVEL_CRITICAL, "guard", "journalctl -u shoal-guard",
 			    "shoal-guard acted; nothing is announced until a complete pass");

@@ -174,6 +174,19 @@ json_t *view_dataplane(const struct view *view)
 			 view_capture(view));
 }
 
+/* NULL where the config has nothing for it. */
+static json_t *view_exec(const struct view *view)
+{
+	const struct prober_life *life = prober_life(view->daemon->prober, PROBER_EXEC);
+
+	if (life->n_targets == 0)
+		return NULL;
+	return json_pack(
+		"{s:b, s:o, s:I}", "is_connected", life->is_connected, "last_verdict_age_s",
+		life->last_verdict ? json_real(view_age(view, life->last_verdict)) : json_null(),
+		"probes", (json_int_t)life->n_probes);
+}
+
 json_t *view_prober(const struct view *view)
 {
 	const struct core *core = view->daemon->core;
@@ -183,11 +196,12 @@ json_t *view_prober(const struct view *view)
 	for (uint32_t p = 0; p < core_n_pools(core); p++)
 		for (uint32_t r = 0; r < core_pool(core, p)->config->n_reals; r++)
 			states[core_pool(core, p)->reals[r].state]++;
-	return json_pack("{s:b, s:o, s:I, s:I, s:I, s:I}", "is_connected",
+	return json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:o*}", "is_connected",
 			 prober_is_connected(view->daemon->prober), "last_verdict_age_s",
 			 last ? json_real(view_age(view, last)) : json_null(), "probes",
 			 (json_int_t)prober_n_probes(view->daemon->prober), "up", states[REAL_UP],
-			 "down", states[REAL_DOWN], "unknown", states[REAL_UNKNOWN]);
+			 "down", states[REAL_DOWN], "unknown", states[REAL_UNKNOWN], "exec",
+			 view_exec(view));
 }
 
 json_t *view_version(const struct view *view)

@@ -749,7 +749,10 @@ static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t i
 	add_checks(view, pool_index, index, object);
 	if (real->order)
 		next_ordered(pool, index, next);
-	if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)
+	if (real->reason == PROBE_NOT_EXECUTABLE)
+		add_next(next, "journalctl -u shoal-exec",
+			 "put the program in its place on this node, with its rights");
+	else if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)
 		add_next(next, "journalctl -u shoal-probe", "mend the node's own probe path");
 	else if (real->state == REAL_DOWN)
 		add_next(next, NULL,

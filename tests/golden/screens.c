@@ -25,11 +25,11 @@ static const char yaml_head[] = "node: {name: lb1, uplinks: [eth0, eth1]}\n"
 				"  vip-ranges: [203.0.113.0/24, \"2001:db8:cafe::/48\"]\n"
 				"  peers: {tor1: 10.0.2.1, tor2: 10.0.3.1}\n"
 				"checks:\n"
-				"  http-ok: {type: http, path: /healthz}\n"
-				"  smtp: {type: tcp}\n"
-				"pools:\n"
-				"  web:\n"
-				"    check: http-ok\n";
+				"  http-ok: {type: http, path: /healthz}\n";
+static const char yaml_smtp[] = "  smtp: {type: tcp}\n";
+static const char yaml_pools[] = "pools:\n"
+				 "  web:\n"
+				 "    check: http-ok\n";
 static const char yaml_web[] =
 	"    reals: {web1: 10.1.0.11, web2: 10.1.0.12, web3: {address: 10.1.0.13, weight: 2},\n"
 	"            spare: {address: 10.1.0.99, backup: true}}\n"
@@ -61,11 +61,12 @@ enum { WWW, WWW6, MAIL_V4 };
 static void verdict(struct site *site, uint32_t pool, uint32_t real, enum probe_reason reason,
 		    const char *evidence)
 {
+	bool is_up = reason == PROBE_OK || reason == PROBE_NOT_EXECUTABLE; /* that one moves none */
 	struct core_event event = {
 		.kind = CORE_EVENT_VERDICT,
 		.verdict = { .pool = pool,
 			     .real = real,
-			     .state = reason == PROBE_OK ? REAL_UP : REAL_DOWN,
+			     .state = is_up ? REAL_UP : REAL_DOWN,
 			     .reason = reason,
 			     .sign = reason == PROBE_TIMEOUT ? REAL_SIGN_GONE : REAL_SIGN_ANSWERS,
 			     .in_a_row = 4,
@@ -221,6 +222,22 @@ static void no_way(struct site *site)
 static const char overrides_web[] = "    slow-start: 30s\n    depool-floor: 50%\n";
 static const char overrides_mail[] = "    all-down: open\n";
 
+static const char no_exec_smtp[] =
+	"  smtp: {type: exec, argv: [/usr/local/lib/shoal/banner, --timeout, \"2\"]}\n";
+
+/* A program judges the mail servers: one was not there, then shoal-exec went. */
+static void no_exec(struct site *site)
+{
+	serve(site);
+	verdict(site, MAIL, 1, PROBE_NOT_EXECUTABLE,
+		"/usr/local/lib/shoal/banner: No such file or directory");
+	parts.exec = (struct prober_life){ .n_targets = 3,
+					   .last_verdict = site->now,
+					   .patience_us = 30 * USEC_PER_SEC,
+					   .n_probes = 4711 };
+	site_pass(site, 10 * USEC_PER_SEC);
+}
+
 /* Slow start, floor, all down, and a VIP on the node's own address. */
 static void overrides(struct site *site)
 {
@@ -286,6 +303,7 @@ static const struct {
 	{ "taken-out",
 	  taken_out,
 	  { "status", "pools", "reals", "why web", "why web/web2", "why mail-v4" } },
+	{ "no-exec", no_exec, { "status", "why mail", "why mail/smtp2" } },
 	{ "overrides",
 	  overrides,
 	  { "status", "pools", "reals", "why web", "why mail", "why mail-v4" } },
@@ -363,8 +381,9 @@ static void play(size_t scenario, const struct screen *screen, bool is_json)
 	struct config *config = NULL;
 	struct site site;
 	char yaml[4096];
-	int len = snprintf(yaml, sizeof(yaml), "%s%s%s%s%s", yaml_head,
-			   overrides_any ? overrides_web : "", yaml_web,
+	int len = snprintf(yaml, sizeof(yaml), "%s%s%s%s%s%s%s", yaml_head,
+			   scenarios[scenario].make == no_exec ? no_exec_smtp : yaml_smtp,
+			   yaml_pools, overrides_any ? overrides_web : "", yaml_web,
 			   overrides_any ? overrides_mail : "", yaml_rest);
 
 	if (config_parse("shoal.yaml", yaml, (size_t)len, CONFIG_NEED_NODE, &config, &report) < 0) {

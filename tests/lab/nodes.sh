@@ -10,6 +10,7 @@
 LAB_UID_SHOALD=64901
 LAB_UID_PROBE=64902
 LAB_UID_GUARD=64903
+LAB_UID_EXEC=64904
 LAB_GID=64900
 LAB_GID_GUARD=64903
 
@@ -143,6 +144,11 @@ start_probe() { # NODE
 	start_daemon "$1" shoal-probe $LAB_UID_PROBE none net_raw --run-dir "$(node_dir "$1")/run"
 }
 
+# Where a check runs a program; no other needs it.
+start_exec() { # NODE
+	start_daemon "$1" shoal-exec $LAB_UID_EXEC none none --run-dir "$(node_dir "$1")/run"
+}
+
 start_guard() { # NODE
 	local dir
 	dir=$(node_dir "$1")
@@ -153,6 +159,7 @@ start_guard() { # NODE
 stop_node() { # NODE: as systemctl stop would
 	stop "$1-shoal-guard"
 	stop "$1-shoal-probe"
+	stop "$1-shoal-exec"
 	stop "$1-shoald"
 }
 

@@ -291,6 +291,19 @@ uint64_t prober_n_probes(const struct prober *prober)
 	return parts.probes;
 }
 
+const struct prober_life *prober_life(const struct prober *prober, enum prober_daemon daemon)
+{
+	static struct prober_life probe;
+
+	(void)prober;
+	probe = (struct prober_life){ .is_connected = parts.probe_is_connected,
+				      .n_targets = 1,
+				      .patience_us = 30 * USEC_PER_SEC,
+				      .last_verdict = parts.last_verdict,
+				      .n_probes = parts.probes };
+	return daemon == PROBER_EXEC ? &parts.exec : &probe;
+}
+
 /* ---- the daemon ---- */
 
 static int reload(void *daemon, struct config_report *report, struct err *err)

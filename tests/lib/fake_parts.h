@@ -34,6 +34,7 @@ struct fake_parts {
 
 	bool probe_is_connected;
 	usec_t last_verdict;
+	struct prober_life exec; /* nothing to do, unless a test says otherwise */
 	uint64_t probes;
 
 	struct latency latencies[PARTS_MAX];            /* of each pool */

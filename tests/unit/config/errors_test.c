@@ -114,10 +114,8 @@ static const struct mistake mistakes[] = {
 	{ "check", "  ^up: {}", "check has no 'type'", false },
 	{ "check", "  up: {type: dns, port: 53, query: www.example.net, answer: ^mail}",
 	  "answer: 'mail' is no IPv4 address; record: A has those", false },
-	{ "check", "  up: {type: ^exec, argv: /bin/true}",
-	  "type: exec is not carried out by this version; use tcp, http "
-	  "or https",
-	  false },
+	{ "check", "  up: {type: exec, argv: ^true}",
+	  "argv: 'true' is no absolute path; nothing searches for the program", false },
 	{ "check", "  up: {type: tcp, ^path: /}", "path: a check of type tcp has no such key",
 	  false },
 	{ "check", "  up: {type: tcp, rise: ^0}",
@@ -479,21 +477,6 @@ TEST(config, says_when_a_file_cannot_be_read)
 	assert_null(config);
 }
 
-TEST(config, takes_other_kinds_of_checks_where_no_node_is_needed)
-{
-	static const char text[] =
-		"checks: {a: {type: exec, argv: /bin/true}}\n"
-		"pools: {p: {check: a, reals: {r: 10.0.0.1}}}\n"
-		"vips: {v: {address: 203.0.113.1, services: [{tcp: 80, pool: p}]}}\n";
-	struct config_report report;
-
-	assert_int_equal(parse_whole(text, strlen(text), CONFIG_NEED_SERVICES, &report), 0);
-	assert_int_equal(report.warnings, 1);
-	assert_non_null(
-		strstr(report.text, "f:1:20: warning: type: exec is read but not carried out"));
-	config_report_fini(&report);
-}
-
 TEST(config, wants_a_port_for_checks_of_any_port_services)
 {
 	static const char text[] =
@@ -562,7 +545,6 @@ RUN_TESTS(T(config, takes_the_file_the_mistakes_are_put_into),
 	  T(config, refuses_a_file_without_what_is_needed),
 	  T(config, refuses_more_than_sixteen_mebibytes),
 	  T(config, refuses_more_than_the_tables_hold), T(config, says_when_a_file_cannot_be_read),
-	  T(config, takes_other_kinds_of_checks_where_no_node_is_needed),
 	  T(config, wants_a_port_for_checks_of_any_port_services),
 	  T(config, refuses_ids_too_wide_for_stable_udp),
 	  T(config, refuses_one_id_for_two_addresses_where_ids_lead_anywhere))

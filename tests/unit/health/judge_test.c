@@ -82,14 +82,15 @@ TEST(judge, rises_and_falls_after_exactly_that_many_in_a_row)
 /* The node's own trouble says nothing of the real, however long it lasts. */
 TEST(judge, never_moves_on_reasons_that_are_the_nodes_own)
 {
-	static const enum probe_reason own[] = { PROBE_PROBE_PATH, PROBE_LATE, PROBE_LOCAL_ERROR };
+	static const enum probe_reason own[] = { PROBE_PROBE_PATH, PROBE_LATE, PROBE_LOCAL_ERROR,
+						 PROBE_NOT_EXECUTABLE };
 
 	for (int state = 0; state < REAL_STATE_MAX; state++) {
 		struct judge judge;
 
 		judge_init(&judge, (enum real_state)state);
 		for (unsigned i = 0; i < 3000; i++)
-			judge_step(&judge, 1, 1, own[i % 3]);
+			judge_step(&judge, 1, 1, own[i % 4]);
 		assert_int_equal(judge.state, state);
 		assert_int_equal(judge.in_a_row, 0);
 	}
@@ -231,7 +232,7 @@ TEST(judge, every_reason_has_a_meaning)
 		fails += judge_classify((enum probe_reason)reason) == JUDGE_FAIL;
 	assert_int_equal(judge_classify(PROBE_OK), JUDGE_PASS);
 	assert_int_equal(judge_classify(PROBE_PROBE_PATH), JUDGE_NO_VERDICT);
-	assert_int_equal(fails, PROBE_REASON_MAX - 6); /* none, ok, no-check and the node's own */
+	assert_int_equal(fails, PROBE_REASON_MAX - 7); /* none, ok, no-check and the node's own */
 }
 
 RUN_TESTS(T(judge, follows_the_specification_for_every_short_history),

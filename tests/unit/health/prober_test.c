@@ -822,6 +822,147 @@ TEST(prober, socket_is_closed_to_others_and_replaces_a_left_over)
 	world_fini(&w);
 }
 
+/* ---- the second daemon ---- */
+
+/* Pool web is judged by a program, too. Returns the other side of exec.sock. */
+static struct world exec_world(struct world *w, struct site *site)
+{
+	static const char *const argv[] = { "/usr/local/lib/shoal/replicas", "--max-lag", "10" };
+	static const struct config_range zero = { 0, 0 };
+	struct world exec;
+
+	site_init(site);
+	site->checks[1].type = CONFIG_CHECK_EXEC;
+	site->checks[1].argv = argv;
+	site->checks[1].n_argv = 3;
+	site->checks[1].exit_codes = &zero;
+	site->checks[1].n_exit_codes = 1;
+	assert_int_equal(prober_set_config(w->prober, &site->config, NULL), 0);
+	exec = *w;
+	snprintf(exec.path, sizeof(exec.path), "%s/exec.sock", w->directory);
+	assert_int_equal(prober_listen_exec(w->prober, exec.path, NULL, NULL), 0);
+	exec.fd = world_connect(&exec);
+	turn(w);
+	return exec;
+}
+
+TEST(prober, programs_are_told_to_shoal_exec_alone)
+{
+	struct world w, exec;
+	struct site site;
+	struct told told;
+
+	world_init(&w);
+	exec = exec_world(&w, &site);
+	say_hello(&w);
+	told = hear(&w);
+	assert_int_equal(told.n_targets, N_TARGETS - 3);
+	for (unsigned i = 0; i < told.n_targets; i++)
+		assert_int_not_equal(told.targets[i].type, CONFIG_CHECK_EXEC);
+	assert_int_equal(prober_life(w.prober, PROBER_EXEC)->is_connected, false);
+	say_hello(&exec);
+	told = hear(&exec);
+	assert_int_equal(told.n_targets, 3);
+	assert_int_equal(told.n_end, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(told.targets[i].type, CONFIG_CHECK_EXEC);
+		assert_int_equal(told.targets[i].mark, 0);
+		assert_false(told.targets[i].has_real); /* whose life nobody asks for */
+		/* argv; VIP, real, its name, pool, check, port and protocol; the node has no name
+		 */
+		assert_int_equal(told.targets[i].n_texts, 3 + 7);
+	}
+	assert_int_equal(prober_life(w.prober, PROBER_EXEC)->n_targets, 3);
+	assert_int_equal(prober_life(w.prober, PROBER_PROBE)->n_targets, N_TARGETS - 3);
+	assert_true(prober_life(w.prober, PROBER_EXEC)->is_connected);
+	close(exec.fd);
+	world_fini(&w);
+}
+
+TEST(prober, each_is_believed_about_its_own_targets_only)
+{
+	struct world w, exec;
+	struct site site;
+	struct told ours, theirs;
+
+	world_init(&w);
+	exec = exec_world(&w, &site);
+	say_hello(&w);
+	ours = hear(&w);
+	say_hello(&exec);
+	theirs = hear(&exec);
+	verdict_for(&exec, ours.targets[0].id, REAL_DOWN);
+	verdict_for(&w, theirs.targets[0].id, REAL_DOWN);
+	assert_int_equal(w.n_verdicts, 0);
+	verdict_for(&exec, theirs.targets[1].id, REAL_DOWN);
+	assert_int_equal(w.n_verdicts, 1);
+	assert_int_equal(w.verdict.check, 1);
+	assert_int_equal(w.verdict.real, 1);
+	assert_int_equal(prober_last_verdict(w.prober), 0);
+	assert_int_not_equal(prober_life(w.prober, PROBER_EXEC)->last_verdict, 0);
+	close(exec.fd);
+	world_fini(&w);
+}
+
+TEST(prober, losing_one_leaves_the_other_connected)
+{
+	struct world w, exec;
+	struct site site;
+	struct told before, told;
+
+	world_init(&w);
+	exec = exec_world(&w, &site);
+	say_hello(&w);
+	hear(&w);
+	say_hello(&exec);
+	before = hear(&exec);
+	verdict_for(&exec, before.targets[0].id, REAL_UP);
+	close(exec.fd);
+	turn(&w);
+	assert_false(prober_life(w.prober, PROBER_EXEC)->is_connected);
+	assert_true(prober_is_connected(w.prober));
+	assert_int_equal(hear(&w).n_targets, 0);
+	exec.fd = world_connect(&exec);
+	say_hello(&exec);
+	told = hear(&exec);
+	assert_int_equal(told.n_targets, 3);
+	assert_int_equal(told.targets[0].state, REAL_UP); /* the last judgement */
+	close(exec.fd);
+	world_fini(&w);
+}
+
+TEST(prober, each_must_give_verdicts_of_its_own)
+{
+	struct world w, exec;
+	struct site site, none;
+	struct told told;
+	usec_t now;
+
+	world_init(&w);
+	site_init(&none);
+	assert_int_equal(prober_set_config(w.prober, &none.config, NULL), 0);
+	assert_true(prober_is_fresh(w.prober, PROBER_EXEC, usec_now())); /* nothing to do */
+	assert_false(prober_is_fresh(w.prober, PROBER_PROBE, usec_now()));
+	exec = exec_world(&w, &site);
+	now = usec_now();
+	/* A reload gave it something to do: it has the time that it has between two verdicts. */
+	assert_true(prober_is_fresh(w.prober, PROBER_EXEC, now));
+	assert_false(prober_is_fresh(w.prober, PROBER_EXEC, now + 30 * USEC_PER_SEC));
+	say_hello(&exec);
+	told = hear(&exec);
+	verdict_for(&exec, told.targets[0].id, REAL_UP);
+	now = usec_now();
+	assert_true(prober_is_fresh(w.prober, PROBER_EXEC, now + 29 * USEC_PER_SEC));
+	assert_false(prober_is_fresh(w.prober, PROBER_EXEC, now + 30 * USEC_PER_SEC));
+	assert_false(prober_is_fresh(w.prober, PROBER_PROBE, now));
+	site.checks[1].slow_interval_us = 60 * USEC_PER_SEC; /* and 1 s timeout, twice */
+	assert_int_equal(prober_set_config(w.prober, &site.config, NULL), 0);
+	assert_true(prober_is_fresh(w.prober, PROBER_EXEC, now + 121 * USEC_PER_SEC));
+	assert_false(prober_is_fresh(w.prober, PROBER_EXEC, now + 122 * USEC_PER_SEC));
+	close(exec.fd);
+	world_fini(&w);
+}
+
 RUN_TESTS(T(prober, sends_every_target_after_the_hello),
 	  T(prober, aims_at_vip_through_the_tunnel_and_at_the_real_directly),
 	  T(prober, reaches_a_local_real_at_the_vip_without_a_tunnel),
@@ -841,4 +982,8 @@ RUN_TESTS(T(prober, sends_every_target_after_the_hello),
 	  T(prober, marks_stay_over_reload_and_those_gone_are_named),
 	  T(prober, names_a_check_without_a_port), T(prober, names_a_ca_file_that_is_missing),
 	  T(prober, passes_certificates_on_as_bytes), T(prober, new_sources_are_handed_over),
-	  T(prober, socket_is_closed_to_others_and_replaces_a_left_over))
+	  T(prober, socket_is_closed_to_others_and_replaces_a_left_over),
+	  T(prober, programs_are_told_to_shoal_exec_alone),
+	  T(prober, each_is_believed_about_its_own_targets_only),
+	  T(prober, losing_one_leaves_the_other_connected),
+	  T(prober, each_must_give_verdicts_of_its_own))
