@@ -417,12 +417,14 @@ enum dns_fault dns_reply_read(const uint8_t *bytes, size_t len, const struct dns
 static int next_word(const char **text, uint8_t bytes[DNS_TEXT_MAX], bool *ret_is_quoted)
 {
 	const char *p = *text + strspn(*text, " \t");
+	const bool is_quoted = *p == '"';
+	const char *ends = is_quoted ? "\"" : " \t";
 	int n = 0;
 
-	*ret_is_quoted = *p == '"';
+	*ret_is_quoted = is_quoted;
 	if (*p == '\0')
 		return -1;
-	for (p += *ret_is_quoted; *p && (*ret_is_quoted ? *p != '"' : !strchr(" \t", *p)); p++) {
+	for (p += is_quoted; *p && !strchr(ends, *p); p++) {
 		unsigned byte = (uint8_t)*p;
 
 		if (n == DNS_TEXT_MAX - 1)
@@ -434,7 +436,7 @@ static int next_word(const char **text, uint8_t bytes[DNS_TEXT_MAX], bool *ret_i
 			byte = (uint8_t) * ++p;
 		bytes[n++] = (uint8_t)byte;
 	}
-	if (*ret_is_quoted && *p++ != '"')
+	if (is_quoted && *p++ != '"')
 		return -1;
 	*text = p;
 	return n;

@@ -378,7 +378,7 @@ static const char *service_port(const struct roster *roster, uint32_t pool, char
 	uint16_t tcp = roster->ports[pool], udp = roster->udp_ports[pool];
 
 	*ret_protocol = tcp ? "tcp" : udp ? "udp" : NULL;
-	snprintf(buf, 8, "%u", tcp ? tcp : udp);
+	snprintf(buf, 8, "%u", (unsigned)(tcp ? tcp : udp));
 	return tcp || udp ? buf : NULL;
 }
 

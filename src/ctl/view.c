@@ -58,24 +58,33 @@ json_t *view_drain(const struct view *view, bool is_drained, const struct core_d
 	return object;
 }
 
+static json_t *order_until(const struct core_order *order)
+{
+	if (!order || !core_order_has_end(order))
+		return json_null();
+	return json_integer((json_int_t)order->until_us);
+}
+
+static json_t *order_left(const struct view *view, const struct core_order *order)
+{
+	if (!order || !core_order_has_end(order))
+		return json_null();
+	return json_real(view_seconds(
+		order->until_us > view->wall_us ? order->until_us - view->wall_us : 0));
+}
+
 json_t *view_order(const struct view *view, uint32_t pool, uint32_t real)
 {
 	const struct commands_context *daemon = view->daemon;
 	enum real_order kind = core_pool(daemon->core, pool)->reals[real].order;
 	const struct core_order *order = kind ? daemon->order_of(daemon->daemon, pool, real) : NULL;
-	bool has_end = order && core_order_has_end(order);
 	json_t *object;
 
 	if (!kind)
 		return json_null();
-	object = json_pack(
-		"{s:s, s:s, s:s, s:o, s:o}", "order", real_order_str(kind), "owner",
-		order ? order->owner : "unknown", "reason", order ? order->reason : "", "until_us",
-		has_end ? json_integer((json_int_t)order->until_us) : json_null(), "left_s",
-		has_end ? json_real(view_seconds(order->until_us > view->wall_us
-							 ? order->until_us - view->wall_us
-							 : 0))
-			: json_null());
+	object = json_pack("{s:s, s:s, s:s, s:o, s:o}", "order", real_order_str(kind), "owner",
+			   order ? order->owner : "unknown", "reason", order ? order->reason : "",
+			   "until_us", order_until(order), "left_s", order_left(view, order));
 	view_set_since_wall(object, view, order ? order->wall_us : 0);
 	return object;
 }
