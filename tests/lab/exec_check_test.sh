@@ -93,7 +93,7 @@ test_that "a program that hangs has failed, and leaves no process"
 let_say hang web2
 wait_for 15 "web2 down" real_is lb1 web2 down
 wait_for 5 "the reason" why_says web2 "no answer in 1000 ms, waiting for the program to end: web2"
-expect "it did start children" pgrep -f "^sleep $nap\$"
+wait_for 5 "it does start children" pgrep -f "^sleep $nap\$"
 let_say up web2
 wait_for 10 "web2 up" real_is lb1 web2 up
 wait_for 5 "no child is left" no_naps
