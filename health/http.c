@@ -381,10 +381,18 @@ static enum probe_reason garbage_reason(const struct http_run *run)
 	return wish_of(run)->is_http2 ? PROBE_PROTOCOL_ERROR : PROBE_HTTP_GARBAGE;
 }
 
+/* curl keeps the error of a handle's last failed call, also of a probe before: its words tell. */
+static bool is_failed_call(const struct http_run *run)
+{
+	return strstr(run->message, "Recv failure") || strstr(run->message, "Send failure");
+}
+
 static enum probe_reason recv_reason(const struct http_run *run)
 {
 	long error = 0;
 
+	if (!is_failed_call(run))
+		return garbage_reason(run);
 	curl_easy_getinfo(run->easy, CURLINFO_OS_ERRNO, &error);
 	return error == ECONNRESET || error == EPIPE ? PROBE_RESET : garbage_reason(run);
 }
