@@ -401,6 +401,9 @@ void judgements_adopt(const struct judgement *judgement, void *arg)
 	const struct config *config = core_config(core);
 	struct core_verdict verdict = judgement->verdict;
 
+	/* The file may be seconds older than what the data plane was told of the address: that
+	 * stands until something is heard, or nothing for long enough. */
+	verdict.sign = REAL_SIGN_NONE;
 	verdict.pool = config_lookup_pool(core_lookup(core), judgement->pool);
 	if (verdict.pool == CONFIG_NONE)
 		return;
