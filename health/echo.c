@@ -47,6 +47,7 @@ static void let_through(int fd, bool is_ipv4)
 
 	ICMP6_FILTER_SETBLOCKALL(&filter6);
 	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter6);
+	ICMP6_FILTER_SETPASS(ICMP6_DST_UNREACH, &filter6);
 	if (is_ipv4)
 		setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter4, sizeof(filter4));
 	else

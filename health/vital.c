@@ -2,16 +2,12 @@
 #include "health/vital.h"
 
 #include <errno.h>
-#include <netinet/icmp6.h>
-#include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "health/dial.h"
-#include "src/base/auto.h"
+#include "health/echo.h"
 
 struct vital {
 	struct vital_options options;
@@ -154,70 +150,17 @@ static void on_echo(evutil_socket_t fd, short what __attribute__((unused)), void
 	finish_if_over(vital);
 }
 
-/* The one's complement sum of RFC 1071; ICMPv6 has its own made by the kernel. */
-static uint16_t checksum(const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~sum);
-}
-
-/* Of ICMPv6 only what IPv4 would show, too: no neighbour discovery. */
-static void filter_echoes(int fd)
-{
-	struct icmp6_filter filter;
-
-	ICMP6_FILTER_SETBLOCKALL(&filter);
-	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
-	ICMP6_FILTER_SETPASS(ICMP6_DST_UNREACH, &filter);
-	setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
-}
-
-static int open_echo(const struct addr *addr)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-	bool is_ipv4 = addr_is_ipv4(addr);
-	AUTO(fd_closep) int fd = -1;
-	size_t len;
-	const uint8_t *raw = addr_raw(addr, &len);
-
-	fd = socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		    is_ipv4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-	if (fd < 0)
-		return -errno;
-	memcpy(is_ipv4 ? (void *)&in.sin_addr : (void *)&in6.sin6_addr, raw, len);
-	dial_hear_errors(fd, is_ipv4);
-	if (!is_ipv4)
-		filter_echoes(fd);
-	if (connect(fd, is_ipv4 ? (void *)&in : (void *)&in6, is_ipv4 ? sizeof(in) : sizeof(in6)) <
-	    0)
-		return -errno;
-	return fd_take(&fd);
-}
-
-static int send_echo(int fd, bool is_ipv4)
-{
-	struct icmphdr echo = { .type = is_ipv4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST };
-
-	echo.un.echo.id = htons((uint16_t)getpid());
-	if (is_ipv4)
-		echo.checksum = checksum(&echo, sizeof(echo));
-	return send(fd, &echo, sizeof(echo), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 static void start_echo(struct vital *vital)
 {
-	int r = open_echo(&vital->options.addr);
+	const struct dial_options to = { .addr = vital->options.addr };
+	const struct echo_id id = echo_id_new();
+	enum probe_reason reason;
+	const char *step;
+	int r = echo_open(&to, false, &reason, &step);
 
 	if (r >= 0) {
 		vital->echo_fd = r;
-		r = send_echo(r, addr_is_ipv4(&vital->options.addr));
+		r = echo_send(r, addr_is_ipv4(&to.addr), &id, ECHO_MIN_LEN);
 	}
 	if (r >= 0)
 		return;

@@ -472,7 +472,10 @@ static void keep_state(struct shoald *d, usec_t now)
 		store_state(d);
 }
 
-/* Before the guard's lease is written anew: its tick says when verdicts were fresh. */
+/*
+ * After the data plane said what lives, before the guard's lease is written anew: its tick says
+ * when verdicts were fresh.
+ */
 static void load_state(struct shoald *d)
 {
 	const struct judgements_sink sink = { judgements_adopt, judgements_adopt_flaps, d->core };
@@ -1175,16 +1178,15 @@ static int start(struct shoald *d, struct err *err)
 	if (r == 0)
 		r = load_drains(d, err);
 	if (r == 0)
-		load_state(d);
-	if (r == 0)
 		r = open_sockets(d, err);
 	if (r == 0)
-		adopt_judgements(d);
-	if (r == 0)
 		r = open_ports(d, err);
-	if (r == 0)
-		fill_context(d); /* commands run on the loop, which does not yet */
-	return r;
+	if (r < 0)
+		return r;
+	load_state(d);
+	adopt_judgements(d);
+	fill_context(d); /* commands run on the loop, which does not yet */
+	return 0;
 }
 
 /* Run until every uplink had its say; without a single attachment there is no node. */

@@ -465,8 +465,9 @@ void core_adopt_real(struct core *core, uint32_t pool, uint32_t real, bool takes
 void core_adopt_life(struct core *core, uint32_t pool, uint32_t real, enum real_life life);
 
 /*
- * core_adopt_verdict - at start, before the first pass: what a check said last, and since when. It
- * is no word of the prober: holds do not end by it. One without a judgement is ignored.
+ * core_adopt_verdict - at start, after the lives and before the first pass: what a check said last,
+ * and since when. It is no word of the prober: holds do not end by it. One without a judgement is
+ * ignored, and one that the adopted life contradicts: up of the dead, down of what takes new flows.
  */
 void core_adopt_verdict(struct core *core, const struct core_verdict *verdict, usec_t since);
 

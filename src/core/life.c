@@ -28,10 +28,12 @@ static struct conclusion gone(bool has_taker, enum life_reason reason)
 	return (struct conclusion){ REAL_DEAD, reason };
 }
 
+/* A dead real needs no second chance. */
 static struct conclusion without_way(struct core *core, const struct pool *pool, size_t i,
 				     bool has_taker)
 {
-	if (core_is_due(core, pool->facts[i].way_lost_since + NEXT_HOP_GRACE_US))
+	if (pool->reals[i].life == REAL_DEAD ||
+	    core_is_due(core, pool->facts[i].way_lost_since + NEXT_HOP_GRACE_US))
 		return gone(has_taker, LIFE_UNREACHABLE);
 	return (struct conclusion){ REAL_LEAVING, LIFE_NO_NEXT_HOP };
 }

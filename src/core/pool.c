@@ -181,12 +181,23 @@ static usec_t state_since(const struct pool *pool, size_t real)
 	return first_down < USEC_NEVER ? first_down : last;
 }
 
+/*
+ * What was kept of a real may be seconds older than what the data plane was told of it: a real that
+ * died or came back since is not judged.
+ */
+static bool is_outdated(const struct core_real *real, enum real_state kept)
+{
+	return (kept == REAL_UP && real->life == REAL_DEAD) ||
+	       (kept == REAL_DOWN && real->life == REAL_TAKES);
+}
+
 void pool_adopt_verdict(struct core *core, const struct core_verdict *verdict, usec_t since)
 {
 	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
 	struct core_check *check = check_of(core, verdict);
 
-	if (!check || verdict->state == REAL_UNKNOWN)
+	if (!check || verdict->state == REAL_UNKNOWN ||
+	    is_outdated(&pool->reals[verdict->real], verdict->state))
 		return;
 	check_take(check, verdict, since < core->now ? since : core->now);
 	pool_judge_real(pool, verdict->real, core->now);

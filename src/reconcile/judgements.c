@@ -19,11 +19,15 @@
 
 /* ---- printing ---- */
 
+/*
+ * No sign of life: the file may be seconds older than what the data plane was told of an address,
+ * and that stands until something is heard, or nothing for long enough.
+ */
 static void print_check(FILE *f, const struct config_pool *pool, const struct config_real *real,
 			const char *name, const struct core_check *check)
 {
-	fprintf(f, "check %s %s %s %s %u %s %" PRIu32 " %" PRIu64 "%s%s\n", pool->name,
-		ADDR_STR(&real->addr), name, real_state_str(check->state), (unsigned)check->sign,
+	fprintf(f, "check %s %s %s %s %s %" PRIu32 " %" PRIu64 "%s%s\n", pool->name,
+		ADDR_STR(&real->addr), name, real_state_str(check->state),
 		probe_reason_str(check->reason), check->in_a_row, check->since,
 		check->evidence[0] ? " " : "", check->evidence);
 }
@@ -161,14 +165,12 @@ static bool is_printable(const char *text)
 static bool parse_check(char *line, const struct judgements_sink *sink)
 {
 	struct judgement j = { 0 };
-	uint64_t sign, in_a_row, since;
+	uint64_t in_a_row, since;
 
 	if (!name(&line, j.pool) || !address(&line, &j.real) || !name(&line, j.check) ||
-	    !state(&line, &j.verdict.state) || !number(&line, REAL_SIGN_MAX - 1, &sign) ||
-	    !reason(&line, &j.verdict.reason) || !number(&line, UINT32_MAX, &in_a_row) ||
-	    !number(&line, UINT64_MAX - 1, &since))
+	    !state(&line, &j.verdict.state) || !reason(&line, &j.verdict.reason) ||
+	    !number(&line, UINT32_MAX, &in_a_row) || !number(&line, UINT64_MAX - 1, &since))
 		return false;
-	j.verdict.sign = (enum real_sign)sign;
 	j.verdict.in_a_row = (uint32_t)in_a_row;
 	j.since = since;
 	if (line && (strlen(line) >= sizeof(j.verdict.evidence) || !is_printable(line)))
@@ -401,9 +403,6 @@ void judgements_adopt(const struct judgement *judgement, void *arg)
 	const struct config *config = core_config(core);
 	struct core_verdict verdict = judgement->verdict;
 
-	/* The file may be seconds older than what the data plane was told of the address: that
-	 * stands until something is heard, or nothing for long enough. */
-	verdict.sign = REAL_SIGN_NONE;
 	verdict.pool = config_lookup_pool(core_lookup(core), judgement->pool);
 	if (verdict.pool == CONFIG_NONE)
 		return;

@@ -16,8 +16,8 @@ static void judgement(const struct judgement *j, void *arg)
 	const char *end = memchr(j->verdict.evidence, '\0', sizeof(j->verdict.evidence));
 
 	if (!end || j->verdict.state >= REAL_STATE_MAX || j->verdict.state == REAL_UNKNOWN ||
-	    j->verdict.reason >= PROBE_REASON_MAX || j->verdict.sign >= REAL_SIGN_MAX ||
-	    strlen(j->pool) > CONFIG_NAME_MAX || strlen(j->check) > CONFIG_NAME_MAX)
+	    j->verdict.reason >= PROBE_REASON_MAX || strlen(j->pool) > CONFIG_NAME_MAX ||
+	    strlen(j->check) > CONFIG_NAME_MAX)
 		abort();
 	seen->n++;
 	seen->sum += j->since + j->verdict.in_a_row;

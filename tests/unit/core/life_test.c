@@ -158,6 +158,44 @@ TEST(life, what_stood_before_a_restart_stays_until_it_is_judged)
 	site_stop(&s);
 }
 
+/* The file of judgements may be older than the maps. */
+TEST(life, an_old_judgement_does_not_go_against_it)
+{
+	static const enum real_state kept[] = { REAL_UP, REAL_DOWN, REAL_DOWN };
+	struct site s;
+
+	build_start(&b);
+	build_service(&b, build_vip(&b, "203.0.113.10/32"), 80, build_pool(&b, "web", 3));
+	site_start(&s, build_finish(&b));
+	core_adopt_life(s.core, 0, 0, REAL_DEAD);
+	core_adopt_life(s.core, 0, 1, REAL_TAKES);
+	core_adopt_life(s.core, 0, 2, REAL_LEAVING);
+	for (uint32_t i = 0; i < 3; i++)
+		core_adopt_verdict(
+			s.core,
+			&(struct core_verdict){ .real = i, .state = kept[i], .reason = PROBE_OK },
+			s.now);
+	assert_int_equal(real(&s, 0)->state, REAL_UNKNOWN);
+	assert_int_equal(real(&s, 1)->state, REAL_UNKNOWN);
+	assert_int_equal(real(&s, 2)->state, REAL_DOWN);
+	site_facts_good(&s);
+	assert_int_equal(real(&s, 0)->life, REAL_DEAD);
+	assert_int_equal(real(&s, 1)->life, REAL_TAKES);
+	site_stop(&s);
+}
+
+TEST(life, the_dead_without_a_way_are_not_given_another_second)
+{
+	struct site s;
+
+	start(&s);
+	tell(&s, 0, REAL_DOWN, REAL_SIGN_GONE);
+	EXPECT(&s, 0, "dead", "address-gone");
+	site_next_hop(&s, 0, 0, false);
+	EXPECT(&s, 0, "dead", "unreachable");
+	site_stop(&s);
+}
+
 TEST(life, a_reload_keeps_it)
 {
 	static struct config_builder other;
@@ -203,5 +241,7 @@ RUN_TESTS(T(life, a_failed_check_makes_leaving_and_only_a_gone_address_dead),
 	  T(life, a_real_without_a_way_is_dead_after_the_grace),
 	  T(life, a_node_cut_off_from_all_reals_kills_none),
 	  T(life, a_real_of_this_host_never_dies_of_silence),
-	  T(life, what_stood_before_a_restart_stays_until_it_is_judged), T(life, a_reload_keeps_it),
+	  T(life, what_stood_before_a_restart_stays_until_it_is_judged),
+	  T(life, an_old_judgement_does_not_go_against_it),
+	  T(life, the_dead_without_a_way_are_not_given_another_second), T(life, a_reload_keeps_it),
 	  T(life, an_address_takes_only_where_all_agree_and_is_dead_only_unheard))

@@ -181,7 +181,7 @@ TEST(judgements, of_another_boot_are_not_used)
 
 	node_new(&w);
 	write_state(&w, "shoal-state 1 another-boot 1000000000\n"
-			"check web 10.1.0.1 http-ok up 1 ok 3 1000 ok\nend 1\n");
+			"check web 10.1.0.1 http-ok up ok 3 1000 ok\nend 1\n");
 	assert_int_equal(restart(&w, S, w.site.now), 0);
 	assert_int_equal(real(&w, 0)->state, REAL_UNKNOWN);
 	assert_true(is_there(&w, "state"));
@@ -196,15 +196,14 @@ TEST(judgements, in_a_torn_or_foreign_file_are_set_aside)
 		"shoal-state 2 boot 1\nend 0\n",
 		"shoal-state 1 boot\nend 0\n",
 		"shoal-state 1 boot 1\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up 1 ok 3 1000 HTTP 2",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up 1 ok 3 1000\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up 1 ok 3 1000\nend 2\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok sideways 1 ok 3 1000\nend 1\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up 9 ok 3 1000\nend 1\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up 1 fine 3 1000\nend 1\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0 http-ok up 1 ok 3 1000\nend 1\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up 1 ok -3 1000\nend 1\n",
-		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up 1 ok 3 1000 a\001b\nend 1\n",
+		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up ok 3 1000 HTTP 2",
+		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up ok 3 1000\n",
+		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up ok 3 1000\nend 2\n",
+		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok sideways ok 3 1000\nend 1\n",
+		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up fine 3 1000\nend 1\n",
+		"shoal-state 1 boot 1\ncheck web 10.1.0 http-ok up ok 3 1000\nend 1\n",
+		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up ok -3 1000\nend 1\n",
+		"shoal-state 1 boot 1\ncheck web 10.1.0.1 http-ok up ok 3 1000 a\001b\nend 1\n",
 		"shoal-state 1 boot 1\nvip 203.0.113.10/32 0 0\nend 1\n",
 		"shoal-state 1 boot 1\nvip 203.0.113.10/32 0 5 6\nend 1\n",
 		"shoal-state 1 boot 1\nend 0\nmore\n",
