@@ -108,7 +108,7 @@ void dial_fini(void)
 /* ---- sockets as the target asks ---- */
 
 /* Mark and source address; returns NULL, or the word of the call that failed (errno says why). */
-static const char *socket_direct(int fd, const struct dial_options *options)
+static const char *socket_direct(int fd, int type, const struct dial_options *options)
 {
 	union sockaddr_any source;
 	int on = 1;
@@ -118,8 +118,10 @@ static const char *socket_direct(int fd, const struct dial_options *options)
 		return "mark";
 	if (!options->has_source)
 		return NULL;
-	/* The port is picked at connect, by the whole 4-tuple: else 28,000 probes exhaust them. */
-	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0)
+	/* The port is picked at connect, by the whole 4-tuple: else 28,000 probes exhaust them.
+	 * Raw sockets have none, and those of IPv6 do not know the option. */
+	if (type != SOCK_RAW &&
+	    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0)
 		return "bind";
 	return bind(fd, &source.sa, sockaddr_make(&source, &options->source, 0)) < 0 ? "bind"
 										     : NULL;
@@ -239,7 +241,7 @@ int dial_socket(const struct dial_options *options, int type, int protocol, bool
 	*ret_step = "socket";
 	if (fd < 0)
 		return -errno;
-	*ret_step = socket_direct(fd, options);
+	*ret_step = socket_direct(fd, type, options);
 	if (!*ret_step && (!connects || connect(fd, &to.sa, to_len) == 0))
 		return fd;
 	error = errno;
@@ -266,7 +268,7 @@ static int stream_socket(int family, const struct dial_options *options, const c
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	*ret_step = socket_direct(fd, options);
+	*ret_step = socket_direct(fd, SOCK_STREAM, options);
 	if (!*ret_step)
 		return fd;
 	error = errno;

@@ -47,7 +47,7 @@ node_prepare() { # NODE
 # machine keeps, for a real called down in error costs its connections. LAB_NODE, LAB_ROUTING and
 # LAB_POOL may hold more lines of those sections, LAB_CHECK more keys of the check, LAB_CHECKS more
 # checks, LAB_POOL_CHECKS the names of those that the pool has, LAB_BACKUP that of a real that is a
-# backup.
+# backup, LAB_POOLS more pools, LAB_SERVICES4 and LAB_SERVICES6 more services of the two VIPs.
 node_write_config() { # NODE [REAL...]
 	local node=$1 n real
 	n=$(number "$node")
@@ -90,17 +90,20 @@ node_write_config() { # NODE [REAL...]
 			fi
 		done
 		cat <<-EOF
+			${LAB_POOLS:-  # no more pools}
 			vips:
 			  www4:
 			    address: $LAB_VIP4
 			    services:
 			      - {tcp: 80, pool: web}
 			      - {udp: 7, pool: web}
+			${LAB_SERVICES4:-      # nothing more}
 			  www6:
 			    address: "$LAB_VIP6"
 			    services:
 			      - {tcp: 80, pool: web}
 			      - {udp: 7, pool: web}
+			${LAB_SERVICES6:-      # nothing more}
 		EOF
 	} >"$LAB_DIR/$node/shoal.yaml"
 }
