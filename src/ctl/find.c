@@ -195,32 +195,26 @@ const struct router_peer *find_peer(const struct router *router, const char *tex
 }
 
 /* Every name there is: VIPs, pools, peers, then reals. */
-static const char *any_name(size_t i, const void *arg)
+static void try_every_name(const struct config *config, struct suggest *suggest)
 {
-	const struct view *view = arg;
-	const struct config *config = core_config(view->daemon->core);
-
-	if (i < config->n_vips)
-		return config->vips[i].name;
-	i -= config->n_vips;
-	if (i < config->n_pools)
-		return config->pools[i].name;
-	i -= config->n_pools;
-	if (i < config->routing.n_peers)
-		return config->routing.peers[i].name;
-	i -= config->routing.n_peers;
-	for (size_t pool = 0; pool < config->n_pools; pool++) {
-		if (i < config->pools[pool].n_reals)
-			return config->pools[pool].reals[i].name;
-		i -= config->pools[pool].n_reals;
-	}
-	return NULL;
+	for (size_t i = 0; i < config->n_vips; i++)
+		suggest_try(suggest, config->vips[i].name);
+	for (size_t i = 0; i < config->n_pools; i++)
+		suggest_try(suggest, config->pools[i].name);
+	for (size_t i = 0; i < config->routing.n_peers; i++)
+		suggest_try(suggest, config->routing.peers[i].name);
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t real = 0; real < config->pools[i].n_reals; real++)
+			suggest_try(suggest, config->pools[i].reals[real].name);
 }
 
 bool find_nothing(const struct view *view, const char *kind, const char *text, struct err *err)
 {
-	const char *meant = suggest_find(text, any_name, view);
+	struct suggest suggest = { .word = text };
+	const char *meant;
 
+	try_every_name(core_config(view->daemon->core), &suggest);
+	meant = suggest.best;
 	if (meant && strcmp(meant, text) != 0)
 		err_set(err, -ENOENT, "no %s '%.64s', did you mean '%s'?", kind, text, meant);
 	else
