@@ -29,6 +29,7 @@
 #include "bpf/service.h"
 #include "bpf/special.h"
 #include "bpf/stats.h"
+#include "bpf/syn.h"
 
 /* Beside enum lb_cause: not a common packet, or one with tags or a tunnel around it. */
 #define CALL_LONGER (-1) /* the second stage looks at it anew */
@@ -575,6 +576,46 @@ __noinline int choose_anew(struct xdp_md *ctx, struct lb_counters *line, struct 
 	return choose_longer(ctx, line, ring, service, &packet, choice, true);
 }
 
+/* A packet of a watched service: a common one, read anew, and any other. */
+__noinline int watch_anew(struct xdp_md *ctx, struct lb_counters *line,
+			  const struct lb_service *service, __u32 real)
+{
+	const char *frame = frame_start(ctx), *end = frame_end(ctx);
+	struct packet packet = { 0 };
+	int cause;
+
+	if (!line || !service || frame + ETH_HLEN > end)
+		return 0;
+	if (LB_LOAD(__be16, frame + 12) == lb_htons(ETH_P_IPV6))
+		cause = quick_ipv6(frame, end, &packet);
+	else
+		cause = quick_ipv4(frame, end, &packet);
+	if (!cause)
+		syn_see(ctx, line, service, &packet, real);
+	return 0;
+}
+
+__noinline int watch_longer(struct xdp_md *ctx, struct lb_counters *line,
+			    const struct lb_service *service, const struct packet *packet,
+			    __u32 real)
+{
+	if (line && service && packet)
+		syn_see(ctx, line, service, packet, real);
+	return 0;
+}
+
+LB_INLINE void watch(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
+		     const struct lb_service *service, const struct packet *packet, __u32 real,
+		     bool is_quick)
+{
+	if (!real || uplink->is_self_test)
+		return;
+	if (is_quick)
+		watch_anew(ctx, line, service, real);
+	else
+		watch_longer(ctx, line, service, packet, real);
+}
+
 LB_INLINE struct lb_ring *find_ring(const struct lb_service *service)
 {
 	return bpf_map_lookup_elem(&rings, &service->ring); /* not by a copy on the stack */
@@ -690,6 +731,8 @@ LB_INLINE void decide_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
 
 	if (service->flags & LB_SERVICE_TRACK_NONE || uplink->is_self_test)
 		return;
+	if (flow_slot_is_steady(word) && !(service->flags & LB_SERVICE_TRACK_ALL))
+		return; /* only watched */
 	answer = ask_flows(ctx, line, ring, service, (__u64)decision->slot << 32 | word);
 	decision->real = answer & 0xffff;
 	decision->why = flow_why(answer);
@@ -702,6 +745,7 @@ LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct 
 {
 	struct lb_ring *ring;
 	__u32 slot, word;
+	int cause = 0;
 
 	/* A fragment cannot tell which port it is for. */
 	if (packet->is_fragment && service->hash != LB_HASH_SOURCE_IP)
@@ -715,15 +759,18 @@ LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct 
 	decision->slot = slot;
 	decision->real = LB_SLOT_CUR(word);
 	decision->why = LB_WHY_SLOT;
-	if (lb_likely(
-		    LB_SLOT_CUR(word) == LB_SLOT_ALT(word) &&
-		    !(LB_READ_ONCE(service->flags) & (LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL))))
+	if (lb_likely(LB_SLOT_CUR(word) == LB_SLOT_ALT(word) &&
+		      !(LB_READ_ONCE(service->flags) &
+			(LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL | LB_SERVICE_WATCHED))))
 		return 0;
-	if (is_quick && !(service->flags & LB_SERVICE_SPECIAL)) {
+	if (is_quick && !(service->flags & LB_SERVICE_SPECIAL))
 		decide_quick(ctx, uplink, line, ring, service, word, decision);
-		return 0;
-	}
-	return decide_longer(ctx, uplink, line, ring, service, packet, word, decision, is_quick);
+	else
+		cause = decide_longer(ctx, uplink, line, ring, service, packet, word, decision,
+				      is_quick);
+	if (lb_unlikely(service->flags & LB_SERVICE_WATCHED) && !cause)
+		watch(ctx, uplink, line, service, packet, decision->real, is_quick);
+	return cause;
 }
 
 /* A flow to a VIP. Returns how the packet ends. */

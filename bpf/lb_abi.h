@@ -3,8 +3,9 @@
  * lb_abi.h - what the XDP program and user space share: tables, counters, causes.
  *
  * The tables are one global of the program (pinned as `tables`), the rings and counters are
- * mmapable arrays (`rings`, `counters`, `flows`), prefix VIPs are an LPM trie (`prefixes`), rules
- * by client address are two more (`source_routes`, `source_drops`), server ids a hash map
+ * mmapable arrays (`rings`, `counters`, `flows`), SYNs seen lately another (`syns`), prefix VIPs
+ * are an LPM trie (`prefixes`), rules by client address are two more (`source_routes`,
+ * `source_drops`), server ids a hash map
  * (`server_ids`), captured frames leave by a ring buffer (`captured`), and the second stage of the
  * program stands in `stages`. User space is the only writer of tables and slots (but for the
  * program ending a capture), the program the only writer of counters; flows and the marks of used
@@ -20,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define LB_ABI_VERSION 3
+#define LB_ABI_VERSION 4
 
 #define LB_UPLINKS        8
 #define LB_UPLINK_CELLS   (LB_UPLINKS + 1) /* the last one is the self-test's */
@@ -187,17 +188,18 @@ _Static_assert(sizeof(struct lb_vip) == 24, "lb_vip has no holes");
 #define LB_SERVICE_USED        1U /* for user space */
 #define LB_SERVICE_NO_SPORT    2U /* ports that do not count in hash and outer source */
 #define LB_SERVICE_NO_DPORT    4U
-#define LB_SERVICE_TRACK_NONE  8U    /* no flow is remembered */
-#define LB_SERVICE_TRACK_ALL   16U   /* every flow is */
-#define LB_SERVICE_QUIC        32U   /* server ids: in QUIC connection ids, */
-#define LB_SERVICE_TCP_ID      64U   /* in a TCP option, */
-#define LB_SERVICE_UDP_ID      128U  /* in the payload of stable UDP */
-#define LB_SERVICE_IDS_ANY     256U  /* an id may lead to a real of another pool */
-#define LB_SERVICE_MIGRATE_UDP 512U  /* datagrams leave a real that takes no new flows at once */
-#define LB_SERVICE_SOURCES     1024U /* has source routes */
-#define LB_SERVICE_DROPS       2048U /* has sources to drop */
-#define LB_SERVICE_RATE        4096U /* new flows are limited */
-#define LB_SERVICE_FORMER      8192U /* flows may be where it sent them before, lb_former */
+#define LB_SERVICE_TRACK_NONE  8U     /* no flow is remembered */
+#define LB_SERVICE_TRACK_ALL   16U    /* every flow is */
+#define LB_SERVICE_QUIC        32U    /* server ids: in QUIC connection ids, */
+#define LB_SERVICE_TCP_ID      64U    /* in a TCP option, */
+#define LB_SERVICE_UDP_ID      128U   /* in the payload of stable UDP */
+#define LB_SERVICE_IDS_ANY     256U   /* an id may lead to a real of another pool */
+#define LB_SERVICE_MIGRATE_UDP 512U   /* datagrams leave a real that takes no new flows at once */
+#define LB_SERVICE_SOURCES     1024U  /* has source routes */
+#define LB_SERVICE_DROPS       2048U  /* has sources to drop */
+#define LB_SERVICE_RATE        4096U  /* new flows are limited */
+#define LB_SERVICE_FORMER      8192U  /* flows may be where it sent them before, lb_former */
+#define LB_SERVICE_WATCHED     16384U /* SYNs are counted by real, bpf/syn.h */
 /* With one of these a packet takes the longer way, bpf/special.h. */
 #define LB_SERVICE_SPECIAL                                                                         \
 	(LB_SERVICE_QUIC | LB_SERVICE_TCP_ID | LB_SERVICE_UDP_ID | LB_SERVICE_SOURCES |            \
@@ -298,6 +300,12 @@ struct lb_flow_line {
 #define LB_FLOW_REAL(entry) ((__u32)((entry) >> 16) & 0xffff)
 #define LB_FLOW_AGE(entry)  ((__u32)(entry)&0xffff)
 
+/*
+ * SYNs of watched services, remembered for a while: lines and entries as those of flows, without
+ * probation; the tag is of the flow and the SYN's sequence number.
+ */
+#define LB_SYN_LINES 32768
+
 /* Rules by client address: the service's counter, then the address; value: the real's index. */
 #define LB_SOURCES_MAX 262144
 struct lb_source_key {
@@ -361,6 +369,12 @@ struct lb_count {
 	__u64 packets, bytes; /* L3 bytes of the client's packets */
 };
 
+/* While a service is watched. */
+struct lb_syns {
+	__u64 first; /* SYNs that begin a connection */
+	__u64 again; /* the same once more: the real that the one before went to was not heard */
+};
+
 /* One per possible CPU, then one for the self-test. */
 struct lb_counters {
 	__u64 causes[LB_CAUSES];
@@ -370,6 +384,7 @@ struct lb_counters {
 	struct lb_count services[LB_SERVICES];
 	struct lb_count reals[LB_REALS];
 	__u64 opened[LB_SERVICES]; /* packets of a service out of tunnels, that the host got */
+	struct lb_syns syns[LB_REALS];
 };
 
 /* Prefixes that are VIPs. An IPv6 packet may name a mapped address, too: families are apart. */

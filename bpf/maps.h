@@ -67,6 +67,14 @@ struct {
 	__type(value, struct lb_flow_line);
 } flows SEC(".maps");
 
+/* SYNs seen lately, bpf/syn.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_SYN_LINES);
+	__type(key, __u32);
+	__type(value, struct lb_flow_line);
+} syns SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -426,6 +426,28 @@ bool dataplane_counts_real(const struct dataplane *dp, const struct dataplane_co
 bool dataplane_totals_at(const struct dataplane_totals *totals, unsigned i, const char **ret_name,
 			 uint64_t *ret_value);
 
+/* ---- watches ---- */
+
+/*
+ * dataplane_watch - begin or end counting SYNs to the reals of a ring, at its TCP services: those
+ * that are there and those that come. No packet goes another way for it. It ends with the ring, and
+ * with dataplane_close(). Returns 0, or -ENOENT when there is no such ring.
+ */
+int dataplane_watch(struct dataplane *dp, uint32_t ring, bool is_on, struct err *err);
+
+/*
+ * What was counted for an address while services of any ring with it were watched; only grows while
+ * the real is programmed. `again`: a SYN came once more, by its flow and sequence number within
+ * about 64 s of the one before, which had gone to this real. Under a flood of SYNs some of these
+ * are taken for first ones.
+ */
+struct dataplane_syns {
+	uint64_t first, again;
+};
+/* False when the real is not programmed. */
+bool dataplane_real_syns(const struct dataplane *dp, const struct addr *real,
+			 struct dataplane_syns *ret);
+
 /* ---- capture ---- */
 
 /* A set of words of dataplane_total(): how packets end and what is noted of them. */

@@ -84,6 +84,7 @@ static void put_l4(uint8_t *l4, const struct frame_spec *spec, size_t l4_len)
 	memset(l4, 0, header_len);
 	put16(put16(l4, spec->sport), spec->dport);
 	if (is_tcp) {
+		put16(put16(l4 + 4, spec->tcp_seq >> 16), spec->tcp_seq & 0xffff);
 		l4[12] = (TCP_LEN / 4) << 4;
 		l4[13] = spec->tcp_flags ? spec->tcp_flags : 0x10;
 		put16(l4 + 14, 65535);

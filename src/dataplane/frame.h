@@ -18,6 +18,7 @@ struct frame_spec {
 	uint16_t sport, dport; /* host order */
 	uint8_t tos;
 	uint8_t tcp_flags;  /* 0: ACK */
+	uint32_t tcp_seq;   /* host order */
 	size_t payload_len; /* bytes 0, 1, 2, ... */
 };
 

@@ -85,6 +85,7 @@ struct dataplane {
 		next_ring;       /* where to look first */
 	struct capture *capture; /* the reader, from the first capture on */
 	bool *ring_used;
+	bool *ring_watched;            /* dataplane_watch() */
 	uint32_t *ring_formers;        /* how many services had this ring until a short while ago */
 	uint32_t n_formers;            /* services with LB_SERVICE_FORMER */
 	struct ring_transit *transits; /* of each ring */
@@ -263,6 +264,11 @@ int offload_check(const char *ifname, bool is_native, struct err *err);
 
 /* capture.c: end it and let go of the ring buffer. */
 void capture_close(struct dataplane *dp);
+
+/* watch.c: LB_SERVICE_WATCHED where services of the ring and protocol have it, else 0. */
+uint32_t watch_flag(const struct dataplane *dp, uint32_t ring, uint8_t proto);
+/* End all of them. */
+void watches_end(struct dataplane *dp);
 
 /* selftest.c */
 

@@ -212,9 +212,9 @@ static int dir_open(const char *path, int *ret_fd, struct err *err)
 static bool is_ours(const char *name)
 {
 	static const char *const names[] = {
-		"tables", "rings",    "rings_new",     "counters",     "prefixes",   "devices",
-		"flows",  "captured", "source_routes", "source_drops", "server_ids", "program",
-		"longer", "stages",   "program_new",   "longer_new",
+		"tables",  "rings",  "rings_new", "counters",      "prefixes",     "devices",
+		"flows",   "syns",   "captured",  "source_routes", "source_drops", "server_ids",
+		"program", "longer", "stages",    "program_new",   "longer_new",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -306,7 +306,7 @@ struct pinned_map {
 	const char *name;
 	uint32_t value_size;
 };
-#define N_PINNED_MAPS 8
+#define N_PINNED_MAPS 9
 
 static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 {
@@ -315,6 +315,7 @@ static struct pinned_map pinned_map(const struct lb_bpf *skel, size_t i)
 		{ skel->maps.prefixes, "prefixes", sizeof(uint32_t) },
 		{ skel->maps.devices, "devices", sizeof(uint32_t) },
 		{ skel->maps.flows, "flows", sizeof(struct lb_flow_line) },
+		{ skel->maps.syns, "syns", sizeof(struct lb_flow_line) },
 		{ skel->maps.source_routes, "source_routes", sizeof(uint32_t) },
 		{ skel->maps.source_drops, "source_drops", sizeof(uint32_t) },
 		{ skel->maps.server_ids, "server_ids", sizeof(uint32_t) },
@@ -766,12 +767,14 @@ static int rebuild_lists(struct dataplane *dp, struct err *err)
 	int r;
 
 	dp->ring_used = calloc(dp->n_rings, sizeof(*dp->ring_used));
+	dp->ring_watched = calloc(dp->n_rings, sizeof(*dp->ring_watched));
 	dp->ring_formers = calloc(dp->n_rings, sizeof(*dp->ring_formers));
 	dp->transits = calloc(dp->n_rings, sizeof(*dp->transits));
-	if (!dp->ring_used || !dp->ring_formers || !dp->transits)
+	if (!dp->ring_used || !dp->ring_watched || !dp->ring_formers || !dp->transits)
 		return err_set(err, -ENOMEM, "no memory for the data plane's lists");
 	reals_rebuild(dp);
 	services_rebuild(dp);
+	watches_end(dp); /* an earlier process's */
 	formers_rebuild(dp);
 	rings_rebuild(dp);
 	r = sources_rebuild(dp, err);
@@ -794,6 +797,7 @@ static int rebuild(struct dataplane *dp, const struct config *config, struct err
 int dataplane_reread(struct dataplane *dp, struct err *err)
 {
 	free(dp->ring_used);
+	free(dp->ring_watched);
 	free(dp->ring_formers);
 	free(dp->transits);
 	sources_fini(dp);
@@ -914,6 +918,8 @@ void dataplane_close(struct dataplane *dp)
 	if (!dp)
 		return;
 	capture_close(dp);
+	if (dp->ring_watched)
+		watches_end(dp);
 	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
 		fd_closep(&dp->link_fds[i]);
 	if (dp->rings)
@@ -930,6 +936,7 @@ void dataplane_close(struct dataplane *dp)
 	sources_fini(dp);
 	ids_fini(dp);
 	free(dp->ring_used);
+	free(dp->ring_watched);
 	free(dp->ring_formers);
 	free(dp->transits);
 	free(dp);

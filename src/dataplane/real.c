@@ -159,8 +159,10 @@ int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_lo
 				       ADDR_STR(addr), LB_REALS_MAX);
 		real = &dp->tables->reals[index];
 		real->flags = LB_REAL_TAKES;
-		for (uint32_t i = 0; i <= dp->n_cpus; i++)
+		for (uint32_t i = 0; i <= dp->n_cpus; i++) {
 			dp->lines[i].reals[index] = (struct lb_count){ 0 };
+			dp->lines[i].syns[index] = (struct lb_syns){ 0 };
+		}
 	}
 	real = &dp->tables->reals[index];
 	DP_STORE(real->flags, flags_of(addr, is_local) | (real->flags & LB_REAL_LIFE));

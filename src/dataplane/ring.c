@@ -143,6 +143,7 @@ int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err)
 	}
 	ids_forget(dp, ring);
 	dp->ring_used[ring] = false;
+	dp->ring_watched[ring] = false;
 	dp->transits[ring] = (struct ring_transit){ .due_us = USEC_NEVER };
 	return 0;
 }

@@ -355,16 +355,17 @@ static struct lb_service record_of(const struct dataplane *dp,
 {
 	bool has_ring = service->ring < dp->n_rings;
 
-	return (struct lb_service){ .ring = service->ring,
-				    .ring_key = has_ring ? dp->rings[service->ring].key : 0,
-				    .port = htons(service->port),
-				    .gue_port = htons(service->gue_port),
-				    .proto = service->proto,
-				    .encap = (uint8_t)service->encap,
-				    .hash = (uint8_t)service->hash,
-				    .flags = flags_of(service),
-				    .rate = service->rate < UINT32_MAX ? (uint32_t)service->rate
-								       : UINT32_MAX };
+	return (struct lb_service){
+		.ring = service->ring,
+		.ring_key = has_ring ? dp->rings[service->ring].key : 0,
+		.port = htons(service->port),
+		.gue_port = htons(service->gue_port),
+		.proto = service->proto,
+		.encap = (uint8_t)service->encap,
+		.hash = (uint8_t)service->hash,
+		.flags = flags_of(service) | watch_flag(dp, service->ring, service->proto),
+		.rate = service->rate < UINT32_MAX ? (uint32_t)service->rate : UINT32_MAX
+	};
 }
 
 bool service_asks(const struct lb_service *service)
