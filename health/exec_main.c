@@ -8,19 +8,17 @@
  * capabilities and without a way to gain any (no_new_privs), each within the bounds of program.h.
  */
 #include <errno.h>
-#include <event2/event.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "health/exec.h"
 #include "health/lockdown.h"
+#include "health/loop.h"
 #include "health/reporter.h"
 #include "health/targets.h"
 #include "src/base/log.h"
@@ -40,8 +38,7 @@ struct options {
 };
 
 struct daemon {
-	struct event_base *base;
-	struct event *term, *interrupt, *watchdog;
+	struct loop *loop;
 	struct reporter *reporter;
 	struct targets *targets;
 };
@@ -137,62 +134,25 @@ static void raise_descriptors(uint32_t max_programs)
 			 (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
-static void on_signal(evutil_socket_t signo, short what __attribute__((unused)), void *arg)
-{
-	struct daemon *daemon = arg;
-
-	log_info("stopping", "signal=%s", sigabbrev_np((int)signo));
-	event_base_loopbreak(daemon->base);
-}
-
-static void on_watchdog(evutil_socket_t fd __attribute__((unused)),
-			short what __attribute__((unused)), void *arg __attribute__((unused)))
-{
-	sd_notify(0, "WATCHDOG=1");
-}
-
-static int start_watchdog(struct daemon *daemon)
-{
-	uint64_t usec = 0;
-	struct timeval tv;
-
-	if (sd_watchdog_enabled(0, &usec) <= 0)
-		return 0;
-	tv = (struct timeval){ .tv_sec = (time_t)(usec / 3 / USEC_PER_SEC),
-			       .tv_usec = (suseconds_t)(usec / 3 % USEC_PER_SEC) };
-	daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, on_watchdog, NULL);
-	return daemon->watchdog ? event_add(daemon->watchdog, &tv) : -ENOMEM;
-}
-
-static int start_loop(struct daemon *daemon, struct err *err)
-{
-	daemon->base = event_base_new();
-	if (!daemon->base)
-		return err_set(err, -ENOMEM, "event loop: %m");
-	daemon->term = evsignal_new(daemon->base, SIGTERM, on_signal, daemon);
-	daemon->interrupt = evsignal_new(daemon->base, SIGINT, on_signal, daemon);
-	if (!daemon->term || !daemon->interrupt || evsignal_add(daemon->term, NULL) < 0 ||
-	    evsignal_add(daemon->interrupt, NULL) < 0 || start_watchdog(daemon) < 0)
-		return err_set(err, -ENOMEM, "event loop: %m");
-	return 0;
-}
-
 static int daemon_init(struct daemon *daemon, const struct options *options, struct err *err)
 {
 	const struct reporter_options reporter = { .socket_path = options->socket_path,
 						   .program = "shoal-exec" };
 	struct targets_options targets = { .max_running = UINT32_MAX, /* check_exec counts */
 					   .report_ready = reporter_flush };
-	int r = start_loop(daemon, err);
+	struct event_base *base;
+	int r = loop_new(&daemon->loop, err);
 
+	if (r < 0)
+		return r;
+	base = loop_base(daemon->loop);
+	r = exec_init(base, options->max_programs, err);
 	if (r == 0)
-		r = exec_init(daemon->base, options->max_programs, err);
-	if (r == 0)
-		r = reporter_new(daemon->base, &reporter, &daemon->reporter, err);
+		r = reporter_new(base, &reporter, &daemon->reporter, err);
 	if (r < 0)
 		return r;
 	targets.arg = daemon->reporter;
-	r = targets_new(daemon->base, &targets, &daemon->targets, err);
+	r = targets_new(base, &targets, &daemon->targets, err);
 	if (r == 0)
 		reporter_set_targets(daemon->reporter, daemon->targets);
 	return r;
@@ -203,14 +163,7 @@ static void daemon_fini(struct daemon *daemon)
 	targets_free(daemon->targets);
 	reporter_free(daemon->reporter);
 	exec_fini();
-	if (daemon->watchdog)
-		event_free(daemon->watchdog);
-	if (daemon->interrupt)
-		event_free(daemon->interrupt);
-	if (daemon->term)
-		event_free(daemon->term);
-	if (daemon->base)
-		event_base_free(daemon->base);
+	loop_free(daemon->loop);
 }
 
 /* What programs could use against the node is given up; and they, being the same user, shall not
@@ -238,15 +191,9 @@ static int run(struct daemon *daemon, const struct options *options, struct err 
 		return r;
 	log_info("starting", "version=" SHOAL_VERSION " socket=%s max_programs=%u uid=%u",
 		 LOG_QUOTE(options->socket_path), options->max_programs, getuid());
-	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors(options->max_programs);
 	r = daemon_init(daemon, options, err);
-	if (r < 0)
-		return r;
-	sd_notify(0, "READY=1");
-	if (event_base_dispatch(daemon->base) < 0)
-		return err_set(err, -EIO, "the event loop failed: %m");
-	return 0;
+	return r < 0 ? r : loop_run(daemon->loop, err);
 }
 
 int main(int argc, char **argv)

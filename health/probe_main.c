@@ -8,19 +8,17 @@
  * calls are given up, then the loop runs.
  */
 #include <errno.h>
-#include <event2/event.h>
 #include <getopt.h>
 #include <openssl/ssl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 
 #include "health/ca.h"
 #include "health/check.h"
 #include "health/lockdown.h"
+#include "health/loop.h"
 #include "health/reporter.h"
 #include "health/targets.h"
 #include "src/base/log.h"
@@ -36,8 +34,7 @@ struct options {
 };
 
 struct daemon {
-	struct event_base *base;
-	struct event *term, *interrupt, *watchdog;
+	struct loop *loop;
 	struct reporter *reporter;
 	struct targets *targets;
 };
@@ -116,33 +113,6 @@ static uint32_t raise_descriptors(void)
 	return limit.rlim_cur > 1U << 20 ? 1U << 20 : (uint32_t)limit.rlim_cur - DESCRIPTORS_KEPT;
 }
 
-static void on_signal(evutil_socket_t signo, short what __attribute__((unused)), void *arg)
-{
-	struct daemon *daemon = arg;
-
-	log_info("stopping", "signal=%s", sigabbrev_np((int)signo));
-	event_base_loopbreak(daemon->base);
-}
-
-static void on_watchdog(evutil_socket_t fd __attribute__((unused)),
-			short what __attribute__((unused)), void *arg __attribute__((unused)))
-{
-	sd_notify(0, "WATCHDOG=1");
-}
-
-static int start_watchdog(struct daemon *daemon)
-{
-	uint64_t usec = 0;
-	struct timeval tv;
-
-	if (sd_watchdog_enabled(0, &usec) <= 0)
-		return 0;
-	tv = (struct timeval){ .tv_sec = (time_t)(usec / 3 / USEC_PER_SEC),
-			       .tv_usec = (suseconds_t)(usec / 3 % USEC_PER_SEC) };
-	daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, on_watchdog, NULL);
-	return daemon->watchdog ? event_add(daemon->watchdog, &tv) : -ENOMEM;
-}
-
 static int daemon_init(struct daemon *daemon, const struct options *options, uint32_t max_running,
 		       struct err *err)
 {
@@ -152,26 +122,22 @@ static int daemon_init(struct daemon *daemon, const struct options *options, uin
 	struct targets_options targets_options = { .max_running = max_running,
 						   .sweep_cas = ca_sweep,
 						   .report_ready = reporter_flush };
-	int r;
+	struct event_base *base;
+	int r = loop_new(&daemon->loop, err);
 
-	daemon->base = event_base_new();
-	if (!daemon->base)
-		return err_set(err, -ENOMEM, "event loop: %m");
-	daemon->term = evsignal_new(daemon->base, SIGTERM, on_signal, daemon);
-	daemon->interrupt = evsignal_new(daemon->base, SIGINT, on_signal, daemon);
-	if (!daemon->term || !daemon->interrupt || evsignal_add(daemon->term, NULL) < 0 ||
-	    evsignal_add(daemon->interrupt, NULL) < 0 || start_watchdog(daemon) < 0)
-		return err_set(err, -ENOMEM, "event loop: %m");
-	r = http_init(daemon->base);
+	if (r < 0)
+		return r;
+	base = loop_base(daemon->loop);
+	r = http_init(base);
 	if (r == 0)
 		r = tls_init();
 	if (r < 0)
 		return err_set(err, r, "libcurl cannot be set up: %m");
-	r = reporter_new(daemon->base, &reporter_options, &daemon->reporter, err);
+	r = reporter_new(base, &reporter_options, &daemon->reporter, err);
 	if (r < 0)
 		return r;
 	targets_options.arg = daemon->reporter;
-	r = targets_new(daemon->base, &targets_options, &daemon->targets, err);
+	r = targets_new(base, &targets_options, &daemon->targets, err);
 	if (r == 0)
 		reporter_set_targets(daemon->reporter, daemon->targets);
 	return r;
@@ -184,14 +150,7 @@ static void daemon_fini(struct daemon *daemon)
 	http_fini();
 	tls_fini();
 	dial_fini();
-	if (daemon->watchdog)
-		event_free(daemon->watchdog);
-	if (daemon->interrupt)
-		event_free(daemon->interrupt);
-	if (daemon->term)
-		event_free(daemon->term);
-	if (daemon->base)
-		event_base_free(daemon->base);
+	loop_free(daemon->loop);
 }
 
 static int lock_up(uint32_t max_running, struct err *err)
@@ -219,17 +178,11 @@ static int run(struct daemon *daemon, const struct options *options, struct err 
 
 	log_info("starting", "version=" SHOAL_VERSION " socket=%s",
 		 LOG_QUOTE(options->socket_path));
-	signal(SIGPIPE, SIG_IGN);
 	OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
 	r = daemon_init(daemon, options, max_running, err);
 	if (r == 0)
 		r = lock_up(max_running, err);
-	if (r < 0)
-		return r;
-	sd_notify(0, "READY=1");
-	if (event_base_dispatch(daemon->base) < 0)
-		return err_set(err, -EIO, "the event loop failed: %m");
-	return 0;
+	return r < 0 ? r : loop_run(daemon->loop, err);
 }
 
 int main(int argc, char **argv)
