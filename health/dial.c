@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -282,6 +283,18 @@ static void dial_watch(struct dial *dial, struct event_base *base)
 	if (event_assign(&dial->event, base, dial->fd, EV_WRITE, on_writable, dial) < 0 ||
 	    event_add(&dial->event, NULL) < 0)
 		dial_fail(dial, PROBE_LOCAL_ERROR, ENOMEM, "watch");
+}
+
+/* The kernel hands out the error of a connection once, behind the last byte that came. */
+bool dial_is_reset(int fd)
+{
+	struct tcp_info info = { .tcpi_state = TCP_ESTABLISHED };
+	socklen_t info_len = sizeof(info), len = sizeof(int);
+	int untold = 0;
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) == 0 &&
+	       info.tcpi_state == TCP_CLOSE &&
+	       getsockopt(fd, SOL_SOCKET, SO_ERROR, &untold, &len) == 0 && untold == 0;
 }
 
 void dial_hear_errors(int fd, bool is_ipv4)

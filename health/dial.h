@@ -75,5 +75,12 @@ void dial_stop(struct dial *dial);
  */
 void dial_hang_up(int fd, const struct dial_options *options);
 
+/*
+ * dial_is_reset - whether the other side broke the connection off, and whoever reads or writes here
+ * was told so. What came before a reset may still be unread: then this is false. Ask before the
+ * socket is closed, not while it is in use: the answer takes an untold error away.
+ */
+bool dial_is_reset(int fd);
+
 /* Close the sockets that were kept. */
 void dial_fini(void);

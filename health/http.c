@@ -48,6 +48,7 @@ struct http_run {
 	struct probe *probe;
 	int fd;              /* connected; -1: curl has it */
 	bool is_opened;      /* curl had its socket */
+	bool is_reset;       /* it was closed by the other side's reset, which curl has met */
 	struct relay *relay; /* NULL: curl has the connection itself */
 	char relay_name[RELAY_NAME_MAX];
 	struct event event;
@@ -112,15 +113,17 @@ static int on_socket_made(void *arg, curl_socket_t fd __attribute__((unused)),
 	return run->relay ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
-/* curl has closed the connection; its probe is still known unless the handle is being dropped. */
+/* curl is done with the connection; its probe is still known unless the handle is being dropped. */
 static int on_close(void *arg, curl_socket_t fd)
 {
-	const struct http_run *run = arg;
+	struct http_run *run = arg;
 
-	if (run->probe && !run->relay)
+	if (run->probe && !run->relay) {
+		run->is_reset = dial_is_reset(fd);
 		dial_hang_up(fd, &run->probe->spec->dial);
-	else
+	} else {
 		close(fd);
+	}
 	return 0;
 }
 
@@ -381,20 +384,12 @@ static enum probe_reason garbage_reason(const struct http_run *run)
 	return wish_of(run)->is_http2 ? PROBE_PROTOCOL_ERROR : PROBE_HTTP_GARBAGE;
 }
 
-/* curl keeps the error of a handle's last failed call, also of a probe before: its words tell. */
-static bool is_failed_call(const struct http_run *run)
-{
-	return strstr(run->message, "Recv failure") || strstr(run->message, "Send failure");
-}
-
+/* curl has one code for a call that failed and an answer it cannot read; and the errno that it
+ * gives belongs to whichever call of the handle failed last, also in a probe before. So the socket
+ * is asked. */
 static enum probe_reason recv_reason(const struct http_run *run)
 {
-	long error = 0;
-
-	if (!is_failed_call(run))
-		return garbage_reason(run);
-	curl_easy_getinfo(run->easy, CURLINFO_OS_ERRNO, &error);
-	return error == ECONNRESET || error == EPIPE ? PROBE_RESET : garbage_reason(run);
+	return run->is_reset ? PROBE_RESET : garbage_reason(run);
 }
 
 static enum probe_reason curl_reason(const struct http_run *run)
@@ -403,26 +398,32 @@ static enum probe_reason curl_reason(const struct http_run *run)
 	static const struct {
 		CURLcode code;
 		enum probe_reason reason;
+		bool is_read; /* a judgement of what was read, whatever the connection came to */
 	} rows[] = {
-		{ CURLE_GOT_NOTHING, PROBE_CLOSED },
-		{ CURLE_PARTIAL_FILE, PROBE_CLOSED },
-		{ CURLE_UNSUPPORTED_PROTOCOL, PROBE_HTTP_GARBAGE }, /* HTTP/0.9 */
-		{ CURLE_WEIRD_SERVER_REPLY, PROBE_HTTP_GARBAGE },
-		{ CURLE_PEER_FAILED_VERIFICATION, PROBE_TLS_ERROR },
-		{ CURLE_SSL_CONNECT_ERROR, PROBE_TLS_ERROR },
-		{ CURLE_SSL_CERTPROBLEM, PROBE_TLS_ERROR },
-		{ CURLE_SSL_CIPHER, PROBE_TLS_ERROR },
-		{ CURLE_SSL_ISSUER_ERROR, PROBE_TLS_ERROR },
-		{ CURLE_SSL_INVALIDCERTSTATUS, PROBE_TLS_ERROR },
+		{ CURLE_GOT_NOTHING, PROBE_CLOSED, false },
+		{ CURLE_PARTIAL_FILE, PROBE_CLOSED, false },
+		{ CURLE_UNSUPPORTED_PROTOCOL, PROBE_HTTP_GARBAGE, true }, /* HTTP/0.9 */
+		{ CURLE_WEIRD_SERVER_REPLY, PROBE_HTTP_GARBAGE, true },
+		{ CURLE_PEER_FAILED_VERIFICATION, PROBE_TLS_ERROR, true },
+		{ CURLE_SSL_CONNECT_ERROR, PROBE_TLS_ERROR, false },
+		{ CURLE_SSL_CERTPROBLEM, PROBE_TLS_ERROR, true },
+		{ CURLE_SSL_CIPHER, PROBE_TLS_ERROR, true },
+		{ CURLE_SSL_ISSUER_ERROR, PROBE_TLS_ERROR, true },
+		{ CURLE_SSL_INVALIDCERTSTATUS, PROBE_TLS_ERROR, true },
 		/* One header line beyond what curl keeps; memory itself does not run out here. */
-		{ CURLE_OUT_OF_MEMORY, PROBE_TOO_LARGE },
-		{ CURLE_SSL_CACERT_BADFILE, PROBE_LOCAL_ERROR }, /* on_tls_context() */
-		{ CURLE_URL_MALFORMAT, PROBE_LOCAL_ERROR },
-		{ CURLE_COULDNT_CONNECT, PROBE_LOCAL_ERROR },
-		{ CURLE_FAILED_INIT, PROBE_LOCAL_ERROR },
+		{ CURLE_OUT_OF_MEMORY, PROBE_TOO_LARGE, true },
+		{ CURLE_SSL_CACERT_BADFILE, PROBE_LOCAL_ERROR, true }, /* on_tls_context() */
+		{ CURLE_URL_MALFORMAT, PROBE_LOCAL_ERROR, true },
+		{ CURLE_COULDNT_CONNECT, PROBE_LOCAL_ERROR, false },
+		{ CURLE_FAILED_INIT, PROBE_LOCAL_ERROR, true },
 	};
+	size_t i = 0;
 
-	if (run->relay && dial_error_reason(relay_error(run->relay)) != PROBE_OK)
+	while (i < sizeof(rows) / sizeof(rows[0]) && rows[i].code != run->code)
+		i++;
+	if (i < sizeof(rows) / sizeof(rows[0]) && rows[i].is_read)
+		return rows[i].reason;
+	if (run->relay && relay_error(run->relay) != 0)
 		return dial_error_reason(relay_error(run->relay));
 	if (run->code == CURLE_RECV_ERROR || run->code == CURLE_SEND_ERROR)
 		return recv_reason(run);
@@ -430,10 +431,7 @@ static enum probe_reason curl_reason(const struct http_run *run)
 	if (run->code == CURLE_GOT_NOTHING && !wish_of(run)->has_tls && run->relay &&
 	    relay_has_received(run->relay))
 		return garbage_reason(run);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].code == run->code)
-			return rows[i].reason;
-	return garbage_reason(run);
+	return i < sizeof(rows) / sizeof(rows[0]) ? rows[i].reason : garbage_reason(run);
 }
 
 static void end_failed(struct http_run *run, struct probe *probe)
@@ -660,7 +658,7 @@ static void http_connected(struct probe *probe, int fd)
 	}
 	run->header_bytes = run->body_bytes = 0;
 	run->n_events = 0;
-	run->is_opened = false;
+	run->is_opened = run->is_reset = false;
 	run->grpc_code = -1;
 	run->grpc_message[0] = '\0';
 	run->certificate = (struct certificate){ 0 };

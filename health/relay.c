@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <linux/sock_diag.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define RATION    8192        /* bytes a turn */
+#define DRAIN_US  1000        /* from one look at what is unread to the next */
 #define QUEUE_MAX (32 * 1024) /* of the socket pair, each way */
 #define FAILED(n) ((n) < 0 && errno != EAGAIN && errno != EINTR)
 
@@ -18,7 +20,8 @@
 struct lane {
 	struct relay *relay;
 	int from, to;
-	struct event readable, writable;
+	struct event readable, writable, drained;
+	int failed;     /* the errno of `from`, until `to` has read what came before; 0: none */
 	size_t at, len; /* what is left lies at bytes[at] */
 	char bytes[RATION];
 };
@@ -41,6 +44,30 @@ static void lane_end(struct lane *lane, int error)
 	shutdown(lane->to, SHUT_WR);
 }
 
+/* Whether the library has yet to read some of what was passed on to it. */
+static bool has_unread(const struct relay *relay)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(memory);
+
+	return getsockopt(relay->inner, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0 &&
+	       memory[SK_MEMINFO_WMEM_ALLOC] > 0;
+}
+
+/* The connection failed. What came before counts first: only when the library has read that, and
+ * still wants more, the failure is what it ended with. */
+static void on_drained(evutil_socket_t fd __attribute__((unused)),
+		       short what __attribute__((unused)), void *arg)
+{
+	const struct timeval soon = { .tv_usec = DRAIN_US };
+	struct lane *lane = arg;
+
+	if (lane == &lane->relay->in && has_unread(lane->relay))
+		event_add(&lane->drained, &soon);
+	else
+		lane_end(lane, lane->failed);
+}
+
 static void on_writable(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
 {
 	struct lane *lane = arg;
@@ -61,8 +88,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct relay *relay = lane->relay;
 	ssize_t n = recv(fd, lane->bytes, sizeof(lane->bytes), MSG_DONTWAIT);
 
-	if (n == 0 || FAILED(n)) {
-		lane_end(lane, n == 0 ? 0 : errno);
+	if (n == 0) {
+		lane_end(lane, 0);
+		return;
+	}
+	if (FAILED(n)) {
+		lane->failed = errno;
+		on_drained(fd, what, lane);
 		return;
 	}
 	if (n < 0) {
@@ -86,6 +118,7 @@ static void lane_start(struct lane *lane, struct event_base *base, int from, int
 	lane->to = to;
 	event_assign(&lane->readable, base, from, EV_READ, on_readable, lane);
 	event_assign(&lane->writable, base, to, EV_WRITE, on_writable, lane);
+	evtimer_assign(&lane->drained, base, on_drained, lane);
 	event_add(&lane->readable, NULL);
 }
 
@@ -161,6 +194,7 @@ static void lane_stop(struct lane *lane)
 {
 	event_del(&lane->readable);
 	event_del(&lane->writable);
+	event_del(&lane->drained);
 }
 
 void relay_stop(struct relay *relay)

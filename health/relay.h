@@ -32,5 +32,6 @@ void relay_stop(struct relay *relay);
 bool relay_is_flooded(const struct relay *relay);
 /* Whether the stranger said anything at all. */
 bool relay_has_received(const struct relay *relay);
-/* The errno that the connection ended with; 0: it did not, or in order. */
+/* The errno that the connection ended with, once the library has read all that came before; 0: it
+ * did not end, or in order. */
 int relay_error(const struct relay *relay);

@@ -237,6 +237,57 @@ TEST(dial, keeps_few_sockets_and_the_latest)
 		assert_int_equal(close(fds[i]), -1);
 }
 
+static void reset_by(int server)
+{
+	const struct linger reset = { 1, 0 };
+
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(server);
+}
+
+static void await_end(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLRDHUP };
+
+	assert_int_equal(poll(&wait, 1, WAIT_MS), 1);
+}
+
+/* Whether the connection counts as reset after a server said "hi" and ended it so, and this many
+ * calls read from it. */
+static bool is_reset_after(int n_reads, void (*end)(int server))
+{
+	struct dial_options to;
+	int listener = listen_here(&to), server;
+	struct dial_result result = dial_to(&to);
+	char bytes[8];
+	bool is_reset;
+
+	server = accept_from(listener, 1);
+	assert_int_equal(send(server, "hi", 2, 0), 2);
+	end(server);
+	await_end(result.fd);
+	for (int i = 0; i < n_reads; i++)
+		recv(result.fd, bytes, sizeof(bytes), 0);
+	is_reset = dial_is_reset(result.fd);
+	close(result.fd);
+	close(listener);
+	return is_reset;
+}
+
+static void close_in_order(int server)
+{
+	close(server);
+}
+
+TEST(dial, tells_a_reset_that_was_met_from_what_came_before)
+{
+	assert_false(is_reset_after(0, reset_by));
+	assert_false(is_reset_after(1, reset_by)); /* nobody has met it yet */
+	assert_true(is_reset_after(2, reset_by));
+	assert_false(is_reset_after(2, close_in_order));
+}
+
 RUN_TESTS(T(dial, ends_a_connection_by_reset), T(dial, connects_the_same_socket_again_elsewhere),
 	  T(dial, keeps_sources_apart), T(dial, is_refused_on_a_used_socket_as_on_a_new_one),
-	  T(dial, marks_a_used_socket_anew), T(dial, keeps_few_sockets_and_the_latest))
+	  T(dial, marks_a_used_socket_anew), T(dial, keeps_few_sockets_and_the_latest),
+	  T(dial, tells_a_reset_that_was_met_from_what_came_before))

@@ -142,6 +142,8 @@ static void respond_canned(struct client *client)
 	client->has_answered = true;
 	if (server->flood_len > 0)
 		start_pulse(client);
+	if (server->resets)
+		client_close(client, true);
 }
 
 static void respond(struct client *client)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -46,6 +47,7 @@ struct server {
 	struct client *clients;     /* connected now */
 	const void *canned, *flood; /* of CANNED; the flood follows without end */
 	size_t canned_len, flood_len;
+	bool resets; /* of CANNED: as soon as it has said so */
 };
 
 void server_start(struct server *server, struct event_base *base, enum behaviour behaviour);

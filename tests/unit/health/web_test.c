@@ -14,6 +14,7 @@
 #define SMALL "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstatus: ok"
 #define EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #define CUT   "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstatus: ok"
+#define CHUNK "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n"
 #define LARGE "HTTP/1.1 200 OK\r\n\r\n"
 
 /* Frames of HTTP/2. Source: RFC 9113, 4.1 and 6; RFC 7541, appendix A. */
@@ -23,7 +24,6 @@
 #define HEADERS_503  "\0\0\5\1\5\0\0\0\1\x48\x03"
 #define BODY_OK      "\0\0\x0a\0\1\0\0\0\1status: ok"
 #define PING_ACK     "\0\0\x8\6\1\0\0\0\0abcdefgh"
-#define PING         "\0\0\x8\6\0\0\0\0\0abcdefgh"
 #define EMPTY_DATA   "\0\0\0\0\0\0\0\0\1"
 #define GOAWAY       "\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\1"
 #define REFUSED      "\0\0\4\3\0\0\0\0\1\0\0\0\7"
@@ -42,6 +42,7 @@ static const struct answer {
 	enum config_http_version version;
 	const char *flood; /* without end, behind it */
 	size_t flood_len;
+	bool resets; /* behind what it says */
 	enum real_state state;
 	enum probe_reason reason;
 	const char *evidence;
@@ -75,6 +76,15 @@ static const struct answer {
 	{ BYTES(LARGE), .flood = flood_a, .flood_len = sizeof(flood_a),
 	  .matches = "[a-z]+[^a-z]\\d", .state = REAL_DOWN, .reason = PROBE_UNEXPECTED,
 	  .evidence = "" },
+	/* What was wrong first counts: the answer, or the end of the connection. */
+	{ BYTES(CUT), .resets = true, .state = REAL_DOWN, .reason = PROBE_RESET, .evidence = "" },
+	{ BYTES(CHUNK), .state = REAL_DOWN, .reason = PROBE_HTTP_GARBAGE, .evidence = "chunk" },
+	{ BYTES(CHUNK), .resets = true, .state = REAL_DOWN, .reason = PROBE_HTTP_GARBAGE,
+	  .evidence = "chunk" },
+	{ BYTES(H2), .version = CONFIG_HTTP_2, .resets = true, .state = REAL_DOWN,
+	  .reason = PROBE_RESET, .evidence = "" },
+	{ BYTES("220 mail.example.net ESMTP\r\n"), .version = CONFIG_HTTP_2, .resets = true,
+	  .state = REAL_DOWN, .reason = PROBE_PROTOCOL_ERROR, .evidence = "" },
 	/* ---- HTTP/2 ---- */
 	{ BYTES(H2 HEADERS_200 BODY_OK), .version = CONFIG_HTTP_2, .matches = "ok$",
 	  .state = REAL_UP, .reason = PROBE_OK, .evidence = "HTTP 200 in " },
@@ -88,8 +98,6 @@ static const struct answer {
 	  .evidence = "asked again" },
 	{ BYTES(H2), .version = CONFIG_HTTP_2, .state = REAL_DOWN, .reason = PROBE_TIMEOUT,
 	  .evidence = "waiting for the status line" },
-	{ BYTES(H2), .version = CONFIG_HTTP_2, .flood = PING_ACK, .flood_len = 17,
-	  .state = REAL_DOWN, .reason = PROBE_TIMEOUT, .evidence = "" },
 	{ BYTES(H2), .version = CONFIG_HTTP_2, .flood = flood_a, .flood_len = sizeof(flood_a),
 	  .state = REAL_DOWN, .reason = PROBE_PROTOCOL_ERROR, .evidence = "" },
 	{ BYTES("220 mail.example.net ESMTP\r\n"), .version = CONFIG_HTTP_2, .state = REAL_DOWN,
@@ -111,6 +119,7 @@ TEST(web, looks_into_answers_and_names_what_is_wrong)
 		server_start(&servers[i], site.base, SERVER_ACCEPTS);
 		server_can(&servers[i], answer->says, answer->len);
 		server_flood(&servers[i], answer->flood, answer->flood_len);
+		servers[i].resets = answer->resets;
 		pool = site_add(&site, CONFIG_CHECK_HTTP, servers[i].port);
 		pool->check.body_contains = answer->contains;
 		pool->check.body_matches = answer->matches;
