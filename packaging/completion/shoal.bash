@@ -24,7 +24,7 @@ _shoal_names() { # COMMAND
 }
 
 _shoal_commands() {
-	command shoal help | sed -n 's/^  \([a-z]*\)  .*/\1/p'
+	command shoal help | sed -n 's/^  \([a-z-]*\)  .*/\1/p'
 }
 
 _shoal_options() { # [COMMAND]
@@ -42,10 +42,13 @@ _shoal() {
 		esac
 	done
 	case $before in
-	--socket | --config | --in | --out | --write | -w | --with) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+	--socket | --config | --password-file | --in | --out | --write | -w | --with) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
 	--run-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
 	--vip) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column vips)" -- "$word") && return ;;
 	--down | --real) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
+	--import) mapfile -t COMPREPLY < <(compgen -W "none default" -- "$word") && return ;;
+	--daemon) mapfile -t COMPREPLY < <(compgen -W "bgpd zebra bfdd" -- "$word") && return ;;
+	--peer-as | --router-id) return ;;
 	--timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen) return ;;
 	esac
 	if [[ $word == -* ]]; then

@@ -57,6 +57,9 @@ struct cli_command {
 COMMANDS_SERVED(X)
 COMMANDS_LOCAL(X)
 #undef X
+#define X(word, name, is_admin, args_help, help) extern const struct cli_behaviour cli_##word;
+COMMANDS_HYPHENED(X)
+#undef X
 
 /* All commands in the order of help, ended by a NULL name. */
 extern const struct cli_command cli_commands[];

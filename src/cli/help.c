@@ -16,7 +16,7 @@ static void print_options(const struct screen *screen, const struct args_option 
 
 		snprintf(left, sizeof(left), "--%s%s%s", options->name, options->value ? " " : "",
 			 options->value ? options->value : "");
-		screen_line(screen, STYLE_PLAIN, "  %-18s %s", left, options->help);
+		screen_line(screen, STYLE_PLAIN, "  %-20s  %s", left, options->help);
 	}
 }
 
@@ -54,7 +54,7 @@ static void print_all(const struct screen *screen)
 		    "shoal [--json] [--socket PATH] [--run-dir DIR] COMMAND [ARGUMENT...]");
 	screen_newline(screen);
 	for (const struct cli_command *command = cli_commands; command->name; command++) {
-		screen_printf(screen, STYLE_BOLD, "  %-9s", command->name);
+		screen_printf(screen, STYLE_BOLD, "  %-11s", command->name);
 		screen_line(screen, STYLE_PLAIN, " %s", command->help);
 	}
 	screen_newline(screen);

@@ -16,7 +16,10 @@ const struct cli_command cli_commands[] = {
 #define X(word, is_admin, args_help, help) { #word, is_admin, args_help, help, &cli_##word },
 	COMMANDS_SERVED(X) COMMANDS_LOCAL(X)
 #undef X
-		{ .name = NULL },
+#define X(word, name, is_admin, args_help, help) { name, is_admin, args_help, help, &cli_##word },
+		COMMANDS_HYPHENED(X)
+#undef X
+			{ .name = NULL },
 };
 
 const struct args_option cli_options[] = {

@@ -43,3 +43,10 @@
 	X(simulate, false, "--config FILE --in IN.pcap --out OUT.pcap [--down POOL/REAL]...",      \
 	  "run packets of a file through the BPF program, privately")                              \
 	X(help, false, "[COMMAND]", "all commands, or one of them at length")
+
+/* The same, of names that are no words of C: X(word, name, is_admin, args, help). */
+#define COMMANDS_HYPHENED(X)                                                                       \
+	X(frr_config, "frr-config", false,                                                         \
+	  "[--config FILE] [--router-id ADDRESS] [--peer-as AS]... [--password-file FILE]... "     \
+	  "[--import WHAT] [--no-bfd] [--no-gtsm] [--daemon NAME]",                                \
+	  "a complete frr.conf for this node, from the config")

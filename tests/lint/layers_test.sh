@@ -16,7 +16,7 @@ declare -A may=(
 	[src/reconcile]="src/base src/config src/core src/dataplane src/net frr-integration health src/guard src/reconcile"
 	[src/ctl]="src/base src/config src/core src/dataplane src/net frr-integration health src/ctl"
 	[src/guard]="src/base src/config frr-integration src/guard"
-	[src/cli]="src/base src/config src/core src/dataplane src/ctl src/cli"
+	[src/cli]="src/base src/config src/core src/dataplane frr-integration src/ctl src/cli"
 )
 
 folder_of() { # FILE: the longest folder of the table it is in
