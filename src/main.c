@@ -33,6 +33,7 @@
 #include "src/ctl/ctl.h"
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
+#include "src/reconcile/drained.h"
 #include "src/reconcile/drains.h"
 #include "src/reconcile/judgements.h"
 #include "src/reconcile/lives.h"
@@ -73,6 +74,7 @@ struct shoald {
 	struct paths *paths;
 	struct reconcile *reconcile;
 	struct orders *orders;
+	struct drained drained;
 	uint64_t lives_stored; /* of the core, in the state file */
 	usec_t state_stored_at;
 	bool state_is_stale;
@@ -516,6 +518,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	sample_traffic(d, now);
 	paths_check(d->paths, now);
 	orders_watch(d->orders, usec_wall());
+	drained_watch(&d->drained, usec_wall(), now);
 	keep_state(d, now);
 	keep_lease(d, now);
 	sd_notify(0,
@@ -623,39 +626,21 @@ static void on_paths(void *arg)
 
 /* ---- what operators ask for ---- */
 
-static const struct core_drain *current_drain(const struct shoald *d, uint32_t vip)
+static void on_drain(const struct core_drain *drain, void *arg)
 {
-	if (vip == CORE_NONE)
-		return core_node(d->core)->is_drained ? &core_node(d->core)->drain : NULL;
-	return core_vip(d->core, vip)->is_drained ? &core_vip(d->core, vip)->drain : NULL;
+	struct shoald *d = arg;
+	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
+
+	core_step(d->core, &event);
+	if (d->reconcile)
+		pass_soon(d);
 }
 
 static int drain(void *daemon, const struct core_drain *drain, struct err *err)
 {
 	struct shoald *d = daemon;
-	const struct prefix *vip =
-		drain->vip == CORE_NONE ? NULL : &core_vip(d->core, drain->vip)->prefix;
-	const struct core_drain *current = current_drain(d, drain->vip);
-	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
-	int r;
 
-	if (!drain->set) { /* also one on file that nothing knows of: the next start would */
-		r = drains_clear(d->options.state_dir, vip, err);
-		if (r < 0)
-			return r;
-	}
-	if (drain->set == (current != NULL) && !(drain->force && current && !current->force))
-		return err_set(err, -EALREADY, "%s is %s already",
-			       vip ? PREFIX_STR(vip) : "the node",
-			       drain->set ? "drained" : "not drained");
-	r = drain->set ? drains_store(d->options.state_dir, vip, drain, err) : 0;
-	if (r < 0)
-		return r;
-	log_notice(drain->set ? "drain" : "undrain", "what=%s owner=%s reason=%s",
-		   vip ? PREFIX_STR(vip) : "node", LOG_QUOTE(drain->owner),
-		   LOG_QUOTE(drain->reason));
-	step(d, &event);
-	return 0;
+	return drained_give(&d->drained, drain, err);
 }
 
 static void on_order(const struct core_real_order *order, void *arg)
@@ -842,29 +827,6 @@ static bool undo_reload(struct shoald *d, const struct config *old)
 	return undone;
 }
 
-static void found_drain(const struct prefix *vip, const struct core_drain *drain, void *arg)
-{
-	struct shoald *d = arg;
-	struct core_event event = { .kind = CORE_EVENT_DRAIN, .now = usec_now(), .drain = *drain };
-
-	event.drain.vip = vip ? core_vip_find(d->core, vip) : CORE_NONE;
-	if (vip && event.drain.vip == CORE_NONE)
-		return;
-	log_notice("drain", "what=%s owner=%s reason=%s since=file", vip ? PREFIX_STR(vip) : "node",
-		   LOG_QUOTE(drain->owner), LOG_QUOTE(drain->reason));
-	core_step(d->core, &event);
-}
-
-/* A VIP that came back: its drain is on file since before it went. */
-static void found_drain_again(const struct prefix *vip, const struct core_drain *drain, void *arg)
-{
-	struct shoald *d = arg;
-	uint32_t i = vip ? core_vip_find(d->core, vip) : CORE_NONE;
-
-	if (i != CORE_NONE && core_vip(d->core, i)->config && !core_vip(d->core, i)->is_drained)
-		found_drain(vip, drain, arg);
-}
-
 /* next is owned when 0 is returned. */
 static int go_over(struct shoald *d, struct config *next, struct err *err)
 {
@@ -890,7 +852,7 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 	config_free(d->config);
 	d->config = next;
 	reset_logged_reals(d, TAKE(reals));
-	drains_load(d->options.state_dir, found_drain_again, d, &ignored);
+	drained_load(&d->drained, usec_wall(), usec_now(), &ignored);
 	orders_load(d->orders, usec_wall(), &ignored);
 	return 0;
 }
@@ -1000,7 +962,10 @@ static int load_drains(struct shoald *d, struct err *err)
 
 	if (r < 0)
 		return err_prefix(err, r, "--state-dir");
-	if (drains_load(d->options.state_dir, found_drain, d, err) < 0)
+	d->drained = (struct drained){
+		.core = d->core, .state_dir = d->options.state_dir, .tell = on_drain, .arg = d
+	};
+	if (drained_load(&d->drained, usec_wall(), d->started, err) < 0)
 		log_err("drains", "error=%s hint=\"the node counts as drained\"",
 			LOG_QUOTE(err->text));
 	else if (orders_load(d->orders, usec_wall(), err) < 0)

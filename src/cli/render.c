@@ -76,14 +76,6 @@ enum style style_of_real(const char *state)
 	return strcmp(state, "down") == 0 ? STYLE_BAD : STYLE_WARN;
 }
 
-void render_order(const struct screen *screen, const json_t *order)
-{
-	render_drain_owner(screen, order);
-	if (get_has(order, "left_s"))
-		screen_printf(screen, STYLE_PLAIN, ", ends in %s",
-			      UNITS_AGE(get_real(order, "left_s") + 0.5));
-}
-
 void render_drain_owner(const struct screen *screen, const json_t *drain)
 {
 	const char *reason = get_text(drain, "reason");
@@ -92,4 +84,7 @@ void render_drain_owner(const struct screen *screen, const json_t *drain)
 		      GET_SINCE(drain), GET_AGE(drain));
 	if (*reason)
 		screen_printf(screen, STYLE_PLAIN, ": \"%s\"", reason);
+	if (get_has(drain, "left_s"))
+		screen_printf(screen, STYLE_PLAIN, ", ends in %s",
+			      UNITS_AGE(get_real(drain, "left_s") + 0.5));
 }

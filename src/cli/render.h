@@ -35,9 +35,6 @@ enum style style_of_real(const char *state);
 /* "by alice (uid 1000) since 07:55 (3m12s): "kernel"" */
 void render_drain_owner(const struct screen *screen, const json_t *drain);
 
-/* The same of an operator's order on a real, and when it ends. */
-void render_order(const struct screen *screen, const json_t *order);
-
 void render_vip_table(const struct screen *screen, const json_t *vips);
 
 void render_status(const struct screen *screen, const json_t *result);

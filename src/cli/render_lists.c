@@ -300,7 +300,7 @@ static void put_orders(const struct screen *screen, const json_t *reals)
 		is_first = false;
 		screen_printf(screen, STYLE_WARN, "%s/%s %s ", get_text(real, "pool"),
 			      get_text(real, "name"), get_text(order, "order"));
-		render_order(screen, order);
+		render_drain_owner(screen, order);
 		screen_newline(screen);
 	}
 }

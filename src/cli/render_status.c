@@ -59,7 +59,7 @@ static void put_orders(const struct screen *screen, const json_t *orders)
 		screen_printf(screen, STYLE_WARN, LABEL, is_disabled ? "DISABLED" : "DRAINED");
 		screen_printf(screen, STYLE_PLAIN, "%s/%s ", get_text(order, "pool"),
 			      get_text(order, "real"));
-		render_order(screen, order);
+		render_drain_owner(screen, order);
 		screen_line(screen, STYLE_DIM, "   %s shoal real %s/%s enable",
 			    screen_glyph(screen, GLYPH_ARROW), get_text(order, "pool"),
 			    get_text(order, "real"));

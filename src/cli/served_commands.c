@@ -86,8 +86,15 @@ const struct cli_behaviour cli_routes = {
 static const struct args_option drain_options[] = {
 	{ "wait", NULL, "tell each step, end when it is safe (0) or will not be (4)" },
 	{ "force", NULL, "withdraw without waiting for traffic to fall" },
-	{ "timeout", "T", "wait at most that long, as 90s or 5m; default: the config's" },
+	{ "timeout", "T", "wait that long, as 90s or 5m, also past what does not go" },
+	{ "for", "T", "ends by itself after that time, as 30m or 4h" },
 	{ "reason", "TEXT", "why, for everybody who looks at the node" },
+	{ "shutdown", NULL, "of the machine's shutdown: over in the next boot" },
+	{ .name = NULL },
+};
+
+static const struct args_option undrain_options[] = {
+	{ "shutdown", NULL, "only the drain that a shutdown of the machine made" },
 	{ .name = NULL },
 };
 
@@ -118,15 +125,47 @@ static int add_reason(const struct cli *cli, json_t *args, struct err *err)
 	return 0;
 }
 
-static json_t *ask_drain(const struct cli *cli, struct err *err)
+static int add_for(const struct cli *cli, json_t *args, struct err *err)
+{
+	const char *text = args_value(&cli->args, "for");
+	usec_t us;
+
+	if (!text)
+		return 0;
+	if (units_parse_duration(text, &us, err) < 0)
+		return err_prefix(err, -EINVAL, "--for");
+	if (us == 0 || us > INT64_MAX / 4)
+		return err_set(err, -EINVAL, "--for: must be a time to come");
+	json_object_set_new(args, "for_us", json_integer((json_int_t)us));
+	return 0;
+}
+
+/* Whose drain: the shutdown's is one of the node. */
+static json_t *ask_whose(const struct cli *cli, struct err *err)
 {
 	json_t *args = cli_ask_names(cli, err);
+	bool is_shutdown = args_has(&cli->args, "shutdown");
+
+	if (args && is_shutdown && cli->args.n_words > 0) {
+		err_set(err, -EINVAL, "--shutdown is of the whole node: name no VIP");
+		json_decref(args);
+		return NULL;
+	}
+	if (args)
+		json_object_set_new(args, "shutdown", json_boolean(is_shutdown));
+	return args;
+}
+
+static json_t *ask_drain(const struct cli *cli, struct err *err)
+{
+	json_t *args = ask_whose(cli, err);
 
 	if (!args)
 		return NULL;
 	json_object_set_new(args, "wait", json_boolean(args_has(&cli->args, "wait")));
 	json_object_set_new(args, "force", json_boolean(args_has(&cli->args, "force")));
-	if (add_timeout(cli, args, err) < 0 || add_reason(cli, args, err) < 0) {
+	if (add_timeout(cli, args, err) < 0 || add_for(cli, args, err) < 0 ||
+	    add_reason(cli, args, err) < 0) {
 		json_decref(args);
 		return NULL;
 	}
@@ -140,9 +179,11 @@ const struct cli_behaviour cli_drain = {
 		"the command answers and outlives restart and reboot. Each route gets the\n"
 		"community 65535:0; when traffic has fallen it is withdrawn, and after the linger\n"
 		"it is safe. If traffic does not fall within the config's drain timeout, nobody\n"
-		"else announces the VIP or the peers ignore the community: the VIP stays "
-		"announced\n"
-		"and drained, and --wait ends with 4.\n",
+		"else announces the VIP or the peers ignore the community: the VIP stays\n"
+		"announced and drained, --wait ends with 4, and the VIP is withdrawn when its\n"
+		"traffic does fall.\n"
+		"\n"
+		"Said again of what is drained already it gives a new end or reason, or forces.\n",
 	.options = drain_options,
 	.ask = ask_drain,
 	.render = render_drain,
@@ -152,7 +193,8 @@ const struct cli_behaviour cli_drain = {
 const struct cli_behaviour cli_undrain = {
 	.about = "Without a VIP, or with 'node': ends the drain of the node. VIPs drained by name\n"
 		 "stay so until they are named.\n",
-	.ask = cli_ask_names,
+	.options = undrain_options,
+	.ask = ask_whose,
 	.render = render_undrain,
 };
 
@@ -164,21 +206,12 @@ static const struct args_option real_options[] = {
 	{ .name = NULL },
 };
 
-static int add_for(const struct cli *cli, const char *action, json_t *args, struct err *err)
+static int add_order_end(const struct cli *cli, const char *action, json_t *args, struct err *err)
 {
-	const char *text = args_value(&cli->args, "for");
-	usec_t us;
-
-	if (!text)
-		return 0;
-	if (strcmp(action, "drain") != 0 && strcmp(action, "disable") != 0)
+	if (args_value(&cli->args, "for") && strcmp(action, "drain") != 0 &&
+	    strcmp(action, "disable") != 0)
 		return err_set(err, -EINVAL, "--for goes with drain and disable");
-	if (units_parse_duration(text, &us, err) < 0)
-		return err_prefix(err, -EINVAL, "--for");
-	if (us == 0 || us > INT64_MAX / 4)
-		return err_set(err, -EINVAL, "--for: must be a time to come");
-	json_object_set_new(args, "for_us", json_integer((json_int_t)us));
-	return 0;
+	return add_for(cli, args, err);
 }
 
 static const char *action_name(size_t i, const void *arg)
@@ -208,7 +241,7 @@ static json_t *ask_real(const struct cli *cli, struct err *err)
 		err_set(err, -EINVAL, "the argument is not UTF-8");
 		return NULL;
 	}
-	if (add_for(cli, action, args, err) < 0 || add_reason(cli, args, err) < 0) {
+	if (add_order_end(cli, action, args, err) < 0 || add_reason(cli, args, err) < 0) {
 		json_decref(args);
 		return NULL;
 	}

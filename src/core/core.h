@@ -142,8 +142,24 @@ struct core_drain {
 	bool force; /* withdraw without waiting for the traffic to go */
 	char owner[CORE_OWNER_MAX];
 	char reason[CORE_REASON_MAX];
-	uint64_t wall_us; /* when, for people */
+	uint64_t wall_us;  /* when it was given, wall clock */
+	uint64_t until_us; /* when it ends, wall clock; 0: by undrain only */
+	usec_t given_at;   /* when it was given in this boot; 0: in another, or not known */
 };
+
+/* The owner of the drain that a shutdown of the machine makes; the next boot ends it. */
+#define CORE_OWNER_SHUTDOWN "shutdown"
+
+/* An end that lies before the beginning is nobody's word: such a drain has none. */
+bool core_drain_has_end(const struct core_drain *drain);
+/*
+ * How much longer a drain with an end lasts, 0: it is over. The wall clock decides, which outlives
+ * a boot; one that stands before the moment the drain was given ends nothing. A clock that somebody
+ * sets forward ends nothing early within the boot in which the drain was given: the time since
+ * then has to have passed as well.
+ */
+usec_t core_drain_left(const struct core_drain *drain, uint64_t wall_us, usec_t now);
+bool core_drain_is_shutdown(const struct core_drain *drain);
 
 /* What an operator asked of one real, by whom and why; the core itself takes only the first field.
  */

@@ -68,6 +68,9 @@ struct drain_watch {
 	usec_t seen_at; /* the drained line was read back */
 	usec_t sample_at;
 	uint64_t base_pps; /* the most before that */
+	/* Once it is stuck: the most in this span of drain.timeout and in the one before. */
+	uint64_t recent_pps[2];
+	usec_t recent_from;
 };
 
 struct vip {

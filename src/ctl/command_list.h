@@ -27,9 +27,10 @@
 	  "[find PROTO SRC:PORT DST:PORT | purge [PROTO SRC:PORT DST:PORT]] [--real POOL/REAL] "   \
 	  "[--service SERVICE] [--stale] [--all]",                                                 \
 	  "the flows that are remembered: lists, finds and forgets them")                          \
-	X(drain, true, "[VIP...] [--wait] [--force] [--timeout T] [--reason TEXT]",                \
+	X(drain, true,                                                                             \
+	  "[VIP...] [--wait] [--force] [--timeout T] [--for T] [--reason TEXT] [--shutdown]",      \
 	  "move traffic away from the node, or from VIPs, then withdraw")                          \
-	X(undrain, true, "[VIP...]", "end the drain of the node, or of VIPs")                      \
+	X(undrain, true, "[VIP...] [--shutdown]", "end the drain of the node, or of VIPs")         \
 	X(real, true, "POOL/REAL drain|disable|enable|reset [--for T] [--reason TEXT]",            \
 	  "take one real out of service, put it back, or have it judged anew")                     \
 	X(probe, true, "POOL/REAL [--check NAME]",                                                 \

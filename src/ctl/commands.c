@@ -52,6 +52,14 @@ bool handler_reason_is_fine(const json_t *args)
 			   !strchr(json_string_value(reason), '\n'));
 }
 
+bool handler_time_is_fine(const json_t *args)
+{
+	const json_t *for_us = json_object_get(args, "for_us");
+
+	return !for_us || (json_is_integer(for_us) && json_integer_value(for_us) > 0 &&
+			   json_integer_value(for_us) < INT64_MAX / 2);
+}
+
 static void answer_list(struct ctl_request *request, const json_t *args, void *context,
 			const struct list_kind *kind)
 {

@@ -4,7 +4,8 @@
  *
  * A waiter looks at its VIPs twice a second and tells each phase once: the community seen in the
  * peers, traffic falling, withdrawn, linger over. It ends safe, or not safe: the time is over, or
- * every VIP left is stuck (its traffic does not go). It owns its request, and ends with the client.
+ * every VIP left is stuck (its traffic does not go) and the client did not say how long it waits.
+ * It owns its request, and ends with the client.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -28,7 +29,8 @@ struct waiter {
 	size_t n_vips;
 	usec_t started, deadline;
 	uint64_t first_pps, told_pps;
-	bool told_seen, told_withdrawn;
+	bool told_seen, told_withdrawn, told_stuck;
+	bool is_patient; /* the client said how long: also past what does not go */
 };
 
 /* What the waiter sees in one look. */
@@ -137,6 +139,13 @@ static void tell(struct waiter *waiter, const struct look *look)
 				elapsed);
 	}
 	tell_traffic(waiter, look);
+	if (!waiter->told_stuck && look->stuck > 0) {
+		waiter->told_stuck = true;
+		ctl_progress(waiter->request,
+			     "%zu VIP%s stuck after %.1f s: announced with 65535:0, and withdrawn "
+			     "when the traffic does fall",
+			     look->stuck, look->stuck == 1 ? "" : "s", elapsed);
+	}
 	if (!waiter->told_withdrawn && look->gone == look->n) {
 		waiter->told_withdrawn = true;
 		ctl_progress(waiter->request, "withdrawn from every peer after %.1f s%s", elapsed,
@@ -176,8 +185,14 @@ static void end_unsafe(struct waiter *waiter, const struct look *look, const cha
 	waiter_free(waiter);
 }
 
+static const char why_stuck[] =
+	"their traffic does not go: nobody else announces them, or the peers ignore 65535:0; the "
+	"drain stays and goes on when it does; --force withdraws all the same";
+
 static const char *why_late(const struct waiter *waiter, const struct look *look)
 {
+	if (look->stuck > 0)
+		return why_stuck;
 	if (router_life(waiter->daemon->router) != ROUTER_READY)
 		return router_sentence(waiter->daemon->router);
 	if (look->seen < look->n)
@@ -201,10 +216,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		end_safe(waiter, &look);
 	else if (!still_drained(waiter))
 		end_unsafe(waiter, &look, "the drain was ended meanwhile");
-	else if (look.stuck > 0 && look.stuck + look.done == look.n)
-		end_unsafe(waiter, &look,
-			   "their traffic does not go: nobody else announces them, or the peers "
-			   "ignore 65535:0; --force withdraws all the same");
+	else if (look.stuck > 0 && look.stuck + look.done == look.n && !waiter->is_patient)
+		end_unsafe(waiter, &look, why_stuck);
 	else if (usec_now() >= waiter->deadline)
 		end_unsafe(waiter, &look, why_late(waiter, &look));
 	else
@@ -258,29 +271,16 @@ static int find_targets(struct commands_context *daemon, const json_t *args, str
 	return 0;
 }
 
-/* The drain of a VIP, or of the node, that stands now, or NULL. */
-static const struct core_drain *current_drain(const struct core *core, uint32_t vip)
-{
-	if (vip == CORE_NONE)
-		return core_node(core)->is_drained ? &core_node(core)->drain : NULL;
-	return core_vip(core, vip)->is_drained ? &core_vip(core, vip)->drain : NULL;
-}
-
 /* Set or end one drain; *changed counts those that were not so already. */
 static int apply_one(struct commands_context *daemon, const struct core_drain *wanted,
 		     const struct prefix *vip, size_t *changed, struct err *err)
 {
 	struct core_drain drain = *wanted;
-	const struct core_drain *current;
 	int r;
 
 	drain.vip = vip ? core_vip_find(daemon->core, vip) : CORE_NONE;
 	if (vip && drain.vip == CORE_NONE)
 		return err_set(err, -ENOENT, "VIP %s is gone", PREFIX_STR(vip));
-	/* Who forces a drain that stands need not tell its reason again. */
-	current = current_drain(daemon->core, drain.vip);
-	if (current && drain.reason[0] == '\0')
-		memcpy(drain.reason, current->reason, sizeof(drain.reason));
 	r = daemon->drain(daemon->daemon, &drain, err);
 	if (r == 0)
 		(*changed)++;
@@ -303,14 +303,20 @@ static int apply(struct commands_context *daemon, const struct core_drain *drain
 static struct core_drain new_drain(const struct ctl_request *request, const json_t *args, bool set)
 {
 	const char *reason = json_string_value(json_object_get(args, "reason"));
+	json_int_t for_us = json_integer_value(json_object_get(args, "for_us"));
 	struct core_drain drain = {
 		.set = set,
 		.force = json_is_true(json_object_get(args, "force")),
 		.wall_us = usec_wall(),
+		.given_at = usec_now(),
 	};
 
-	snprintf(drain.owner, sizeof(drain.owner), "%s", ctl_request_owner(request));
+	snprintf(drain.owner, sizeof(drain.owner), "%s",
+		 json_is_true(json_object_get(args, "shutdown")) ? CORE_OWNER_SHUTDOWN
+								 : ctl_request_owner(request));
 	snprintf(drain.reason, sizeof(drain.reason), "%s", reason ? reason : "");
+	if (set && for_us > 0)
+		drain.until_us = usec_add(drain.wall_us, (usec_t)for_us);
 	return drain;
 }
 
@@ -360,6 +366,7 @@ static void start_waiting(struct commands_context *daemon, struct ctl_request *r
 	waiter->n_vips = targets->n;
 	waiter->started = usec_now();
 	waiter->deadline = wait_until(daemon, args, waiter->started);
+	waiter->is_patient = json_object_get(args, "timeout_us") != NULL;
 	event_add(waiter->timer, &soon);
 	ctl_request_watch(request, on_gone, waiter);
 }
@@ -376,6 +383,10 @@ void handle_drain(struct ctl_request *request, const json_t *args, void *context
 	if (!handler_reason_is_fine(args)) {
 		ctl_refuse(request, CTL_USAGE, "the reason must be one line of less than %d bytes",
 			   CORE_REASON_MAX);
+		return;
+	}
+	if (!handler_time_is_fine(args)) {
+		ctl_refuse(request, CTL_USAGE, "\"for_us\" must be a time to come");
 		return;
 	}
 	r = find_targets(daemon, args, &targets, &err);

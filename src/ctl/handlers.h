@@ -17,3 +17,6 @@ const json_t *handler_names(const json_t *args, struct err *err);
 
 /* The reason goes into a file and onto screens: what is too long is refused, not cut. */
 bool handler_reason_is_fine(const json_t *args);
+/* "for_us" is a time to come, or not there: one further away than the wall clock's integers is no
+ * end that anybody will see. */
+bool handler_time_is_fine(const json_t *args);

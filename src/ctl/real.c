@@ -192,15 +192,6 @@ static size_t find_action(const json_t *args)
 	return i;
 }
 
-/* An end further away than the wall clock's integers is no end that anybody will see. */
-static bool time_is_fine(const json_t *args)
-{
-	const json_t *for_us = json_object_get(args, "for_us");
-
-	return !for_us || (json_is_integer(for_us) && json_integer_value(for_us) > 0 &&
-			   json_integer_value(for_us) < INT64_MAX / 2);
-}
-
 void handle_real(struct ctl_request *request, const json_t *args, void *context)
 {
 	struct commands_context *daemon = context;
@@ -217,7 +208,7 @@ void handle_real(struct ctl_request *request, const json_t *args, void *context)
 	else if (!handler_reason_is_fine(args))
 		ctl_refuse(request, CTL_USAGE, "the reason must be one line of less than %d bytes",
 			   CORE_REASON_MAX);
-	else if (!time_is_fine(args))
+	else if (!handler_time_is_fine(args))
 		ctl_refuse(request, CTL_USAGE, "\"for_us\" must be a time to come");
 	else if (!find_real(daemon->core, name, &at.pool, &at.real)) {
 		find_nothing(&view, "POOL/REAL", name, &err);

@@ -48,12 +48,17 @@ void view_set_since_wall(json_t *object, const struct view *view, uint64_t since
 
 json_t *view_drain(const struct view *view, bool is_drained, const struct core_drain *drain)
 {
+	bool has_end = is_drained && core_drain_has_end(drain);
 	json_t *object;
 
 	if (!is_drained)
 		return json_null();
-	object = json_pack("{s:s, s:s, s:b}", "owner", drain->owner, "reason", drain->reason,
-			   "is_forced", drain->force);
+	object = json_pack(
+		"{s:s, s:s, s:b, s:o, s:o}", "owner", drain->owner, "reason", drain->reason,
+		"is_forced", drain->force, "until_us",
+		has_end ? json_integer((json_int_t)drain->until_us) : json_null(), "left_s",
+		has_end ? json_real(view_seconds(core_drain_left(drain, view->wall_us, view->now)))
+			: json_null());
 	view_set_since_wall(object, view, drain->wall_us);
 	return object;
 }

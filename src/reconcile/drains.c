@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/base/auto.h"
+#include "src/reconcile/boot.h"
 
 #define DRAIN_FILE_MAX 4096
 #define VIP_FILE       "vip-"
@@ -138,10 +139,15 @@ int drains_store(const char *state_dir, const struct prefix *vip, const struct c
 		 struct err *err)
 {
 	AUTO(json_decrefp)
-	json_t *json = json_pack("{s:i, s:s, s:s, s:I}", "v", 1, "owner", drain->owner, "reason",
-				 drain->reason, "wall_us", (json_int_t)drain->wall_us);
-	char buf[NAME_MAX + 1];
+	json_t *json = json_pack("{s:i, s:s, s:s, s:I, s:I}", "v", 1, "owner", drain->owner,
+				 "reason", drain->reason, "wall_us", (json_int_t)drain->wall_us,
+				 "until_us", (json_int_t)drain->until_us);
+	char buf[NAME_MAX + 1], boot[BOOT_ID_MAX];
 
+	if (json && drain->given_at && boot_id_read(boot) == 0) {
+		json_object_set_new(json, "boot", json_string(boot));
+		json_object_set_new(json, "given_us", json_integer((json_int_t)drain->given_at));
+	}
 	return store(state_dir, file_name(vip, buf), json, err);
 }
 
@@ -200,20 +206,34 @@ static json_t *read_json(int dir_fd, const char *name)
 	return len > 0 ? json_loadb(text, (size_t)len, 0, NULL) : NULL;
 }
 
-/* A file that cannot be read or is torn drains all the same; only who and why are lost. */
+/* When of this boot; 0: of another. */
+static usec_t given_at(const char *boot, json_int_t given_us)
+{
+	char now[BOOT_ID_MAX];
+
+	if (given_us <= 0 || boot_id_read(now) < 0 || strcmp(boot, now) != 0)
+		return 0;
+	return (usec_t)given_us;
+}
+
+/* A file that cannot be read or is torn drains all the same; who, why and until when are lost. */
 static void read_file(int dir_fd, const char *name, struct core_drain *ret)
 {
 	AUTO(json_decrefp) json_t *json = read_json(dir_fd, name);
 	const char *owner = "unknown", *reason = "the drain file could not be read";
-	json_int_t wall_us = 0;
+	const char *boot = "";
+	json_int_t wall_us = 0, until_us = 0, given_us = 0;
 
 	if (json)
-		json_unpack(json, "{s?s, s?s, s?I}", "owner", &owner, "reason", &reason, "wall_us",
-			    &wall_us);
+		json_unpack(json, "{s?s, s?s, s?I, s?I, s?s, s?I}", "owner", &owner, "reason",
+			    &reason, "wall_us", &wall_us, "until_us", &until_us, "boot", &boot,
+			    "given_us", &given_us);
 	*ret = (struct core_drain){ .vip = CORE_NONE, .set = true };
 	snprintf(ret->owner, sizeof(ret->owner), "%s", owner);
 	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
 	ret->wall_us = wall_us > 0 ? (uint64_t)wall_us : 0;
+	ret->until_us = until_us > 0 ? (uint64_t)until_us : 0;
+	ret->given_at = given_at(boot, given_us);
 }
 
 /* The same of a real: drained, with no end that anybody knows. */

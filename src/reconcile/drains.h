@@ -5,8 +5,9 @@
  * command that asked for it is answered.
  *
  * The file is called `node`, `vip-` and the prefix with '/' as '_', or `real-ADDRESS_POOL`. Its
- * content is one JSON object {"v":1,"owner":...,"reason":...,"wall_us":...}; of a real also
- * "order":"drained" or "disabled", and "until_us". A file that cannot be read still means drained:
+ * content is one JSON object {"v":1,"owner":...,"reason":...,"wall_us":...,"until_us":...}; of a
+ * node or VIP also "boot" and "given_us", the boot and the moment of the boot clock it was given
+ * at; of a real "order":"drained" or "disabled". A file that cannot be read still means drained:
  * erring to that side loses capacity, never traffic. The same goes for the directory.
  */
 #pragma once
@@ -20,7 +21,7 @@
 /* Make STATE-DIR/drains when it is missing. */
 int drains_init(const char *state_dir, struct err *err);
 
-/* Store a drain; vip NULL is the node. drain->vip and drain->set are not looked at. */
+/* Store a drain; vip NULL is the node. Where, whether and by force are not stored. */
 int drains_store(const char *state_dir, const struct prefix *vip, const struct core_drain *drain,
 		 struct err *err);
 

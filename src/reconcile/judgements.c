@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/base/auto.h"
+#include "src/reconcile/boot.h"
 
 #define HEAD           "shoal-state 1"
 #define FILE_MAX       (64U << 20) /* larger is not ours */
@@ -271,16 +272,6 @@ int judgements_parse(const char *text, size_t len, struct judgements_head *ret_h
 
 /* ---- the file ---- */
 
-static int read_boot(char boot[JUDGEMENTS_BOOT_MAX])
-{
-	AUTO(file_closep) FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	if (!f || !fgets(boot, JUDGEMENTS_BOOT_MAX, f))
-		return -EIO;
-	boot[strcspn(boot, "\n")] = '\0';
-	return boot[0] ? 0 : -EIO;
-}
-
 static int write_whole(const char *path, const char *text)
 {
 	AUTO(fd_closep)
@@ -303,12 +294,12 @@ static int write_whole(const char *path, const char *text)
 int judgements_store(const char *state_dir, const struct core *core, usec_t now, struct err *err)
 {
 	AUTO(freep) char *text = NULL;
-	char path[PATH_MAX], temp[PATH_MAX], boot[JUDGEMENTS_BOOT_MAX];
+	char path[PATH_MAX], temp[PATH_MAX], boot[BOOT_ID_MAX];
 	int r;
 
 	snprintf(path, sizeof(path), "%s/state", state_dir);
 	snprintf(temp, sizeof(temp), "%s/.state.new", state_dir);
-	r = read_boot(boot);
+	r = boot_id_read(boot);
 	if (r < 0)
 		return err_set(err, r, "state file '%s': the boot id cannot be read", path);
 	text = judgements_print(core, boot, now);
@@ -373,7 +364,7 @@ int judgements_load(const char *state_dir, usec_t tick, usec_t now,
 		    const struct judgements_sink *sink, struct err *err)
 {
 	AUTO(freep) char *text = NULL;
-	char path[PATH_MAX], boot[JUDGEMENTS_BOOT_MAX];
+	char path[PATH_MAX], boot[BOOT_ID_MAX];
 	struct judgements_head head;
 	struct err why = { "it is no regular file, or too large" };
 	size_t len = 0;
@@ -389,7 +380,7 @@ int judgements_load(const char *state_dir, usec_t tick, usec_t now,
 		r = judgements_parse(text, len, &head, NULL, &why);
 	if (r < 0)
 		return set_aside(path, &why, err);
-	if (read_boot(boot) < 0 || strcmp(boot, head.boot) != 0 || !is_recent(&head, tick, now))
+	if (boot_id_read(boot) < 0 || strcmp(boot, head.boot) != 0 || !is_recent(&head, tick, now))
 		return 0;
 	judgements_parse(text, len, &head, sink, &why);
 	return 1;

@@ -320,7 +320,7 @@ static int drain(void *daemon, const struct core_drain *drain, struct err *err)
 	bool is_drained = drain->vip == CORE_NONE ? core_node(site->core)->is_drained
 						  : core_vip(site->core, drain->vip)->is_drained;
 
-	if (is_drained == drain->set && !drain->force)
+	if (is_drained == drain->set && !drain->force && !drain->until_us)
 		return err_set(err, -EALREADY, "so already");
 	site_step(site, (struct core_event){ .kind = CORE_EVENT_DRAIN, .drain = *drain });
 	site_run(site);

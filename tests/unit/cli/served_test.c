@@ -410,7 +410,10 @@ TEST(served, drains_and_undrains_with_owner_and_reason)
 	assert_said(&node, "was drained already");
 	assert_int_equal(SHOAL(&node, "drain", "--force"), CTL_DONE);
 	assert_true(core->drain.force);
-	assert_string_equal(core->drain.reason, "kernel");
+	assert_int_equal(SHOAL(&node, "drain", "--for", "4h"), CTL_DONE);
+	assert_int_equal(core->drain.until_us - core->drain.wall_us, 4 * 3600 * USEC_PER_SEC);
+	assert_int_equal(SHOAL(&node, "status"), CTL_DONE);
+	assert_said(&node, "ends in 4h00m");
 	assert_int_equal(SHOAL(&node, "undrain", "node"), CTL_DONE);
 	assert_false(core->is_drained);
 	assert_int_equal(SHOAL(&node, "undrain"), CTL_DONE);
@@ -505,6 +508,7 @@ TEST(served, refuses_a_reason_that_would_not_fit)
 	node_start(&node);
 	assert_int_equal(SHOAL(&node, "drain", "--reason", reason), CTL_USAGE);
 	assert_int_equal(SHOAL(&node, "drain", "--reason", "two\nlines"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "drain", "--for", "0s"), CTL_USAGE);
 	assert_false(core_node(node.site.core)->is_drained);
 	node_stop(&node);
 }
@@ -567,8 +571,43 @@ TEST(served, a_drain_whose_traffic_stays_ends_early)
 	}
 	assert_true(core_vip(node.site.core, 0)->is_drain_stuck);
 	assert_int_equal(end(&node), CTL_REFUSED);
-	assert_said(&node, "nobody else announces them, or the peers ignore 65535:0; --force "
-			   "withdraws all the same");
+	assert_said(&node, "nobody else announces them, or the peers ignore 65535:0; the drain "
+			   "stays and goes on when it does; --force withdraws all the same");
+	node_stop(&node);
+}
+
+TEST(served, a_client_that_says_how_long_waits_on_past_what_is_stuck)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	site_traffic(&node.site, 0, 5000);
+	start_shoal(&node, "drain", "--wait", "--timeout", "1h", NULL);
+	pass_until_said(&node, 5000, "65535:0 on");
+	for (int i = 0; i < 310; i++) {
+		site_traffic(&node.site, 0, 5000);
+		site_pass(&node.site, USEC_PER_SEC);
+	}
+	assert_true(core_vip(node.site.core, 0)->is_drain_stuck);
+	pass_until_said(&node, 5000, "1 VIP stuck");
+	site_traffic(&node.site, 0, 10);
+	site_pass(&node.site, 10 * USEC_PER_SEC);
+	assert_int_equal(end(&node), CTL_DONE);
+	assert_said(&node, "SAFE");
+	node_stop(&node);
+}
+
+TEST(served, a_drain_of_a_shutdown_is_the_nodes_and_names_its_owner)
+{
+	struct node node = { 0 };
+	const struct core_node *core;
+
+	node_start(&node);
+	core = core_node(node.site.core);
+	assert_int_equal(SHOAL(&node, "drain", "--shutdown", "vip0"), CTL_USAGE);
+	assert_false(core->is_drained);
+	assert_int_equal(SHOAL(&node, "drain", "--shutdown"), CTL_DONE);
+	assert_string_equal(core->drain.owner, CORE_OWNER_SHUTDOWN);
 	node_stop(&node);
 }
 
@@ -646,6 +685,8 @@ int main(void)
 		T(served, waits_for_a_drain_and_tells_each_step),
 		T(served, a_drain_that_is_late_is_not_safe_yet),
 		T(served, a_drain_whose_traffic_stays_ends_early),
+		T(served, a_client_that_says_how_long_waits_on_past_what_is_stuck),
+		T(served, a_drain_of_a_shutdown_is_the_nodes_and_names_its_owner),
 		T(served, an_undrain_ends_the_wait),
 		T(served, a_killed_command_leaves_the_drain),
 		T(served, reload_prints_the_report_and_keeps_the_config),

@@ -96,26 +96,75 @@ TEST(drain, gives_routers_two_seconds_from_the_read_back_on)
 	site_stop(&s);
 }
 
-TEST(drain, that_nobody_follows_stays_announced_for_good)
+/* Drained for drain.timeout, and nobody took the traffic. */
+static void start_stuck(struct site *s, struct config_builder *b, uint64_t pps)
+{
+	start(s, b, pps);
+	site_drain(s, 0, true, false);
+	site_run(s);
+	for (int i = 0; i < 299; i++)
+		second(s, 0, pps);
+	assert_false(site_vip(s, 0)->is_drain_stuck);
+	second(s, 0, pps);
+	assert_true(site_vip(s, 0)->is_drain_stuck);
+	expect(s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+}
+
+TEST(drain, that_nobody_follows_stays_announced_until_forced)
 {
 	struct config_builder b;
 	struct site s;
 
-	start(&s, &b, 1000);
-	site_drain(&s, 0, true, false);
-	site_run(&s);
-	for (int i = 0; i < 299; i++)
-		second(&s, 0, 1000);
-	assert_false(site_vip(&s, 0)->is_drain_stuck);
-	second(&s, 0, 1000);
-	assert_true(site_vip(&s, 0)->is_drain_stuck);
-	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
-	for (int i = 0; i < 10; i++)
-		second(&s, 0, 0); /* the night */
+	start_stuck(&s, &b, 1000);
+	for (int i = 0; i < 600; i++)
+		second(&s, 0, 900);
 	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
 	assert_int_equal(site_vip(&s, 0)->intent, ROUTE_DRAIN);
 
 	site_drain(&s, 0, true, true);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
+TEST(drain, that_was_stuck_goes_on_when_the_traffic_goes)
+{
+	struct config_builder b;
+	struct site s;
+
+	start_stuck(&s, &b, 10000);
+	for (int i = 0; i < 1000; i++)
+		second(&s, 0, 10000);
+	second(&s, 0, 1001);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	second(&s, 0, 1000); /* another node announces now */
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
+TEST(drain, that_was_stuck_goes_on_below_until)
+{
+	struct config_builder b;
+	struct site s;
+
+	start_stuck(&s, &b, 100);
+	second(&s, 0, 51);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	second(&s, 0, 50);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
+TEST(drain, that_was_stuck_takes_no_night_for_a_fall)
+{
+	struct config_builder b;
+	struct site s;
+
+	start_stuck(&s, &b, 100000);
+	for (uint64_t pps = 100000; pps > 1000; pps -= pps / 100) /* in some ten hours */
+		for (int i = 0; i < 78; i++)
+			second(&s, 0, pps);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	second(&s, 0, 100); /* at night, too, somebody may take over */
 	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
 	site_stop(&s);
 }
@@ -254,13 +303,57 @@ TEST(drain, survives_a_bgpd_that_forgot_the_line)
 	site_stop(&s);
 }
 
+/* ---- when a drain ends ---- */
+
+#define GIVEN (1790000000ULL * S)
+
+TEST(drain, lasts_until_its_end_by_the_wall_clock)
+{
+	const struct core_drain drain = { .wall_us = GIVEN, .until_us = GIVEN + 3600 * S };
+
+	assert_int_equal(core_drain_left(&drain, GIVEN, 0), 3600 * S);
+	assert_int_equal(core_drain_left(&drain, GIVEN + 3599 * S, 0), S);
+	assert_int_equal(core_drain_left(&drain, GIVEN + 3600 * S, 0), 0);
+	assert_int_equal(core_drain_left(&drain, GIVEN + 9999 * S, 0), 0);
+	/* A clock that was set back, or starts in 1970. */
+	assert_int_equal(core_drain_left(&drain, GIVEN - S, 0), 3601 * S);
+	assert_true(core_drain_left(&drain, 0, 0) > 0);
+}
+
+TEST(drain, is_not_ended_by_a_clock_that_was_set_forward)
+{
+	const struct core_drain drain = { .wall_us = GIVEN,
+					  .until_us = GIVEN + 3600 * S,
+					  .given_at = 100 * S };
+
+	assert_int_equal(core_drain_left(&drain, GIVEN + 86400 * S, 160 * S), 3540 * S);
+	assert_int_equal(core_drain_left(&drain, GIVEN + 86400 * S, 3700 * S), 0);
+	/* Set back, both count. */
+	assert_int_equal(core_drain_left(&drain, GIVEN, 3700 * S), 3600 * S);
+	assert_int_equal(core_drain_left(&drain, GIVEN, 50 * S), 3600 * S);
+}
+
+TEST(drain, whose_end_lies_before_its_beginning_has_none)
+{
+	const struct core_drain drain = { .wall_us = GIVEN, .until_us = GIVEN - S };
+
+	assert_false(core_drain_has_end(&drain));
+	assert_int_equal(core_drain_left(&drain, GIVEN + S, 0), USEC_NEVER);
+}
+
 RUN_TESTS(T(drain, withdraws_when_traffic_fell_by_90_percent),
 	  T(drain, withdraws_when_traffic_is_below_until),
 	  T(drain, gives_routers_two_seconds_from_the_read_back_on),
-	  T(drain, that_nobody_follows_stays_announced_for_good), T(drain, by_force_does_not_wait),
+	  T(drain, that_nobody_follows_stays_announced_until_forced),
+	  T(drain, that_was_stuck_goes_on_when_the_traffic_goes),
+	  T(drain, that_was_stuck_goes_on_below_until),
+	  T(drain, that_was_stuck_takes_no_night_for_a_fall), T(drain, by_force_does_not_wait),
 	  T(drain, ends_at_once_by_undrain_from_every_state),
 	  T(drain, of_the_node_drains_every_vip),
 	  T(drain, of_a_vip_outlasts_the_undrain_of_the_node),
 	  T(drain, said_twice_does_not_start_again),
 	  T(drain, before_the_first_announcement_keeps_the_vip_away),
-	  T(drain, ends_when_quorum_is_lost), T(drain, survives_a_bgpd_that_forgot_the_line))
+	  T(drain, ends_when_quorum_is_lost), T(drain, survives_a_bgpd_that_forgot_the_line),
+	  T(drain, lasts_until_its_end_by_the_wall_clock),
+	  T(drain, is_not_ended_by_a_clock_that_was_set_forward),
+	  T(drain, whose_end_lies_before_its_beginning_has_none))
