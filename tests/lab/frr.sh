@@ -6,6 +6,9 @@
 # Each FRR has sockets, configuration and logs in its own directory below LAB_DIR; nothing under
 # /etc/frr or /run/frr is read or written. /var/tmp, where FRR insists on a crash directory, is
 # covered inside the daemon's own mount namespace.
+#
+# LAB_BFD: set, every session has BFD, LAB_BFD milliseconds times three. LAB_MAX_PREFIXES: how many
+# prefixes a session carries.
 
 lab_start_frr() {
 	local node
@@ -18,6 +21,7 @@ lab_start_frr() {
 	done
 	for node in tor "${LAB_NODES[@]}"; do
 		wait_for 10 "zebra of $node answers" frr_answers "$node" zebra
+		[ -z "${LAB_BFD:-}" ] || frr_start "$node" bfdd
 		frr_start "$node" bgpd
 	done
 	for node in tor "${LAB_NODES[@]}"; do
@@ -30,13 +34,14 @@ frr_dir() { # MACHINE
 }
 
 frr_start() { # MACHINE DAEMON
-	local dir
+	local dir more=()
 	dir=$(frr_dir "$1")
 	rm -f "$dir/$2.vty"
+	[ "$2" != bfdd ] || more=(--bfdctl "$dir/bfdd.sock")
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	start "$1-$2" "$1" bash -c 'mount --bind "$1" /var/tmp && shift && exec "$@"' frr "$dir/tmp" \
 		"/usr/lib/frr/$2" --vty_socket "$dir" -z "$dir/zserv.api" -i "$dir/$2.pid" \
-		-f "$dir/$2.conf" -P 0 --log stdout --log-level notifications
+		-f "$dir/$2.conf" -P 0 --log stdout --log-level notifications "${more[@]}"
 }
 
 frr_answers() { # MACHINE DAEMON
@@ -56,6 +61,15 @@ frr_directory() { # MACHINE
 	install -d -o frr -g frr -m 755 "$dir" "$dir/tmp"
 	: >"$dir/vtysh.conf"
 	printf 'frr defaults traditional\n' >"$dir/zebra.conf"
+	[ -z "${LAB_BFD:-}" ] || cat >"$dir/bfdd.conf" <<-EOF
+		bfd
+		 profile lab
+		  detect-multiplier 3
+		  receive-interval $LAB_BFD
+		  transmit-interval $LAB_BFD
+		 exit
+		exit
+	EOF
 }
 
 # The ToR takes nothing but VIPs from the nodes, and sends them nothing.
@@ -85,13 +99,15 @@ frr_write_tor() {
 			 neighbor LB remote-as external
 			 neighbor LB timers 3 9
 			 neighbor LB timers connect 1
+			 ${LAB_BFD:+neighbor LB bfd profile lab}
 		EOF
 		local node
 		for node in "${LAB_NODES[@]}"; do
 			echo " neighbor 10.0.$(number "$node").2 peer-group LB"
 			echo " neighbor 10.0.$(number "$node").2 description $node"
 		done
-		frr_families LB FROM-LB TO-LB TO-LB "maximum-prefix 1000" "maximum-paths 16"
+		frr_families LB FROM-LB TO-LB TO-LB "maximum-prefix ${LAB_MAX_PREFIXES:-1000}" \
+			"maximum-paths 16"
 	} >"$(frr_dir tor)/bgpd.conf"
 }
 
@@ -123,9 +139,10 @@ frr_write_node() { # NODE
 			 neighbor TOR remote-as external
 			 neighbor TOR timers 3 9
 			 neighbor TOR timers connect 1
+			 ${LAB_BFD:+neighbor TOR bfd profile lab}
 			 neighbor 10.0.$n.1 peer-group TOR
 		EOF
-		frr_families TOR FROM-TOR TO-TOR4 TO-TOR6 "maximum-prefix-out 1000"
+		frr_families TOR FROM-TOR TO-TOR4 TO-TOR6 "maximum-prefix-out ${LAB_MAX_PREFIXES:-1000}"
 	} >"$(frr_dir "$1")/bgpd.conf"
 }
 
@@ -203,6 +220,11 @@ expect_no_route_change() { # NAME
 # bgpd dies as in a crash, and comes back as its supervisor would bring it.
 kill_bgpd() { # NODE
 	kill_hard "$1-bgpd"
+}
+
+bfd_is_up() { # MACHINE
+	vtysh_on "$1" -d bfdd -c 'show bfd peers json' |
+		jq -e 'length > 0 and all(.status == "up")' >/dev/null
 }
 
 start_bgpd() { # NODE
