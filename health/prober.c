@@ -1000,6 +1000,15 @@ bool prober_is_fresh(const struct prober *prober, enum prober_daemon daemon, use
 	return side->life.n_targets == 0 || (since != 0 && now - since < side->life.patience_us);
 }
 
+uint64_t prober_cas(const struct prober *prober)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; prober->roster && i < prober->roster->n_cas; i++)
+		sum ^= prober->roster->cas[i].id;
+	return sum;
+}
+
 bool prober_is_connected(const struct prober *prober)
 {
 	return prober->sides[PROBER_PROBE].life.is_connected;

@@ -90,6 +90,9 @@ void prober_set_mtu(struct prober *prober, uint32_t mtu_bytes, uint32_t client_m
  */
 int prober_set_config(struct prober *prober, const struct config *config, struct err *err);
 
+/* A number that changes when the bytes of any CA file do that is in use. */
+uint64_t prober_cas(const struct prober *prober);
+
 struct message_probe_done;
 
 /* One probe for somebody who watches. */

@@ -76,6 +76,19 @@ static bool is_tunnelled(const struct config_check *check, const struct config_r
 
 /* ---- CA bytes ---- */
 
+/* What is in it is shoal-probe's to judge, but a file of something else is told of at once. */
+static bool holds_certificate(const char *bytes, size_t len)
+{
+	static const char *const heads[] = { "-----BEGIN CERTIFICATE-----",
+					     "-----BEGIN X509 CERTIFICATE-----",
+					     "-----BEGIN TRUSTED CERTIFICATE-----" };
+
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+		if (memmem(bytes, len, heads[i], strlen(heads[i])))
+			return true;
+	return false;
+}
+
 static int ca_read(const char *path, struct roster_ca *ret, struct err *err)
 {
 	AUTO(file_closep) FILE *f = fopen(path, "re");
@@ -92,6 +105,9 @@ static int ca_read(const char *path, struct roster_ca *ret, struct err *err)
 	if (len == 0 || len > MESSAGE_CA_MAX)
 		return err_set(err, -EINVAL, "CA file '%s': %s", path,
 			       len == 0 ? "is empty" : "is larger than 4 MiB");
+	if (!holds_certificate(bytes, len))
+		return err_set(err, -EINVAL, "CA file '%s': holds no certificate in PEM format",
+			       path);
 	ret->bytes = realloc(bytes, len);
 	if (!ret->bytes)
 		return err_set(err, -ENOMEM, "CA file '%s': %m", path);

@@ -528,28 +528,46 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what the parts report ---- */
 
-/* Once when a certificate comes near its end, and once when it was renewed. */
-static void log_certificate(const struct core *core, const struct core_verdict *verdict)
+/* The check that a verdict is about, or NULL. */
+static const struct core_check *check_of(const struct core *core,
+					 const struct core_verdict *verdict)
 {
 	const struct core_pool *pool =
 		verdict->pool < core_n_pools(core) ? core_pool(core, verdict->pool) : NULL;
-	const struct config_pool *config = pool ? pool->config : NULL;
+
+	if (!pool || verdict->real >= pool->config->n_reals ||
+	    verdict->check >= pool->config->n_checks)
+		return NULL;
+	return &pool->checks[verdict->real * pool->config->n_checks + verdict->check];
+}
+
+/* Whether a certificate that ends then is one to warn of, as the config is now. */
+static bool ends_soon(const struct config_check *check, uint64_t cert_ends, uint64_t wall_s)
+{
+	return cert_ends < wall_s + check->expiry_warning_us / USEC_PER_SEC &&
+	       check->expiry_warning_us != 0;
+}
+
+/* Once when a certificate comes near its end, and once when it was renewed; which it was not when
+ * the warning of `former` ends because another time is configured. */
+static void log_certificate(const struct core *core, const struct core_verdict *verdict,
+			    uint64_t former, uint64_t cert_ends)
+{
+	const struct config_pool *pool = core_pool(core, verdict->pool)->config;
+	const struct config_check *check = &core_config(core)->checks[pool->checks[verdict->check]];
 	uint64_t wall_s = usec_wall() / USEC_PER_SEC;
 
-	if (!pool || verdict->real >= config->n_reals || verdict->check >= config->n_checks ||
-	    verdict->cert_ends ==
-		    pool->checks[verdict->real * config->n_checks + verdict->check].cert_ends)
+	if (cert_ends == former)
 		return;
-	if (verdict->cert_ends == 0)
-		log_notice("certificate_renewed", "pool=%s real=%s", config->name,
-			   config->reals[verdict->real].name);
-	else
-		log_warn("certificate_ends", "pool=%s real=%s hours=%llu evidence=%s", config->name,
-			 config->reals[verdict->real].name,
-			 verdict->cert_ends > wall_s
-				 ? (unsigned long long)(verdict->cert_ends - wall_s) / 3600
-				 : 0ULL,
+	if (cert_ends != 0)
+		log_warn("certificate_ends", "pool=%s real=%s hours=%llu evidence=%s", pool->name,
+			 pool->reals[verdict->real].name,
+			 cert_ends > wall_s ? (unsigned long long)(cert_ends - wall_s) / 3600
+					    : 0ULL,
 			 LOG_QUOTE(verdict->evidence));
+	else if (ends_soon(check, former, wall_s))
+		log_notice("certificate_renewed", "pool=%s real=%s", pool->name,
+			   pool->reals[verdict->real].name);
 }
 
 static void on_verdict(const struct core_verdict *verdict, void *arg)
@@ -559,9 +577,12 @@ static void on_verdict(const struct core_verdict *verdict, void *arg)
 				    .is_deferred = true, /* the pass concludes */
 				    .verdict = *verdict };
 	struct shoald *d = arg;
+	const struct core_check *check = check_of(d->core, verdict);
+	uint64_t cert_ends = check ? check->cert_ends : 0;
 
-	log_certificate(d->core, verdict);
 	core_step(d->core, &event);
+	if (check)
+		log_certificate(d->core, verdict, cert_ends, check->cert_ends);
 	if (core_next_timer(d->core) <= event.now) /* newer evidence alone is no work */
 		pass_soon(d);
 }

@@ -105,8 +105,11 @@ void render_reload(const struct screen *screen, const json_t *result)
 			    get_text(result, "file"), get_text(result, "generation"),
 			    get_text(result, "previous"));
 	else
-		screen_line(screen, STYLE_PLAIN, "%s: nothing changed, generation %s",
-			    get_text(result, "file"), get_text(result, "generation"));
+		screen_line(screen, STYLE_PLAIN, "%s: %s, generation %s", get_text(result, "file"),
+			    get_bool(result, "are_cas_changed")
+				    ? "nothing changed but CA files, which are in force"
+				    : "nothing changed",
+			    get_text(result, "generation"));
 }
 
 void render_reload_refusal(const struct screen *screen, const json_t *result)

@@ -132,7 +132,7 @@ struct core_verdict {
 	enum real_sign sign;
 	usec_t latency_us;  /* of the last probe */
 	usec_t next_due;    /* of the next one, 0: not known */
-	uint64_t cert_ends; /* within expiry-warning, Unix seconds; 0: no warning */
+	uint64_t cert_ends; /* within expiry-warning, Unix seconds; 0: not, or not looked at */
 };
 
 /* Who drained and why; of the node when vip is CORE_NONE. */

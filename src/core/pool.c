@@ -140,7 +140,9 @@ static void check_take(struct core_check *check, const struct core_verdict *verd
 	check->state = verdict->state;
 	check->latency_us = verdict->latency_us;
 	check->next_due = verdict->next_due;
-	check->cert_ends = verdict->cert_ends;
+	/* A probe that did not pass has not looked at the certificate; what was seen stays. */
+	if (verdict->reason == PROBE_OK || verdict->cert_ends != 0)
+		check->cert_ends = verdict->cert_ends;
 	check->reason = verdict->reason;
 	check->in_a_row = verdict->in_a_row;
 	check->sign = verdict->sign;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "health/prober.h"
 #include "src/ctl/handlers.h"
 
 static json_t *report_json(const struct config_report *report)
@@ -19,6 +20,7 @@ void handle_reload(struct ctl_request *request, const json_t *args, void *contex
 	struct commands_context *daemon = context;
 	char before[CONFIG_GENERATION_LEN + 1], after[CONFIG_GENERATION_LEN + 1];
 	struct config_report report = { 0 };
+	uint64_t cas = prober_cas(daemon->prober);
 	struct err err = { 0 };
 	json_t *result;
 	int r;
@@ -32,6 +34,8 @@ void handle_reload(struct ctl_request *request, const json_t *args, void *contex
 	json_object_set_new(result, "generation", json_string(after));
 	json_object_set_new(result, "previous", json_string(before));
 	json_object_set_new(result, "is_changed", json_boolean(strcmp(before, after) != 0));
+	json_object_set_new(result, "are_cas_changed",
+			    json_boolean(prober_cas(daemon->prober) != cas));
 	if (r == 0)
 		ctl_answer(request, result);
 	else if (report.errors > 0)

@@ -273,6 +273,12 @@ void prober_try_cancel(struct prober *prober, uint64_t ticket)
 	(void)ticket;
 }
 
+uint64_t prober_cas(const struct prober *prober)
+{
+	(void)prober;
+	return 0;
+}
+
 bool prober_is_connected(const struct prober *prober)
 {
 	(void)prober;

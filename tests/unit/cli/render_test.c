@@ -391,6 +391,9 @@ TEST(render, tells_what_a_reload_did)
 			"f:1:1: warning: w\n   1 | x\nf: in force, generation b (was a)\n");
 	assert_rendered(render_reload, "{\"file\":\"f\",\"generation\":\"a\",\"report\":\"\"}",
 			"f: nothing changed, generation a\n");
+	assert_rendered(render_reload,
+			"{\"file\":\"f\",\"generation\":\"a\",\"are_cas_changed\":true}",
+			"f: nothing changed but CA files, which are in force, generation a\n");
 }
 
 TEST(units, sizes_are_read)

@@ -256,6 +256,35 @@ TEST(verdict, of_each_check_is_kept_with_the_moment_of_its_state)
 	site_stop(&s);
 }
 
+static void site_certificate(struct site *s, enum probe_reason reason, uint64_t cert_ends)
+{
+	struct core_event event = {
+		.kind = CORE_EVENT_VERDICT,
+		.now = s->now,
+		.verdict = { .state = reason == PROBE_OK ? REAL_UP : REAL_DOWN,
+			     .reason = reason,
+			     .cert_ends = cert_ends },
+	};
+
+	core_step(s->core, &event);
+}
+
+TEST(verdict, forgets_a_certificate_that_ends_by_a_probe_that_passed_alone)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&s, &b, 1, 1, 1);
+	site_certificate(&s, PROBE_OK, 1700000000);
+	site_certificate(&s, PROBE_REFUSED, 0);
+	assert_int_equal(web(&s)->checks[0].cert_ends, 1700000000);
+	site_certificate(&s, PROBE_OK, 1800000000);
+	assert_int_equal(web(&s)->checks[0].cert_ends, 1800000000);
+	site_certificate(&s, PROBE_OK, 0);
+	assert_int_equal(web(&s)->checks[0].cert_ends, 0);
+	site_stop(&s);
+}
+
 TEST(pool, gets_a_new_version_with_each_change_of_takers)
 {
 	struct config_builder b;
@@ -296,5 +325,6 @@ RUN_TESTS(T(quorum, is_reached_at_return_and_kept_down_to_stay),
 	  T(verdict, without_judgement_does_not_unsettle_a_real),
 	  T(verdict, repeated_changes_nothing_but_the_evidence),
 	  T(verdict, of_each_check_is_kept_with_the_moment_of_its_state),
+	  T(verdict, forgets_a_certificate_that_ends_by_a_probe_that_passed_alone),
 	  T(pool, gets_a_new_version_with_each_change_of_takers),
 	  T(pool, keeps_its_last_ring_when_nobody_takes_new_flows))

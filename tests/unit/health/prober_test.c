@@ -752,30 +752,71 @@ TEST(prober, names_a_ca_file_that_is_missing)
 	world_fini(&w);
 }
 
-TEST(prober, passes_certificates_on_as_bytes)
+/* A file of so many lines behind its head. */
+static void write_lines(const char *path, const char *head, int n)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fprintf(f, "%s\n", head);
+	for (int i = 0; i < n; i++)
+		fputs("certificate bytes\n", f);
+	fclose(f);
+}
+
+TEST(prober, passes_certificates_on_as_bytes_and_reads_them_anew)
 {
 	struct world w;
 	struct site site;
 	struct told told;
 	char path[128];
-	FILE *f;
+	uint64_t cas;
 
 	world_init(&w);
 	site_init(&site);
 	snprintf(path, sizeof(path), "%s/ca.pem", w.directory);
-	f = fopen(path, "w");
-	for (int i = 0; i < 5000; i++)
-		fputs("certificate bytes\n", f);
-	fclose(f);
+	write_lines(path, "-----BEGIN CERTIFICATE-----", 5000);
 	site.checks[1].type = CONFIG_CHECK_HTTPS;
 	site.checks[1].ca_file = path;
 	assert_int_equal(prober_set_config(w.prober, &site.config, NULL), 0);
+	cas = prober_cas(w.prober);
 	say_hello(&w);
 	told = hear(&w);
-	assert_int_equal(told.n_other, (90000 + MESSAGE_CA_CHUNK_MAX - 1) / MESSAGE_CA_CHUNK_MAX);
+	assert_int_equal(told.n_other, (90028 + MESSAGE_CA_CHUNK_MAX - 1) / MESSAGE_CA_CHUNK_MAX);
 	assert_int_equal(told.n_targets, N_TARGETS);
 	assert_int_not_equal(told.targets[3].ca, 0);
 	assert_int_equal(told.targets[0].ca, 0);
+	write_lines(path, "-----BEGIN CERTIFICATE-----", 1);
+	assert_int_equal(prober_set_config(w.prober, &site.config, NULL), 0);
+	assert_int_not_equal(prober_cas(w.prober), cas);
+	told = hear(&w);
+	assert_int_equal(told.n_other, 1);
+	assert_true(told.n_targets > 0 && told.n_targets == told.n_removed);
+	assert_int_equal(told.targets[0].type, CONFIG_CHECK_HTTPS);
+	unlink(path);
+	world_fini(&w);
+}
+
+TEST(prober, keeps_the_former_certificates_when_a_file_holds_none)
+{
+	struct world w;
+	struct site site;
+	struct err err;
+	char path[128];
+	uint64_t cas;
+
+	world_init(&w);
+	site_init(&site);
+	snprintf(path, sizeof(path), "%s/ca.pem", w.directory);
+	write_lines(path, "-----BEGIN CERTIFICATE-----", 1);
+	site.checks[1].type = CONFIG_CHECK_HTTPS;
+	site.checks[1].ca_file = path;
+	assert_int_equal(prober_set_config(w.prober, &site.config, NULL), 0);
+	cas = prober_cas(w.prober);
+	write_lines(path, "-----BEGIN PRIVATE KEY-----", 1);
+	assert_int_equal(prober_set_config(w.prober, &site.config, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "ca.pem': holds no certificate in PEM format"));
+	assert_int_equal(prober_cas(w.prober), cas);
 	unlink(path);
 	world_fini(&w);
 }
@@ -981,7 +1022,9 @@ RUN_TESTS(T(prober, sends_every_target_after_the_hello),
 	  T(prober, numbers_each_real_and_encapsulation_once),
 	  T(prober, marks_stay_over_reload_and_those_gone_are_named),
 	  T(prober, names_a_check_without_a_port), T(prober, names_a_ca_file_that_is_missing),
-	  T(prober, passes_certificates_on_as_bytes), T(prober, new_sources_are_handed_over),
+	  T(prober, passes_certificates_on_as_bytes_and_reads_them_anew),
+	  T(prober, keeps_the_former_certificates_when_a_file_holds_none),
+	  T(prober, new_sources_are_handed_over),
 	  T(prober, socket_is_closed_to_others_and_replaces_a_left_over),
 	  T(prober, programs_are_told_to_shoal_exec_alone),
 	  T(prober, each_is_believed_about_its_own_targets_only),
