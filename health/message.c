@@ -235,6 +235,7 @@ static void code_verdict(struct codec *c, struct message *m)
 	CODE(c, v->latency_us, 8, 0, UINT64_MAX);
 	CODE(c, v->row_started, 8, 0, UINT64_MAX);
 	CODE(c, v->next_due, 8, 0, UINT64_MAX);
+	CODE(c, v->told_at, 8, 0, UINT64_MAX);
 	CODE(c, v->cert_ends, 8, 0, INT64_MAX);
 	code_text(c, v->evidence, sizeof(v->evidence));
 }
@@ -249,6 +250,7 @@ static void code_heartbeat(struct codec *c, struct message *m)
 	CODE(c, h->n_targets, 4, 0, UINT32_MAX);
 	CODE(c, h->n_running, 4, 0, UINT32_MAX);
 	CODE(c, h->p99_late_us, 8, 0, UINT64_MAX);
+	CODE(c, h->told_at, 8, 0, UINT64_MAX);
 }
 
 static void code_void(struct codec *c, struct message *m)

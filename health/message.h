@@ -35,7 +35,7 @@
 #include "src/config/config.h"
 #include "src/core/core.h"
 
-#define MESSAGE_VERSION       6
+#define MESSAGE_VERSION       7
 #define MESSAGE_MAX           (16 * 1024) /* bytes of the largest packet */
 #define MESSAGE_PROGRAM_MAX   32          /* each string: bytes with the NUL */
 #define MESSAGE_PATH_MAX      1024
@@ -154,6 +154,7 @@ struct message_verdict {
 	usec_t row_started;  /* start of the first of those equal results; 0: there is none */
 	uint64_t cert_ends;  /* soon, in Unix seconds; 0: not soon, or not known */
 	usec_t next_due;     /* when the next probe is planned */
+	usec_t told_at;      /* when it was sent; it may wait long for a reader that is stopped */
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
 };
 
@@ -190,6 +191,7 @@ struct message_heartbeat {
 	uint32_t n_targets; /* now */
 	uint32_t n_running; /* now */
 	usec_t p99_late_us; /* start against plan, over the last second */
+	usec_t told_at;     /* as of a verdict */
 };
 
 /*

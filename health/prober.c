@@ -400,6 +400,18 @@ static void void_verdict(struct side *side, struct roster_entry *entry,
 		 "the probe path to this real is broken: no filter, mapping or way");
 }
 
+/*
+ * It judged then, not now: what waited in the socket while this process was stopped says nothing of
+ * the time since.
+ */
+static void note_judging(struct side *side, usec_t told_at)
+{
+	usec_t now = usec_now(), at = told_at < now ? told_at : now;
+
+	if (at > side->life.last_verdict)
+		side->life.last_verdict = at;
+}
+
 static int take_verdict(struct side *side, const struct message *m)
 {
 	const struct prober_callbacks *callbacks = &side->prober->callbacks;
@@ -425,7 +437,7 @@ static int take_verdict(struct side *side, const struct message *m)
 	    !callbacks->path_is_whole(entry->pool, entry->real, v->row_started, callbacks->arg))
 		void_verdict(side, entry, &verdict);
 	else if (judge_classify(v->reason) != JUDGE_NO_VERDICT)
-		side->life.last_verdict = usec_now();
+		note_judging(side, v->told_at);
 	entry->state = verdict.state;
 	entry->sign = verdict.sign;
 	if (callbacks->verdict)
@@ -478,7 +490,7 @@ static int take_heartbeat(struct side *side, const struct message *m)
 	struct link *link = &side->link;
 
 	if (link->has_heartbeat && h->verdicts > link->verdicts)
-		side->life.last_verdict = usec_now();
+		note_judging(side, h->told_at);
 	link->has_heartbeat = true;
 	link->verdicts = h->verdicts;
 	side->life.n_probes = h->probes;

@@ -150,7 +150,7 @@ struct prober_life {
 	bool is_connected;
 	size_t n_targets;    /* 0: it has nothing to do */
 	usec_t patience_us;  /* without a verdict for longer, it counts as gone */
-	usec_t last_verdict; /* when one that counts came, or a heartbeat with some; 0: never */
+	usec_t last_verdict; /* when one that counts was sent, or a heartbeat with some; 0: never */
 	uint64_t n_probes;   /* that ended, as its heartbeats say */
 	uint64_t n_late;     /* of them late */
 	usec_t p99_late_us;  /* start against plan, in the last second */
@@ -165,7 +165,7 @@ const struct prober_life *prober_life(const struct prober *prober, enum prober_d
 bool prober_is_connected(const struct prober *prober);
 /* How many targets there are; 0: nothing to probe, no verdicts to wait for. */
 size_t prober_n_targets(const struct prober *prober);
-/* When the last verdict or heartbeat with fresh verdicts came; 0: never. */
+/* When the last verdict or heartbeat with fresh verdicts was sent; 0: never. */
 usec_t prober_last_verdict(const struct prober *prober);
 /* Probes run so far, as the heartbeats say. */
 uint64_t prober_n_probes(const struct prober *prober);

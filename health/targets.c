@@ -210,6 +210,7 @@ bool targets_next_report(struct targets *table, struct message_verdict *ret)
 		.row_started = target->row_started,
 		.next_due = target->planned,
 		.cert_ends = target->cert_ends,
+		.told_at = usec_now(),
 	};
 	memcpy(ret->evidence, target->evidence, sizeof(ret->evidence));
 	return true;
@@ -868,6 +869,7 @@ void targets_heartbeat(struct targets *table, struct message_heartbeat *ret)
 		.n_targets = table->n,
 		.n_running = table->n_running,
 		.p99_late_us = lateness_percentile(&table->lateness, 99),
+		.told_at = usec_now(),
 	};
 	table->lateness = (struct lateness){ 0 };
 }

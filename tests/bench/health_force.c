@@ -182,7 +182,8 @@ static void judge(const struct force *f, unsigned target, enum real_state state)
 					      .reason = state == REAL_UP ? PROBE_OK : PROBE_REFUSED,
 					      .in_a_row = 1,
 					      .sign = REAL_SIGN_ANSWERS,
-					      .row_started = usec_now() };
+					      .row_started = usec_now(),
+					      .told_at = usec_now() };
 	send_message(f, &m);
 }
 

@@ -51,6 +51,7 @@ static struct message verdict_message(void)
 			     .sign = REAL_SIGN_GONE,
 			     .latency_us = 812,
 			     .row_started = 99,
+			     .told_at = 1234,
 			     .evidence = "HTTP 503 in 0.8 ms" },
 	};
 }
@@ -77,7 +78,8 @@ static size_t samples(struct message ret[MESSAGE_KIND_MAX])
 			       .late = 1,
 			       .n_targets = 10,
 			       .n_running = 2,
-			       .p99_late_us = 250 },
+			       .p99_late_us = 250,
+			       .told_at = 1ULL << 41 },
 	};
 	ret[n++] = (struct message){ .kind = MESSAGE_VOID, .void_ = { 77, REAL_UP, true } };
 	ret[n++] = (struct message){

@@ -264,6 +264,7 @@ static void verdict_of(struct world *w, uint64_t id, enum real_state state,
 				    .in_a_row = 3,
 				    .sign = state == REAL_DOWN ? REAL_SIGN_GONE : REAL_SIGN_ANSWERS,
 				    .row_started = 4711,
+				    .told_at = usec_now(),
 				    .evidence = "connect: Connection refused" } });
 }
 
@@ -573,10 +574,17 @@ TEST(prober, drops_who_breaks_the_protocol)
 	refused_after(packet, (size_t)len, true); /* shoald says that, not the prober */
 }
 
+static void heartbeat_of(struct world *w, uint64_t probes, uint64_t verdicts, usec_t told_at)
+{
+	say(w,
+	    &(struct message){
+		    .kind = MESSAGE_HEARTBEAT,
+		    .heartbeat = { .probes = probes, .verdicts = verdicts, .told_at = told_at } });
+}
+
 static void heartbeat(struct world *w, uint64_t probes, uint64_t verdicts)
 {
-	say(w, &(struct message){ .kind = MESSAGE_HEARTBEAT,
-				  .heartbeat = { .probes = probes, .verdicts = verdicts } });
+	heartbeat_of(w, probes, verdicts, usec_now());
 }
 
 TEST(prober, counts_only_heartbeats_with_fresh_verdicts_as_life)
@@ -592,6 +600,27 @@ TEST(prober, counts_only_heartbeats_with_fresh_verdicts_as_life)
 	heartbeat(&w, 120, 91);
 	assert_int_not_equal(prober_last_verdict(w.prober), 0);
 	assert_int_equal(prober_n_probes(w.prober), 120);
+	world_fini(&w);
+}
+
+/* They waited in the socket while shoald was stopped, and shoal-probe may be gone since. */
+TEST(prober, what_was_said_long_ago_is_no_life_now)
+{
+	usec_t now = usec_now(), before;
+	struct world w;
+
+	world_init(&w);
+	say_hello(&w);
+	heartbeat_of(&w, 100, 90, now - 60 * USEC_PER_SEC);
+	heartbeat_of(&w, 110, 95, now - 59 * USEC_PER_SEC);
+	assert_int_equal(prober_last_verdict(w.prober), now - 59 * USEC_PER_SEC);
+	heartbeat(&w, 120, 99);
+	before = prober_last_verdict(w.prober);
+	assert_true(before >= now);
+	heartbeat_of(&w, 130, 105, now - 58 * USEC_PER_SEC); /* nor does it go back */
+	assert_int_equal(prober_last_verdict(w.prober), before);
+	heartbeat_of(&w, 140, 110, USEC_NEVER); /* nor lies it in the time to come */
+	assert_true(prober_last_verdict(w.prober) <= usec_now());
 	world_fini(&w);
 }
 
@@ -1012,11 +1041,12 @@ RUN_TESTS(T(prober, sends_every_target_after_the_hello),
 	  T(prober, sends_only_the_difference_and_keeps_the_judgement),
 	  T(prober, finds_the_real_again_when_the_order_changed),
 	  T(prober, finds_the_check_again_when_the_order_changed),
-	  T(prober, tells_a_reset_of_every_check_of_the_real),
 	  T(prober, gives_a_new_connection_the_last_judgement),
+	  T(prober, tells_a_reset_of_every_check_of_the_real),
 	  T(prober, a_newer_connection_replaces_the_older),
 	  T(prober, drops_who_breaks_the_protocol),
 	  T(prober, counts_only_heartbeats_with_fresh_verdicts_as_life),
+	  T(prober, what_was_said_long_ago_is_no_life_now),
 	  T(prober, sends_thousands_of_targets_as_the_socket_takes_them),
 	  T(prober, believes_no_silence_while_the_probe_path_is_broken),
 	  T(prober, numbers_each_real_and_encapsulation_once),
