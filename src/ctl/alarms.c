@@ -108,24 +108,50 @@ static void check_uplink(struct alarms *alarms, uint32_t i)
 	check_offload(alarms, i);
 }
 
+/* What shoal-guard makes of a daemon that gives no verdicts, and when; "" where it does nothing. */
+static void print_consequence(const struct alarms *alarms, const struct prober_life *life,
+			      char *buf, size_t size)
+{
+	const struct config_loss *loss =
+		&core_config(alarms->view->daemon->core)->routing.on_controller_loss;
+	usec_t at = life->last_verdict + life->patience_us + loss->hold_us;
+	usec_t now = alarms->view->now;
+
+	*buf = '\0';
+	if (life->last_verdict == 0 || loss->then == CONFIG_LOSS_KEEP)
+		return;
+	if (at > now)
+		snprintf(buf, size, "; in %.0f s shoal-guard acts by on-controller-loss: %s",
+			 view_seconds(at - now), config_loss_then_str(loss->then));
+	else
+		snprintf(buf, size, "; shoal-guard acts by on-controller-loss: %s",
+			 config_loss_then_str(loss->then));
+}
+
 static void check_silence(struct alarms *alarms, enum prober_daemon daemon, const char *program,
 			  const char *command)
 {
 	const struct prober_life *life = prober_life(alarms->view->daemon->prober, daemon);
+	char consequence[96];
 
+	print_consequence(alarms, life, consequence, sizeof(consequence));
 	if (life->last_verdict && alarms->view->now > life->last_verdict + life->patience_us)
 		raise_alarm(alarms, LEVEL_CRITICAL, program, command,
-			    "no verdict from %s for %.0f s", program,
-			    view_age(alarms->view, life->last_verdict));
+			    "no verdict from %s for %.0f s%s", program,
+			    view_age(alarms->view, life->last_verdict), consequence);
 }
 
 static void check_prober(struct alarms *alarms)
 {
 	static const char command[] = "systemctl status shoal-probe";
+	const struct prober_life *life = prober_life(alarms->view->daemon->prober, PROBER_PROBE);
+	char consequence[96];
 
-	if (!prober_is_connected(alarms->view->daemon->prober))
+	print_consequence(alarms, life, consequence, sizeof(consequence));
+	if (!life->is_connected)
 		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-probe", command,
-			    "shoal-probe is not connected; the reals keep their last state");
+			    "shoal-probe is not connected; the reals keep their last state%s",
+			    life->n_targets ? consequence : "");
 	else
 		check_silence(alarms, PROBER_PROBE, "shoal-probe", command);
 }
@@ -153,16 +179,18 @@ static void check_exec(struct alarms *alarms)
 	const struct commands_context *daemon = alarms->view->daemon;
 	const struct prober_life *life = prober_life(daemon->prober, PROBER_EXEC);
 	const struct config_pool *pool;
+	char consequence[96];
 	const char *check;
 
 	if (life->n_targets == 0)
 		return;
+	print_consequence(alarms, life, consequence, sizeof(consequence));
 	pool = exec_pool(core_config(daemon->core), &check);
 	if (!life->is_connected && pool)
 		raise_alarm(alarms, LEVEL_CRITICAL, "shoal-exec", "systemctl start shoal-exec",
 			    "shoal-exec is not connected; what exec checks judge keeps its last "
-			    "state, as by check '%s' of pool '%s'",
-			    check, pool->name);
+			    "state, as by check '%s' of pool '%s'%s",
+			    check, pool->name, consequence);
 	else
 		check_silence(alarms, PROBER_EXEC, "shoal-exec", "systemctl status shoal-exec");
 }

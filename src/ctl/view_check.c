@@ -28,6 +28,14 @@ static json_t *seconds_or_null(bool is_known, usec_t us)
 	return is_known ? json_real(view_seconds(us)) : json_null();
 }
 
+/* Whether the daemon that runs it is there; nobody does what is planned where it is not. */
+static bool is_probed(const struct view *view, const struct config_check *config)
+{
+	return prober_life(view->daemon->prober,
+			   config->type == CONFIG_CHECK_EXEC ? PROBER_EXEC : PROBER_PROBE)
+		->is_connected;
+}
+
 static json_t *view_check(const struct view *view, const struct config_check *config,
 			  const struct core_check *check)
 {
@@ -45,9 +53,10 @@ static json_t *view_check(const struct view *view, const struct config_check *co
 	json_object_set_new(object, "told_s",
 			    is_told ? json_real(view_age(view, check->told_at)) : json_null());
 	json_object_set_new(object, "every_s", json_real(view_seconds(check_every(config, check))));
-	json_object_set_new(
-		object, "next_s",
-		seconds_or_null(check->next_due > view->now, check->next_due - view->now));
+	json_object_set_new(object, "is_probed", json_boolean(is_probed(view, config)));
+	json_object_set_new(object, "next_s",
+			    seconds_or_null(is_probed(view, config) && check->next_due > view->now,
+					    check->next_due - view->now));
 	if (check->cert_ends)
 		json_object_set_new(object, "cert_ends",
 				    json_integer((json_int_t)check->cert_ends));

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "frr-integration/router.h"
+#include "health/judge.h"
 #include "health/prober.h"
 #include "src/base/auto.h"
 #include "src/ctl/view.h"
@@ -676,12 +677,16 @@ static json_t *why_pool(const struct view *view, uint32_t index)
 	return answer("pool", object, next);
 }
 
-/* "; next in 1.2 s", or how often when the moment is not known. */
-static void print_next(const json_t *check, char *buf, size_t size)
+/* ", next in 1.2 s", or how often when the moment is not known. */
+static void print_next(const struct config_check *config, const json_t *check, char *buf,
+		       size_t size)
 {
 	const json_t *next = json_object_get(check, "next_s");
 
-	if (json_is_real(next))
+	if (!json_is_true(json_object_get(check, "is_probed")))
+		snprintf(buf, size, ", not probed now: %s is not connected",
+			 config->type == CONFIG_CHECK_EXEC ? "shoal-exec" : "shoal-probe");
+	else if (json_is_real(next))
 		snprintf(buf, size, ", next in %.1f s", json_real_value(next));
 	else
 		snprintf(buf, size, ", every %g s",
@@ -701,9 +706,9 @@ static json_t *check_link(const struct view *view, const struct config_check *co
 						       : VERDICT_WARN,
 		.since = check->since,
 	};
-	char next[32], row[32] = "", took[32] = "";
+	char next[64], row[32] = "", took[32] = "";
 
-	print_next(as_json, next, sizeof(next));
+	print_next(config, as_json, next, sizeof(next));
 	if (check->in_a_row)
 		snprintf(row, sizeof(row), ", %u in a row", check->in_a_row);
 	if (check->told_at)
@@ -737,6 +742,20 @@ static void next_ordered(const struct core_pool *pool, uint32_t index, json_t *n
 	add_next(next, command, "gets new flows again, by its checks, when the order ends");
 }
 
+/* What brings a real up again, by why it is down. */
+static const char *remedy(enum probe_reason reason)
+{
+	if (reason == PROBE_MTU)
+		return "up after enough passing probes in a row; let the way to it take larger "
+		       "packets, or let client-mtu say less";
+	if (reason == PROBE_EXIT_STATUS || reason == PROBE_KILLED)
+		return "up after enough passing probes in a row; mend what the program finds";
+	if (judge_heard_in(reason) == JUDGE_HEARD_ANSWER)
+		return "up after enough passing probes in a row; it answers, mend the server";
+	return "up after enough passing probes in a row; mend the server, or the VIP's address and "
+	       "tunnel on it";
+}
+
 static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t index)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
@@ -755,9 +774,7 @@ static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t i
 	else if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)
 		add_next(next, "journalctl -u shoal-probe", "mend the node's own probe path");
 	else if (real->state == REAL_DOWN)
-		add_next(next, NULL,
-			 "up after enough passing probes in a row; mend the server, or "
-			 "the VIP's address and tunnel on it");
+		add_next(next, NULL, "%s", remedy(real->reason));
 	else if (real->state == REAL_UNKNOWN)
 		add_next(next, NULL, "judged when the check has run often enough");
 	else
