@@ -2,6 +2,7 @@
 #include "src/base/addr.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +10,26 @@
 
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
+/* Bytes as a number: tables of thousands of VIPs are searched and compared all the time. */
+static uint64_t high_half(const struct addr *addr)
+{
+	uint64_t word;
+
+	memcpy(&word, addr->bytes, sizeof(word));
+	return be64toh(word);
+}
+
+static uint64_t low_half(const struct addr *addr)
+{
+	uint64_t word;
+
+	memcpy(&word, addr->bytes + sizeof(word), sizeof(word));
+	return be64toh(word);
+}
+
 bool addr_is_ipv4(const struct addr *addr)
 {
-	return memcmp(addr->bytes, mapped, sizeof(mapped)) == 0;
+	return high_half(addr) == 0 && low_half(addr) >> 32 == 0xffff;
 }
 
 int addr_family(const struct addr *addr)
@@ -104,11 +122,15 @@ const char *addr_print(const struct addr *addr, char buf[ADDR_TEXT_MAX])
 
 int addr_cmp(const struct addr *a, const struct addr *b)
 {
+	uint64_t a_high = high_half(a), b_high = high_half(b);
+	uint64_t a_low = low_half(a), b_low = low_half(b);
 	bool a4 = addr_is_ipv4(a), b4 = addr_is_ipv4(b);
 
 	if (a4 != b4)
 		return a4 ? -1 : 1;
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+	if (a_high != b_high)
+		return a_high < b_high ? -1 : 1;
+	return (a_low > b_low) - (a_low < b_low);
 }
 
 /* How many leading bits of the 16 bytes a prefix fixes. */

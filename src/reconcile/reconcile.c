@@ -52,7 +52,7 @@ struct reconcile {
 	size_t n_vips;
 	struct op *ops;
 	size_t max_ops;
-	struct lease_prefix *announced; /* as the file says */
+	struct lease_prefix *announced; /* as the file says; sorted */
 	size_t n_announced;
 	bool announced_is_written, announced_failed;
 	uint32_t *orphans; /* rings that no pool uses any more */
@@ -496,13 +496,32 @@ static struct observed observed_view(const struct reconcile *r)
 
 /* ---- the file `announced` ---- */
 
+static int compare_leases(const void *a, const void *b)
+{
+	const struct lease_prefix *left = a, *right = b;
+
+	return prefix_cmp(&left->prefix, &right->prefix);
+}
+
+/* For announced_find(); mostly they come in order already. */
+static void sort_leases(struct lease_prefix *leases, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && compare_leases(&leases[i - 1], &leases[i]) <= 0)
+		i++;
+	if (i < n)
+		qsort(leases, n, sizeof(*leases), compare_leases);
+}
+
 static const struct lease_prefix *announced_find(const struct reconcile *r,
 						 const struct prefix *prefix)
 {
-	for (size_t i = 0; i < r->n_announced; i++)
-		if (prefix_eq(&r->announced[i].prefix, prefix))
-			return &r->announced[i];
-	return NULL;
+	struct lease_prefix key = { .prefix = *prefix };
+
+	if (r->n_announced == 0)
+		return NULL;
+	return bsearch(&key, r->announced, r->n_announced, sizeof(key), compare_leases);
 }
 
 /* The guard answers for what shall be announced and for what may still stand in bgpd. */
@@ -552,6 +571,7 @@ static int write_announced(struct reconcile *r, struct err *err)
 		if (guard_answers_for(r, vip))
 			lease_fill(vip, &next[n++]);
 	}
+	sort_leases(next, n);
 	if (r->announced_is_written && n == r->n_announced && leases_equal(next, r->announced, n))
 		return 0;
 	ret = lease_write_announced(r->options.run_dir, next, n, err);
@@ -1120,6 +1140,7 @@ static void adopt_announced(struct reconcile *r)
 		r->announced = NULL;
 		r->n_announced = 0;
 	}
+	sort_leases(r->announced, r->n_announced);
 }
 
 int reconcile_new(const struct reconcile_options *options, struct reconcile **ret, struct err *err)
