@@ -12,6 +12,7 @@
  */
 #include <getopt.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,8 +147,17 @@ static void settle(const struct bench *bench)
 	} while (now != before);
 }
 
-static void vty_line(const struct bench *bench, const char *line)
+static void vty_line(const struct bench *bench, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void vty_line(const struct bench *bench, const char *fmt, ...)
 {
+	char line[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
 	if (!site_vty_ask(bench->vty, "%s", line))
 		site_die("bgpd left: '%s'", line);
 }
@@ -169,6 +179,20 @@ static usec_t bare_line(const struct bench *bench, bool there)
 
 	vty_line(bench, there ? "network 198.19.0.0/32" : "no network 198.19.0.0/32");
 	return wait_for(bench, KERNEL_FLOOR, 1, there, "a bare network line") - began;
+}
+
+/* So many bare lines, one after the other as Shoal writes them, and the way back. */
+static usec_t bare_lines(const struct bench *bench, uint32_t n)
+{
+	usec_t began = usec_now(), took;
+
+	for (uint32_t i = 0; i < n; i++)
+		vty_line(bench, "network 198.19.%u.%u/32", i / 256, i % 256);
+	took = wait_for(bench, KERNEL_FLOOR, n, true, "bare network lines") - began;
+	for (uint32_t i = 0; i < n; i++)
+		vty_line(bench, "no network 198.19.%u.%u/32", i / 256, i % 256);
+	wait_for(bench, KERNEL_FLOOR, n, false, "bare network lines gone");
+	return took;
 }
 
 static usec_t order(const struct bench *bench, const char *pool, bool there)
@@ -208,7 +232,7 @@ static void measure_one(struct bench *bench)
 
 static void measure_many(struct bench *bench, unsigned vips, unsigned usual)
 {
-	struct samples announced = { 0 }, withdrawn = { 0 };
+	struct samples announced = { 0 }, withdrawn = { 0 }, bare = { 0 };
 	unsigned n = rounds(bench, usual);
 	char name[32], pool[32];
 	json_t *line;
@@ -219,9 +243,12 @@ static void measure_many(struct bench *bench, unsigned vips, unsigned usual)
 		settle(bench);
 		add(&announced, order(bench, pool, true));
 		settle(bench);
+		add(&bare, bare_lines(bench, vips));
+		settle(bench);
 	}
 	snprintf(name, sizeof(name), "announce-%u", vips);
 	line = figure(name, &announced);
+	json_object_set_new(line, "floor_ms", real(median(&bare)));
 	json_object_set_new(line, "withdraw_ms", real(median(&withdrawn)));
 	tell(bench, line);
 }
