@@ -16,6 +16,8 @@
 
 /* After so many lines the batch ends, and the next begins with a fresh picture. */
 #define WRITE_LINES_MAX 1000
+/* Of a batch; a longer one is summed up. */
+#define LOGGED_LINES_MAX 32
 /* Making the same maps again and again means somebody else removes them. */
 #define WRITE_ROUNDS_MAX 3
 
@@ -43,6 +45,8 @@ static void on_batch_end(void *arg, const struct vty_reply *reply)
 	struct router *router = arg;
 
 	router_count(router, reply);
+	if (router->write.n_lines > LOGGED_LINES_MAX)
+		log_info("router_lines", "written=%u", router->write.n_lines);
 	if (router->write.n_lines > 0) {
 		usec_t now = usec_now();
 
@@ -270,7 +274,9 @@ static void enter_instance(struct router *router)
 		router_ask(router, on_config_mode, "configure terminal");
 }
 
-static void log_line(const struct router_entry *entry, enum router_op op)
+/* Thousands of lines would cost as much as writing them; what becomes of each VIP is told anyway.
+ */
+static void log_line(const struct router_entry *entry, enum router_op op, unsigned n_lines)
 {
 	static const char *const words[ROUTER_OP_MAX] = {
 		[ROUTER_WITHDRAW] = "withdraw",
@@ -278,8 +284,9 @@ static void log_line(const struct router_entry *entry, enum router_op op)
 		[ROUTER_ANNOUNCE] = "announce",
 	};
 
-	log_info("router_line", "prefix=%s op=%s map=%s", PREFIX_STR(&entry->prefix), words[op],
-		 LOG_QUOTE(entry->map));
+	log_event(n_lines <= LOGGED_LINES_MAX ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "router_line",
+		  "prefix=%s op=%s map=%s", PREFIX_STR(&entry->prefix), words[op],
+		  LOG_QUOTE(entry->map));
 }
 
 /* A withdrawal of what is gone already ends where it should. */
@@ -299,7 +306,7 @@ static void on_line(void *arg, const struct vty_reply *reply)
 	if (line_went_through(write, reply)) {
 		router->stats.writes++;
 		router_entry_written(write->entry, write->op);
-		log_line(write->entry, write->op);
+		log_line(write->entry, write->op, write->n_lines);
 	} else {
 		router_fault(router, "'%.100s': %s: %.200s", reply->command,
 			     vty_status_str(reply->status), reply->text);
