@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "frr-integration/bgp_config.h"
+#include "frr-integration/json_scan.h"
 
 /* The answer as one object, or NULL with the sentence. */
 static json_t *load_object(const char *text, size_t len, const char *what, struct err *err)
@@ -251,31 +252,50 @@ static bool is_no_neighbour(json_t *root)
 	return json_object_get(root, "warning") || json_object_get(root, "malformedAddressOrName");
 }
 
-int bgp_json_advertised(const char *text, size_t len, struct bgp_prefixes *ret, struct err *err)
+static const char advertised_what[] = "'show bgp neighbors advertised-routes json'";
+
+struct advertised {
+	struct bgp_prefixes prefixes;
+	bool is_refused; /* a name of it is no prefix */
+	struct err *err;
+};
+
+static int take_advertised(void *arg, const char *name)
 {
-	static const char what[] = "'show bgp neighbors advertised-routes json'";
-	json_auto_t *root = load_object(text, len, what, err);
-	struct bgp_prefixes prefixes = { 0 };
-	json_t *routes, *route;
-	const char *key;
-	int r = 0;
+	struct advertised *to = arg;
+
+	int r = add_text(&to->prefixes, name, advertised_what, to->err);
+
+	to->is_refused = r < 0;
+	return r;
+}
+
+/* The answer has no list of routes: it may say why, or is none. */
+static int no_advertised(const char *text, size_t len, struct err *err)
+{
+	json_auto_t *root = load_object(text, len, advertised_what, err);
 
 	if (!root)
 		return -EBADMSG;
-	routes = json_object_get(root, "advertisedRoutes");
-	if (!json_is_object(routes) && !is_no_neighbour(root))
-		return missing(err, what, "the answer", "advertisedRoutes", "object");
-	json_object_foreach (routes, key, route) {
-		r = add_text(&prefixes, key, what, err);
-		if (r < 0)
-			break;
-	}
-	if (r < 0) {
-		bgp_prefixes_fini(&prefixes);
+	if (is_no_neighbour(root))
+		return 0;
+	return missing(err, advertised_what, "the answer", "advertisedRoutes", "object");
+}
+
+int bgp_json_advertised(const char *text, size_t len, struct bgp_prefixes *ret, struct err *err)
+{
+	struct advertised to = { .err = err };
+	int r = json_scan_names(text, len, "advertisedRoutes", take_advertised, &to);
+
+	if (r < 0)
+		bgp_prefixes_fini(&to.prefixes);
+	/* A prefix that is none has its sentence; a text that is no JSON gets jansson's. */
+	if (r == -ENOENT || (r == -EBADMSG && !to.is_refused))
+		r = no_advertised(text, len, err);
+	if (r < 0)
 		return r;
-	}
-	prefixes_sort(&prefixes);
-	*ret = prefixes;
+	prefixes_sort(&to.prefixes);
+	*ret = to.prefixes;
 	return 0;
 }
 

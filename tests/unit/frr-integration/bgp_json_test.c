@@ -210,6 +210,63 @@ TEST(advertised, refuses_renamed_routes_and_bad_prefixes)
 	free(text);
 }
 
+TEST(advertised, is_refused_wherever_it_is_cut)
+{
+	for (size_t len = 0; len < strlen(advertised_text); len++) {
+		struct bgp_prefixes prefixes = { 0 };
+		struct err err = { 0 };
+
+		assert_int_equal(bgp_json_advertised(advertised_text, len, &prefixes, &err),
+				 -EBADMSG);
+		assert_true(err.text[0] != '\0');
+		assert_int_equal(prefixes.n, 0);
+	}
+}
+
+/* The names are found among members of every kind, and only those of the one object. */
+TEST(advertised, is_found_among_anything)
+{
+	static const char text[] =
+		" {\n\"a\" : [ ], \"b\":[1,-2.5e+3,{\"advertisedRoutes\":{\"198.18.9.9/32\":1}}],"
+		"\"c\":\"}{\\\"]\\\\\",\"d\":{}, \"advertisedRoutes\" : { \"198.18.0.1\\/32\":null "
+		","
+		"\"198.18.0.2/32\":[[{\"198.18.8.8/32\":true}]]} , \"e\":false}\n";
+	struct bgp_prefixes prefixes = { 0 };
+
+	assert_int_equal(bgp_json_advertised(text, strlen(text), &prefixes, NULL), 0);
+	assert_int_equal(prefixes.n, 2);
+	assert_true(has(&prefixes, "198.18.0.1/32"));
+	assert_true(has(&prefixes, "198.18.0.2/32"));
+	bgp_prefixes_fini(&prefixes);
+}
+
+TEST(advertised, refuses_what_is_no_json)
+{
+	static const char *const bad[] = {
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\":{}}}x",
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\":{}}}{}",
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\":{},}}",
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\" {}}}",
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\":}}",
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\":{]}}",
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\":{}}\"a\":1}",
+		"{\"advertisedRoutes\":{198.18.0.1/32:{}}}",
+		"{\"advertisedRoutes\":{\"198.18.0.1/32\n\":{}}}",
+		"{\"advertisedRoutes\":{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]"
+		"]]]]]]]]"
+		"]]]]]]]]]]]]]]]]]]]]}}",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct bgp_prefixes prefixes = { 0 };
+		struct err err = { 0 };
+
+		assert_int_equal(bgp_json_advertised(bad[i], strlen(bad[i]), &prefixes, &err),
+				 -EBADMSG);
+		assert_true(err.text[0] != '\0');
+	}
+}
+
 TEST(local, are_the_valid_ones_of_our_own)
 {
 	struct bgp_prefixes prefixes = { 0 };
@@ -274,5 +331,7 @@ RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no
 	  T(readers, refuse_what_is_no_object), T(advertised, is_a_sorted_set),
 	  T(advertised, to_an_unknown_neighbour_is_empty),
 	  T(advertised, refuses_renamed_routes_and_bad_prefixes),
-	  T(local, are_the_valid_ones_of_our_own), T(local, several_answers_make_one_set),
-	  T(local, refuses_each_renamed_field), T(resets, name_peer_and_reason))
+	  T(advertised, is_refused_wherever_it_is_cut), T(advertised, is_found_among_anything),
+	  T(advertised, refuses_what_is_no_json), T(local, are_the_valid_ones_of_our_own),
+	  T(local, several_answers_make_one_set), T(local, refuses_each_renamed_field),
+	  T(resets, name_peer_and_reason))
