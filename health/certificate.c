@@ -12,13 +12,18 @@ static int64_t time_of(const ASN1_TIME *at)
 	return at && ASN1_TIME_to_tm(at, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
 
+int64_t certificate_ends(const X509 *certificate)
+{
+	return time_of(X509_get0_notAfter(certificate));
+}
+
 /* The first of the chain to end, the root that is trusted included. */
 static void find_end(X509_STORE_CTX *context, struct certificate *ret)
 {
 	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(context);
 
 	for (int i = 0; i < sk_X509_num(chain); i++) {
-		int64_t ends = time_of(X509_get0_notAfter(sk_X509_value(chain, i)));
+		int64_t ends = certificate_ends(sk_X509_value(chain, i));
 
 		if (ends != 0 && (ret->ends == 0 || ends < ret->ends)) {
 			ret->ends = ends;

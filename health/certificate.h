@@ -28,5 +28,8 @@ void certificate_text(const struct certificate *certificate, char ret[CERTIFICAT
 /* Its end, where that is not `warning` away any more; 0: it is, or nobody wants to know. */
 uint64_t certificate_warning(const struct certificate *certificate, usec_t warning);
 
+/* When one ends, Unix seconds; 0: not known. */
+int64_t certificate_ends(const X509 *certificate);
+
 /* "2026-11-30 12:00 UTC". */
 void certificate_time_text(int64_t at, char ret[32]);

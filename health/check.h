@@ -80,9 +80,11 @@ struct probe {
 	struct dial dial;
 	const struct check_spec *spec;
 	usec_t started;
-	bool has_connected; /* somebody answered, whatever comes of it */
-	void *run;          /* the kind's own */
-	uint64_t cert_ends; /* of a probe that passed: Unix seconds, where a warning is due */
+	bool has_connected;   /* somebody answered, whatever comes of it */
+	void *run;            /* the kind's own */
+	uint64_t cert_ends;   /* of a probe that passed: Unix seconds, where a warning is due */
+	bool has_output;      /* the run that ends wrote this, of exec alone: */
+	struct output output; /* good until probe_end() returns */
 	struct event_base *base;
 	struct trace *trace; /* NULL: nobody watches */
 };
@@ -92,6 +94,10 @@ struct probe {
  * with printf's arguments. Where nobody watches, they are not even evaluated.
  */
 #define probe_step(probe, ...) ((probe)->trace ? probe_note_step((probe), __VA_ARGS__) : (void)0)
+/* What comes next, in constant words, "TLS handshake": the step that is said to have failed when
+ * the probe ends before it is done. */
+#define probe_doing(probe, words)                                                                  \
+	((probe)->trace ? (void)((probe)->trace->doing = (words)) : (void)0)
 void probe_note_step(struct probe *probe, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -285,16 +285,42 @@ static void dial_watch(struct dial *dial, struct event_base *base)
 		dial_fail(dial, PROBE_LOCAL_ERROR, ENOMEM, "watch");
 }
 
+static bool is_broken_off(int fd)
+{
+	struct tcp_info info = { .tcpi_state = TCP_ESTABLISHED };
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_state == TCP_CLOSE;
+}
+
+/* Reading from one that is broken off would take its error away. */
+bool dial_has_bytes(int fd)
+{
+	char byte;
+
+	return !is_broken_off(fd) && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+uint16_t dial_local_port(int fd)
+{
+	union sockaddr_any local;
+	socklen_t len = sizeof(local);
+
+	memset(&local, 0, sizeof(local));
+	if (getsockname(fd, &local.sa, &len) < 0)
+		return 0;
+	return ntohs(local.sa.sa_family == AF_INET ? local.in.sin_port : local.in6.sin6_port);
+}
+
 /* The kernel hands out the error of a connection once, behind the last byte that came. */
 bool dial_is_reset(int fd)
 {
-	struct tcp_info info = { .tcpi_state = TCP_ESTABLISHED };
-	socklen_t info_len = sizeof(info), len = sizeof(int);
+	socklen_t len = sizeof(int);
 	int untold = 0;
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) == 0 &&
-	       info.tcpi_state == TCP_CLOSE &&
-	       getsockopt(fd, SOL_SOCKET, SO_ERROR, &untold, &len) == 0 && untold == 0;
+	return is_broken_off(fd) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &untold, &len) == 0 &&
+	       untold == 0;
 }
 
 void dial_hear_errors(int fd, bool is_ipv4)

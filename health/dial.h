@@ -82,5 +82,10 @@ void dial_hang_up(int fd, const struct dial_options *options);
  */
 bool dial_is_reset(int fd);
 
+/* Whether bytes wait to be read on a connection that still stands. Touches nothing. */
+bool dial_has_bytes(int fd);
+/* The port at our end; 0: not known. */
+uint16_t dial_local_port(int fd);
+
 /* Close the sockets that were kept. */
 void dial_fini(void);

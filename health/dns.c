@@ -194,15 +194,19 @@ static bool take_message(struct dns_run *run, const uint8_t *bytes, size_t len)
 					       own_of(probe)->name };
 	struct tally tally = { .own = own_of(probe), .probe = probe };
 	struct dns_reply reply;
-	enum dns_fault fault = dns_reply_read(bytes, len, &question, take_record, &tally, &reply);
+	enum dns_fault fault;
 
+	probe_step(probe, "received %zu bytes", len);
+	fault = dns_reply_read(bytes, len, &question, take_record, &tally, &reply);
 	if (fault == DNS_OTHER_ID && !run->is_tcp && ++run->n_ignored < IGNORED_MAX)
 		return false;
 	run_close(run);
-	if (fault == DNS_FINE)
-		judge_reply(probe, &tally, &reply);
-	else
+	if (fault != DNS_FINE) {
 		probe_end(probe, PROBE_PROTOCOL_ERROR, "%s", fault_str(fault));
+		return true;
+	}
+	probe_doing(probe, "judgement");
+	judge_reply(probe, &tally, &reply);
 	return true;
 }
 
@@ -267,6 +271,8 @@ static void on_stream(evutil_socket_t fd, short what __attribute__((unused)), vo
 		receive_failed(run, n < 0 ? errno : 0);
 		return;
 	}
+	if (run->n_read == 0)
+		probe_step(run->probe, "first bytes of the answer");
 	run->n_read += (size_t)n;
 	take_stream(run);
 }
@@ -338,9 +344,12 @@ static void ask(struct probe *probe, int fd, bool is_tcp)
 		probe_end(probe, PROBE_LOCAL_ERROR, "out of memory");
 		return;
 	}
+	probe_doing(probe, "question");
 	r = send_question(run);
 	if (r == 0) {
-		probe_step(probe, "asked for %s", own_of(probe)->name);
+		probe_step(probe, "asked for %s, from port %u", own_of(probe)->name,
+			   dial_local_port(fd));
+		probe_doing(probe, "answer");
 		return;
 	}
 	run_close(run);
@@ -365,6 +374,7 @@ static void dns_udp_start(struct probe *probe, struct event_base *base __attribu
 	const char *step;
 	int fd = dial_socket(&probe->spec->dial, SOCK_DGRAM, 0, true, &reason, &step);
 
+	probe_doing(probe, "socket");
 	if (fd < 0) {
 		probe_end(probe, reason, "%s: %s", step, strerror(-fd));
 		return;

@@ -86,10 +86,23 @@ static bool is_shortage(int error)
 	       error == ETXTBSY || error == EIO;
 }
 
+/* Good until the probe has ended, which is before the next does. */
+static void keep_output(struct probe *probe, const struct program_output *output)
+{
+	static char text[OUTPUT_BYTES_MAX];
+
+	probe->has_output = true;
+	probe->output = (struct output){ .n_written = (uint32_t)output->n_written,
+					 .len = output_print(output->bytes, output->len, text),
+					 .bytes = text };
+}
+
 static void end_exited(struct probe *probe, const struct program_result *result)
 {
 	bool is_fine = code_is_allowed(probe->spec, result->code);
 
+	probe_step(probe, "ended, %zu bytes written", result->output.n_written);
+	probe_doing(probe, "exit code");
 	probe_end(probe, is_fine ? PROBE_OK : PROBE_EXIT_STATUS, "exit code %d in %.1f ms%s%s",
 		  result->code, probe_msec(probe), *result->line ? ": " : "", result->line);
 }
@@ -98,6 +111,7 @@ static void end_signalled(struct probe *probe, const struct program_result *resu
 {
 	const char *name = sigabbrev_np(result->code);
 
+	probe_doing(probe, "end of the program");
 	probe_end(probe, PROBE_KILLED, "ended by SIG%s in %.1f ms%s%s", name ? name : "?",
 		  probe_msec(probe), *result->line ? ": " : "", result->line);
 }
@@ -108,6 +122,7 @@ static void on_program_done(const struct program_result *result, void *arg)
 	const struct exec_words *words = probe->spec->own;
 
 	probe->run = NULL;
+	keep_output(probe, &result->output);
 	switch (result->end) {
 	case PROGRAM_EXITED:
 		end_exited(probe, result);
@@ -116,6 +131,7 @@ static void on_program_done(const struct program_result *result, void *arg)
 		end_signalled(probe, result);
 		return;
 	case PROGRAM_NOT_STARTED:
+		probe_doing(probe, "execve");
 		probe_end(probe,
 			  is_shortage(result->code) ? PROBE_LOCAL_ERROR : PROBE_NOT_EXECUTABLE,
 			  "%s: %s", words->argv[0], strerror(result->code));
@@ -127,7 +143,23 @@ static void on_program_done(const struct program_result *result, void *arg)
 	}
 }
 
+static void on_program_wrote(void *arg)
+{
+	struct probe *probe = arg;
+
+	probe_step(probe, "first output");
+}
+
 /* ---- the kind ---- */
+
+static void start_waiting(struct probe *probe, struct program *program)
+{
+	const struct exec_words *words = probe->spec->own;
+
+	probe->run = program;
+	probe_step(probe, "process %d for %s", (int)program_pid(program), words->argv[0]);
+	probe_doing(probe, "end of the program");
+}
 
 static void exec_start(struct probe *probe, struct event_base *base __attribute__((unused)))
 {
@@ -137,12 +169,14 @@ static void exec_start(struct probe *probe, struct event_base *base __attribute_
 		.env = words->env,
 		.timeout_us = probe->spec->timeout_us,
 		.owner = probe,
+		.wrote = probe->trace ? on_program_wrote : NULL,
 		.done = on_program_done,
 		.arg = probe,
 	};
 	struct program *program;
 	int r;
 
+	probe_doing(probe, "start");
 	if (programs_n(programs) >= max_programs) {
 		probe_end(probe, PROBE_LOCAL_ERROR,
 			  "%zu programs are running, more than may at once (--max-programs)",
@@ -157,11 +191,14 @@ static void exec_start(struct probe *probe, struct event_base *base __attribute_
 	else if (r < 0)
 		probe_end(probe, PROBE_LOCAL_ERROR, "start: %s", strerror(-r));
 	else
-		probe->run = program;
+		start_waiting(probe, program);
 }
 
 static void exec_stop(struct probe *probe)
 {
+	struct program_output output = program_output(probe->run);
+
+	keep_output(probe, &output);
 	program_kill(probe->run);
 	probe->run = NULL;
 }

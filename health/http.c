@@ -32,6 +32,7 @@
 #include "health/certificate.h"
 #include "health/check.h"
 #include "health/grpc.h"
+#include "health/handshake.h"
 #include "health/http_wish.h"
 #include "health/quote.h"
 #include "health/relay.h"
@@ -48,6 +49,8 @@ struct http_run {
 	struct probe *probe;
 	int fd;              /* connected; -1: curl has it */
 	bool is_opened;      /* curl had its socket */
+	bool has_begun;      /* the answer has, and whoever watches knows */
+	bool has_handshake;  /* likewise */
 	bool is_reset;       /* it was closed by the other side's reset, which curl has met */
 	struct relay *relay; /* NULL: curl has the connection itself */
 	char relay_name[RELAY_NAME_MAX];
@@ -73,6 +76,7 @@ static struct {
 	struct curl_slist *connect_to; /* any host: a number, so that nothing is resolved */
 	struct http_run *idle;
 	unsigned n_idle;
+	int tls_index; /* of the run in the TLS context that curl makes for it */
 } http;
 
 static const struct http_wish *wish_of(const struct http_run *run)
@@ -86,6 +90,51 @@ static size_t break_off(struct http_run *run, enum probe_reason reason, const ch
 	run->broken = reason;
 	run->complaint = complaint;
 	return 0;
+}
+
+/* ---- for whoever watches ---- */
+
+static void tell_begin(struct http_run *run)
+{
+	if (!run->has_begun)
+		probe_step(run->probe, "first byte of the answer");
+	run->has_begun = true;
+	probe_doing(run->probe, "headers");
+}
+
+static void tell_request(struct http_run *run, const char *line, size_t len)
+{
+	const char *end = memchr(line, '\r', len);
+
+	probe_step(run->probe, "request sent: %.*s", (int)(end ? (size_t)(end - line) : len), line);
+	probe_doing(run->probe, "first byte of the answer");
+}
+
+/* Only where somebody watches; else curl does not call it. */
+static int on_debug(CURL *easy __attribute__((unused)), curl_infotype what, char *bytes, size_t len,
+		    void *arg)
+{
+	if (what == CURLINFO_HEADER_OUT)
+		tell_request(arg, bytes, len);
+	return 0;
+}
+
+static void on_tls_state(const SSL *ssl, int where, int code __attribute__((unused)))
+{
+	struct http_run *run = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), http.tls_index);
+
+	/* The tickets that come later are handshakes, too. */
+	if (!(where & SSL_CB_HANDSHAKE_DONE) || run->has_handshake)
+		return;
+	run->has_handshake = true;
+	handshake_tell(run->probe, ssl);
+	probe_doing(run->probe, "request");
+}
+
+static void watch_handshake(struct http_run *run, SSL_CTX *context)
+{
+	if (run->probe->trace && SSL_CTX_set_ex_data(context, http.tls_index, run) == 1)
+		SSL_CTX_set_info_callback(context, on_tls_state);
 }
 
 /* ---- what curl calls while it transfers ---- */
@@ -175,6 +224,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 	size_t len = size * n;
 	long status = 0;
 
+	if (run->header_bytes == 0)
+		tell_begin(run);
 	run->header_bytes += len;
 	if (run->header_bytes > HEADERS_MAX)
 		return break_off(run, PROBE_TOO_LARGE, "the headers are larger than 64 KiB");
@@ -187,10 +238,12 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 		return len; /* an interim answer; the real one follows */
 	run->status = status;
 	probe_step(run->probe, "HTTP %ld, %zu bytes of headers", status, run->header_bytes);
+	probe_doing(run->probe, "judgement");
 	if (!version_is_wanted(run))
 		return break_off(run, PROBE_PROTOCOL_ERROR, "the server does not speak HTTP/2");
 	if (!status_is_allowed(run->probe->spec, status))
 		return break_off(run, PROBE_HTTP_STATUS, NULL);
+	probe_doing(run->probe, "body");
 	return len;
 }
 
@@ -213,6 +266,7 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
 {
 	struct http_run *run = arg;
 
+	handshake_tell_certificate(run->probe, X509_STORE_CTX_get0_cert(store));
 	return certificate_verify(store, &run->certificate);
 }
 
@@ -223,6 +277,7 @@ static CURLcode on_tls_context(CURL *easy __attribute__((unused)), void *context
 	X509_STORE *store = ca_find(run->probe->spec->ca_id);
 
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION); /* nor by the thousand */
+	watch_handshake(run, context);
 	if (!run->probe->spec->verify)
 		return CURLE_OK;
 	SSL_CTX_set_cert_verify_callback(context, on_verify, run);
@@ -275,6 +330,8 @@ static bool easy_set_up(struct http_run *run)
 	ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, run) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, run) == CURLE_OK;
+	ok = ok && curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug) == CURLE_OK;
+	ok = ok && curl_easy_setopt(easy, CURLOPT_DEBUGDATA, run) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK;
 	return ok && curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, run) == CURLE_OK;
 }
@@ -354,7 +411,8 @@ static bool set_request(struct http_run *run, const struct check_spec *spec)
 	const struct http_wish *wish = spec->own;
 	CURL *easy = run->easy;
 
-	return set_method(easy, spec->method) && (!wish->post || set_post(easy, wish)) &&
+	return curl_easy_setopt(easy, CURLOPT_VERBOSE, run->probe->trace ? 1L : 0L) == CURLE_OK &&
+	       set_method(easy, spec->method) && (!wish->post || set_post(easy, wish)) &&
 	       curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET,
 				run->relay ? run->relay_name : NULL) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(wish)) == CURLE_OK &&
@@ -442,6 +500,8 @@ static void end_failed(struct http_run *run, struct probe *probe)
 
 	if (run->code == CURLE_GOT_NOTHING && reason == PROBE_PROTOCOL_ERROR)
 		text = "the server does not speak HTTP/2";
+	if (run->code == CURLE_PEER_FAILED_VERIFICATION)
+		probe_doing(probe, "certificate");
 	if (run->certificate.error != X509_V_OK) {
 		certificate_text(&run->certificate, words);
 		text = words;
@@ -496,21 +556,31 @@ static void end_grpc(struct http_run *run, struct probe *probe)
 		end_passed(run, probe);
 }
 
+/* The answer is whole: does it hold what it must? What gRPC says is looked at by itself. */
+static void look_at_whole(struct http_run *run)
+{
+	const char *complaint = NULL;
+	enum probe_reason reason;
+
+	probe_step(run->probe, "last byte of the answer, %zu of its body", run->body_bytes);
+	probe_doing(run->probe, "judgement");
+	if (wish_of(run)->is_grpc)
+		return;
+	reason = body_end(&run->body, wish_of(run), &complaint);
+	if (reason != PROBE_OK)
+		break_off(run, reason, complaint);
+}
+
 static void transfer_ended(struct http_run *run)
 {
 	struct probe *probe = run->probe;
-	const char *complaint = NULL;
-	enum probe_reason reason;
 
 	probe->run = NULL;
 	curl_multi_remove_handle(http.multi, run->easy);
 	if (run->relay && relay_is_flooded(run->relay))
 		break_off(run, PROBE_TOO_LARGE, "more than 1280 KiB were sent");
-	if (run->broken == PROBE_NONE && run->code == CURLE_OK && !wish_of(run)->is_grpc) {
-		reason = body_end(&run->body, wish_of(run), &complaint);
-		if (reason != PROBE_OK)
-			break_off(run, reason, complaint);
-	}
+	if (run->broken == PROBE_NONE && run->code == CURLE_OK)
+		look_at_whole(run);
 	if (run->broken != PROBE_NONE)
 		end_broken(run, probe);
 	else if (run->code != CURLE_OK)
@@ -564,6 +634,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	struct http_run *run = arg;
 	int running;
 
+	if (run->probe->trace && !run->relay && !run->has_begun && dial_has_bytes(fd))
+		tell_begin(run);
 	if (++run->n_events % EVENTS_A_LOOK == 0 && has_sent_too_much(fd)) {
 		break_off(run, PROBE_TOO_LARGE, "more than 1280 KiB were sent");
 		transfer_ended(run);
@@ -658,7 +730,7 @@ static void http_connected(struct probe *probe, int fd)
 	}
 	run->header_bytes = run->body_bytes = 0;
 	run->n_events = 0;
-	run->is_opened = run->is_reset = false;
+	run->is_opened = run->is_reset = run->has_begun = run->has_handshake = false;
 	run->grpc_code = -1;
 	run->grpc_message[0] = '\0';
 	run->certificate = (struct certificate){ 0 };
@@ -666,6 +738,7 @@ static void http_connected(struct probe *probe, int fd)
 	run->broken = PROBE_NONE;
 	run->message[0] = '\0';
 	probe->run = run;
+	probe_doing(probe, wish_of(run)->has_tls ? "TLS handshake" : "request");
 	if (!set_request(run, probe->spec) ||
 	    curl_multi_add_handle(http.multi, run->easy) != CURLM_OK) {
 		probe->run = NULL;
@@ -723,6 +796,7 @@ int http_init(struct event_base *base)
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return -EIO;
 	http.multi = curl_multi_init();
+	http.tls_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	http.timer = event_new(base, -1, 0, on_timer, NULL);
 	http.connect_to = curl_slist_append(NULL, "::127.0.0.1:9");
 	if (!http.multi || !http.timer || !http.connect_to)

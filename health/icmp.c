@@ -39,10 +39,12 @@ static void run_end(struct icmp_run *run, int error)
 	struct probe *probe = run->probe;
 
 	run_close(run);
-	if (error == 0)
-		probe_end(probe, PROBE_OK, "echo in %.1f ms", probe_msec(probe));
-	else
+	if (error != 0) {
 		probe_end(probe, dial_error_reason(error), "%s", strerror(error));
+		return;
+	}
+	probe_step(probe, "echo reply with our id, number and token");
+	probe_end(probe, PROBE_OK, "echo in %.1f ms", probe_msec(probe));
 }
 
 /* Returns whether to read again. */
@@ -101,6 +103,7 @@ static void icmp_start(struct probe *probe, struct event_base *base)
 	int r, fd = echo_open(&probe->spec->dial, false, &reason, &step);
 	struct icmp_run *run;
 
+	probe_doing(probe, "socket");
 	if (fd < 0) {
 		probe_end(probe, reason, "%s: %s", step, strerror(-fd));
 		return;
@@ -111,9 +114,11 @@ static void icmp_start(struct probe *probe, struct event_base *base)
 		probe_end(probe, PROBE_LOCAL_ERROR, "out of memory");
 		return;
 	}
+	probe_doing(probe, "send");
 	r = echo_send(fd, run->is_ipv4, &run->id, ECHO_LEN);
 	if (r == 0) {
 		probe_step(probe, "sent an echo request of %d bytes", ECHO_LEN);
+		probe_doing(probe, "echo reply");
 		return;
 	}
 	run_close(run);

@@ -280,8 +280,31 @@ static void code_trace(struct codec *c, struct trace *trace)
 	CODE(c, trace->n_lost, 4, 0, UINT32_MAX);
 	for (uint32_t i = 0; i < trace->n_steps && !c->failed; i++) {
 		CODE(c, trace->steps[i].at_us, 8, 0, UINT64_MAX);
+		CODE(c, trace->steps[i].has_failed, 1, 0, 1);
 		code_text(c, trace->steps[i].text, sizeof(trace->steps[i].text));
 	}
+}
+
+static void code_output_text(struct codec *c, struct output *output)
+{
+	CODE(c, output->n_written, 4, 0, UINT32_MAX);
+	CODE(c, output->len, 2, 0,
+	     OUTPUT_BYTES_MAX < output->n_written ? OUTPUT_BYTES_MAX : output->n_written);
+	if (!codec_takes(c, output->len))
+		return;
+	if (c->in)
+		output->bytes = (const char *)c->in + c->pos;
+	else if (output->len > 0)
+		memcpy(c->out + c->pos, output->bytes, output->len);
+	c->pos += output->len;
+	if (output->len > 0 && !output_is_printed(output->bytes, output->len))
+		c->failed = true;
+}
+
+static void code_output(struct codec *c, struct message *m)
+{
+	CODE(c, m->output.id, 8, 1, UINT64_MAX);
+	code_output_text(c, &m->output.output);
 }
 
 static void code_probe_done(struct codec *c, struct message *m)
@@ -293,6 +316,7 @@ static void code_probe_done(struct codec *c, struct message *m)
 	CODE(c, d->latency_us, 8, 0, UINT64_MAX);
 	code_text(c, d->evidence, sizeof(d->evidence));
 	code_trace(c, &d->trace);
+	code_output_text(c, &d->output);
 }
 
 static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) = {
@@ -307,6 +331,7 @@ static void (*const fields[MESSAGE_KIND_MAX])(struct codec *, struct message *) 
 	[MESSAGE_LATENCY] = code_latency,
 	[MESSAGE_PROBE_NOW] = code_probe_now,
 	[MESSAGE_PROBE_DONE] = code_probe_done,
+	[MESSAGE_OUTPUT] = code_output,
 };
 
 int message_encode(const struct message *message, uint8_t buf[MESSAGE_MAX])

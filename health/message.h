@@ -13,6 +13,7 @@
  *            <----------------------------  HELLO
  *            <----------------------------  REMOVE..., CA..., TARGET..., TARGETS_END
  *     VERDICT, HEARTBEAT, LATENCY ------->
+ *     OUTPUT, before the VERDICT --------->   of a program, by shoal-exec alone
  *            <----------------------------  after a reload: only what changed, then TARGETS_END
  *            <----------------------------  PROBE_NOW: somebody watches
  *     PROBE_DONE ------------------------>
@@ -29,6 +30,7 @@
 #include <stdint.h>
 
 #include "health/latency.h"
+#include "health/output.h"
 #include "health/trace.h"
 #include "src/base/addr.h"
 #include "src/base/usec.h"
@@ -61,6 +63,7 @@ enum message_kind {
 	MESSAGE_LATENCY,
 	MESSAGE_PROBE_NOW,
 	MESSAGE_PROBE_DONE,
+	MESSAGE_OUTPUT,
 	MESSAGE_KIND_MAX,
 };
 
@@ -181,6 +184,13 @@ struct message_probe_done {
 	usec_t latency_us;
 	char evidence[CORE_EVIDENCE_MAX]; /* printable ASCII */
 	struct trace trace;
+	struct output output; /* decode: points into the packet */
+};
+
+/* What a program wrote in the run that the next verdict of the target is about. */
+struct message_output {
+	uint64_t id;
+	struct output output; /* decode: points into the packet */
 };
 
 /* Each second; counts since shoal-probe started. */
@@ -217,6 +227,7 @@ struct message {
 		struct message_latency latency;
 		struct message_probe_now probe_now;
 		struct message_probe_done probe_done;
+		struct message_output output;
 	};
 };
 

@@ -82,6 +82,7 @@ struct prober {
 	size_t n_marks_gone;
 	struct trial trials[TRIALS_MAX];
 	uint64_t last_ticket;
+	struct outputs *outputs; /* by target; those of targets that are gone are the first to go */
 };
 
 static const char *const programs[PROBER_DAEMON_MAX] = {
@@ -508,10 +509,19 @@ static int take_latency(struct side *side, const struct message *m)
 	return 0;
 }
 
+static int take_output(struct side *side, const struct message *m)
+{
+	const struct roster_entry *entry = roster_find(side->prober->roster, m->output.id);
+
+	if (entry && entry->daemon == side->daemon)
+		outputs_put(side->prober->outputs, entry->id, &m->output.output);
+	return 0;
+}
+
 static int (*const takers[MESSAGE_KIND_MAX])(struct side *, const struct message *) = {
-	[MESSAGE_HELLO] = take_hello,           [MESSAGE_VERDICT] = take_verdict,
-	[MESSAGE_HEARTBEAT] = take_heartbeat,   [MESSAGE_LATENCY] = take_latency,
-	[MESSAGE_PROBE_DONE] = take_probe_done,
+	[MESSAGE_OUTPUT] = take_output,   [MESSAGE_HELLO] = take_hello,
+	[MESSAGE_VERDICT] = take_verdict, [MESSAGE_HEARTBEAT] = take_heartbeat,
+	[MESSAGE_LATENCY] = take_latency, [MESSAGE_PROBE_DONE] = take_probe_done,
 };
 
 /* Returns 0 or a negative errno that ends the link. */
@@ -690,11 +700,13 @@ int prober_new(struct event_base *base, const char *socket_path,
 		return err_set(err, -ENOMEM, "probe socket '%s': %m", socket_path);
 	prober->base = base;
 	prober->callbacks = *callbacks;
+	prober->outputs = outputs_new(OUTPUTS_BYTES_MAX);
 	for (unsigned i = 0; i < PROBER_DAEMON_MAX; i++)
 		prober->sides[i] = (struct side){
 			.prober = prober, .daemon = i, .listen_fd = -1, .link.fd = -1
 		};
-	r = side_open(&prober->sides[PROBER_PROBE], socket_path, NULL, err);
+	r = prober->outputs ? side_open(&prober->sides[PROBER_PROBE], socket_path, NULL, err)
+			    : err_set(err, -ENOMEM, "probe socket '%s': %m", socket_path);
 	if (r == 0)
 		r = start_stall_timer(prober, err);
 	if (r < 0) {
@@ -720,6 +732,7 @@ void prober_free(struct prober *prober)
 	if (prober->stall_timer)
 		event_free(prober->stall_timer);
 	roster_free(prober->roster);
+	outputs_free(prober->outputs);
 	free(prober->marks_gone);
 	free(prober);
 }
@@ -916,6 +929,14 @@ bool prober_reset(struct prober *prober, uint32_t pool, uint32_t real)
 	return is_heard;
 }
 
+bool prober_output(const struct prober *prober, uint32_t pool, uint32_t real, uint32_t check,
+		   struct output *ret)
+{
+	const struct roster_entry *entry = entry_at(prober->roster, pool, real, check);
+
+	return entry && outputs_find(prober->outputs, entry->id, ret);
+}
+
 /* ---- trials ---- */
 
 static int trial_refuse(const struct prober *prober, const struct prober_trial *wish,
@@ -940,22 +961,11 @@ static struct trial *trial_free_place(struct prober *prober)
 	return NULL;
 }
 
-static const struct roster_entry *trial_entry(const struct prober *prober,
-					      const struct prober_trial *wish)
-{
-	const struct roster *roster = prober->roster;
-
-	if (!roster || roster->first[wish->pool] == ROSTER_NONE)
-		return NULL;
-	return &roster->entries[roster->first[wish->pool] +
-				wish->check * roster->config->pools[wish->pool].n_reals +
-				wish->real];
-}
-
 int prober_try(struct prober *prober, const struct prober_trial *wish, uint64_t *ret_ticket,
 	       struct err *err)
 {
-	const struct roster_entry *entry = trial_entry(prober, wish);
+	const struct roster_entry *entry =
+		entry_at(prober->roster, wish->pool, wish->real, wish->check);
 	struct trial *trial = trial_free_place(prober);
 
 	if (!entry || !trial || !prober->sides[entry->daemon].life.is_connected)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "health/latency.h"
+#include "health/output.h"
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/usec.h"
@@ -119,6 +120,13 @@ void prober_try_cancel(struct prober *prober, uint64_t ticket);
  */
 void prober_adopt(struct prober *prober, uint32_t pool, uint32_t real, uint32_t check,
 		  enum real_state state, enum real_sign sign);
+
+/*
+ * prober_output - what the program of an exec check wrote in the last run that was told; borrowed
+ * until the loop goes on. False: nothing, or it is not known.
+ */
+bool prober_output(const struct prober *prober, uint32_t pool, uint32_t real, uint32_t check,
+		   struct output *ret);
 
 /*
  * prober_reset - have a real judged anew, beginning at once. Its state stays until results change

@@ -35,7 +35,8 @@ struct program {
 	struct programs *programs;
 	pid_t pid; /* and process group and session */
 	const void *owner;
-	bool is_killed; /* nobody waits for its end any more */
+	bool is_killed;           /* nobody waits for its end any more */
+	void (*wrote)(void *arg); /* NULL: told, or not asked for */
 	void (*done)(const struct program_result *result, void *arg);
 	void *arg;
 	int output_fd, launch_fd; /* -1: closed */
@@ -160,6 +161,11 @@ const char *program_line(const struct program *program)
 	return program->line_has_text ? program->line : "";
 }
 
+pid_t program_pid(const struct program *program)
+{
+	return program->pid;
+}
+
 static void take_output(struct program *program, const char *bytes, size_t n)
 {
 	program->n_written += n;
@@ -187,6 +193,9 @@ static bool read_some(struct program *program)
 	ssize_t n = read(program->output_fd, bytes, sizeof(bytes));
 
 	if (n > 0) {
+		if (program->wrote)
+			program->wrote(program->arg);
+		program->wrote = NULL;
 		take_output(program, bytes, (size_t)n);
 		return true;
 	}
@@ -232,16 +241,23 @@ void program_kill(struct program *program)
 	close_pipes(program); /* the rest of it goes when it is reaped */
 }
 
+struct program_output program_output(const struct program *program)
+{
+	size_t len = program->output_len < PROGRAM_OUTPUT_KEPT ? program->output_len
+							       : PROGRAM_OUTPUT_KEPT;
+
+	return (struct program_output){ .n_written = program->n_written,
+					.bytes = program->output + program->output_len - len,
+					.len = len };
+}
+
 static void finish(struct program *program, enum program_end end, int code)
 {
-	size_t kept = program->output_len < PROGRAM_OUTPUT_KEPT ? program->output_len
-								: PROGRAM_OUTPUT_KEPT;
 	const struct program_result result = {
 		.end = end,
 		.code = code,
 		.line = program_line(program),
-		.output = program->output + program->output_len - kept,
-		.output_len = kept,
+		.output = program_output(program),
 	};
 
 	program->is_killed = true; /* done() may ask how many run; not for this one again */
@@ -434,6 +450,7 @@ int program_start(struct programs *programs, const struct program_options *optio
 		return -ENOMEM;
 	program->programs = programs;
 	program->owner = options->owner;
+	program->wrote = options->wrote;
 	program->done = options->done;
 	program->arg = options->arg;
 	program->output_fd = program->launch_fd = -1;

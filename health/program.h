@@ -17,13 +17,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "health/output.h"
 #include "src/base/err.h"
 #include "src/base/usec.h"
 
-#define PROGRAM_OUTPUT_KEPT 4096      /* bytes of output that are kept: the last */
-#define PROGRAM_OUTPUT_MAX  (1 << 20) /* bytes of output after which a program is cut off */
-#define PROGRAM_LINE_MAX    96        /* with the NUL */
-#define PROGRAM_UNDEAD_MAX  4         /* of one owner: killed, and not gone yet */
+#define PROGRAM_OUTPUT_KEPT OUTPUT_BYTES_MAX /* bytes of output that are kept: the last */
+#define PROGRAM_OUTPUT_MAX  (1 << 20)        /* bytes of output after which a program is cut off */
+#define PROGRAM_LINE_MAX    96               /* with the NUL */
+#define PROGRAM_UNDEAD_MAX  4                /* of one owner: killed, and not gone yet */
 
 struct event_base;
 struct programs;
@@ -36,12 +37,17 @@ enum program_end {
 	PROGRAM_TALKED,      /* it wrote more than PROGRAM_OUTPUT_MAX, and was cut off */
 };
 
+struct program_output {
+	size_t n_written;  /* bytes in all */
+	const char *bytes; /* the last PROGRAM_OUTPUT_KEPT of them, raw */
+	size_t len;
+};
+
 struct program_result {
 	enum program_end end;
 	int code;
-	const char *line;   /* the first line of output with something to read; "" none; ASCII */
-	const char *output; /* the last PROGRAM_OUTPUT_KEPT bytes of output, raw */
-	size_t output_len;
+	const char *line; /* the first line of output with something to read; "" none; ASCII */
+	struct program_output output;
 };
 
 struct program_options {
@@ -49,6 +55,8 @@ struct program_options {
 	const char *const *env;  /* "NAME=value", NULL-terminated; all it gets */
 	usec_t timeout_us;       /* what the limit on CPU time follows; the caller cuts it off */
 	const void *owner;       /* who runs it, one at a time */
+	/* Once, when it first writes something; NULL: nobody wants to know. */
+	void (*wrote)(void *arg);
 	/* Once, from the loop, unless it was killed; the program is gone after that. */
 	void (*done)(const struct program_result *result, void *arg);
 	void *arg;
@@ -74,5 +82,8 @@ int program_start(struct programs *programs, const struct program_options *optio
 /* Cut it off: it and all it started are killed; no done(). */
 void program_kill(struct program *program);
 
+pid_t program_pid(const struct program *program);
+/* What it wrote so far; borrowed until the loop goes on. */
+struct program_output program_output(const struct program *program);
 /* Its first line so far, as in the result. */
 const char *program_line(const struct program *program);

@@ -98,19 +98,32 @@ static int send_dones(struct reporter *reporter)
 	return r;
 }
 
-void reporter_flush(void *arg)
+/* Returns as send_message(). What a program wrote comes first, so that it is there when its verdict
+ * is; sent once more, it does no harm. */
+static int send_reports(struct reporter *reporter)
 {
-	struct reporter *reporter = arg;
-	struct message m = { .kind = MESSAGE_VERDICT };
+	struct message verdict = { .kind = MESSAGE_VERDICT }, output = { .kind = MESSAGE_OUTPUT };
 	int r = 1;
 
-	if (!reporter->heard_hello || event_pending(reporter->writable, EV_WRITE, NULL))
-		return;
-	while (r > 0 && targets_next_report(reporter->targets, &m.verdict)) {
-		r = send_message(reporter, &m);
+	while (r > 0 && targets_next_report(reporter->targets, &verdict.verdict)) {
+		if (targets_next_output(reporter->targets, &output.output))
+			r = send_message(reporter, &output);
+		if (r > 0)
+			r = send_message(reporter, &verdict);
 		if (r > 0)
 			targets_reported(reporter->targets);
 	}
+	return r;
+}
+
+void reporter_flush(void *arg)
+{
+	struct reporter *reporter = arg;
+	int r;
+
+	if (!reporter->heard_hello || event_pending(reporter->writable, EV_WRITE, NULL))
+		return;
+	r = send_reports(reporter);
 	if (r > 0)
 		r = send_dones(reporter);
 	if (r == 0)

@@ -63,6 +63,7 @@ struct target {
 	usec_t latency_us, reported_at;
 	usec_t row_started; /* of the equal results that the judgement counts */
 	char evidence[CORE_EVIDENCE_MAX];
+	bool output_is_due; /* before the next report */
 	struct targets *table;
 };
 
@@ -70,6 +71,7 @@ struct target {
 struct done {
 	TAILQ_ENTRY(done) link;
 	struct message_probe_done message;
+	char output[OUTPUT_BYTES_MAX]; /* of message */
 };
 
 struct targets {
@@ -88,6 +90,7 @@ struct targets {
 	uint64_t n_probes, n_verdicts, n_late;
 	struct lateness lateness;
 	struct groups *groups;
+	struct outputs *outputs; /* by target: of the runs that were told, or will be */
 };
 
 static void unknown_start(struct probe *probe, struct event_base *base __attribute__((unused)))
@@ -221,8 +224,19 @@ void targets_reported(struct targets *table)
 	struct target *target = TAILQ_FIRST(&table->reports);
 
 	TAILQ_REMOVE(&table->reports, target, report_link);
-	target->is_to_report = false;
+	target->is_to_report = target->output_is_due = false;
 	target->reported_at = usec_now();
+}
+
+bool targets_next_output(const struct targets *table, struct message_output *ret)
+{
+	const struct target *target = TAILQ_FIRST(&table->reports);
+
+	if (!target || !target->output_is_due)
+		return false;
+	*ret = (struct message_output){ .id = target->id };
+	outputs_find(table->outputs, target->id, &ret->output);
+	return true;
 }
 
 /* ---- the end of a probe ---- */
@@ -317,6 +331,15 @@ static bool listen_to(struct target *target, enum probe_reason reason)
 
 /* ---- results ---- */
 
+/* As the evidence, it is that of the run that is told. */
+static void keep_output(struct target *target)
+{
+	if (!target->probe.has_output)
+		return; /* there was no run: started late, or not at all */
+	outputs_put(target->table->outputs, target->id, &target->probe.output);
+	target->output_is_due = true;
+}
+
 static void take_result(struct target *target, enum probe_reason reason, const char *fmt,
 			va_list ap) __attribute__((format(printf, 3, 0)));
 
@@ -340,6 +363,7 @@ static void take_result(struct target *target, enum probe_reason reason, const c
 	}
 	plan_next(target, now); /* the report tells when */
 	if (is_worth_reporting(target, changed, now)) {
+		keep_output(target);
 		vsnprintf(target->evidence, sizeof(target->evidence), fmt, ap);
 		trace_make_printable(target->evidence);
 		report(target);
@@ -397,6 +421,7 @@ static void end_scheduled(struct target *target, enum probe_reason reason, const
 		end_with_mtu(target);
 	else
 		take_result(target, reason, fmt, ap);
+	target->probe.has_output = false;
 }
 
 void probe_end(struct probe *probe, enum probe_reason reason, const char *fmt, ...)
@@ -433,7 +458,7 @@ static void on_dialled(void *arg, const struct dial_result *result)
 
 	probe->has_connected = result->reason == PROBE_OK;
 	if (probe->has_connected)
-		probe_step(probe, "connected");
+		probe_step(probe, "connected, from port %u", dial_local_port(result->fd));
 	if (probe->has_connected)
 		check_kind_of(probe->spec)->connected(probe, result->fd);
 	else
@@ -446,15 +471,21 @@ void probe_init(struct probe *probe, const struct check_spec *spec)
 	probe->dial = (struct dial){ .fd = -1, .done = on_dialled, .arg = probe };
 }
 
+static void begin_to_dial(struct probe *probe, struct event_base *base)
+{
+	probe_doing(probe, "TCP connection");
+	dial_start(&probe->dial, base, &probe->spec->dial);
+}
+
 void probe_begin(struct probe *probe, struct event_base *base)
 {
-	probe->has_connected = false;
+	probe->has_connected = probe->has_output = false;
 	probe->cert_ends = 0;
 	probe->base = base;
 	if (check_kind_of(probe->spec)->start)
 		check_kind_of(probe->spec)->start(probe, base);
 	else
-		dial_start(&probe->dial, base, &probe->spec->dial);
+		begin_to_dial(probe, base);
 }
 
 const char *probe_cut_off(struct probe *probe)
@@ -559,6 +590,9 @@ static void queue_done(struct targets *table, const struct message_probe_done *m
 	if (!done)
 		return; /* who watches will give up */
 	done->message = *message;
+	if (message->output.len > 0)
+		memcpy(done->output, message->output.bytes, message->output.len);
+	done->message.output.bytes = done->output;
 	TAILQ_INSERT_TAIL(&table->dones, done, link);
 	table->n_dones++;
 	table->options.report_ready(table->options.arg);
@@ -672,6 +706,7 @@ static void target_del(struct targets *table, struct target *target)
 		TAILQ_REMOVE(&table->reports, target, report_link);
 	heap_del(table, target);
 	unhash(table, target);
+	outputs_drop(table->outputs, target->id);
 	groups_leave(table->groups, target->group);
 	target_free(target);
 }
@@ -754,6 +789,7 @@ int targets_set(struct targets *table, const struct message_target *message)
 
 	if (target) {
 		target->is_named = true;
+		target->output_is_due = target->spec.type == CONFIG_CHECK_EXEC;
 		if (target->judge.reason != PROBE_NONE)
 			report(target);
 		return 0;
@@ -899,10 +935,12 @@ int targets_new(struct event_base *base, const struct targets_options *options,
 	TAILQ_INIT(&table->dones);
 	table->timer = event_new(base, -1, 0, on_timer, table);
 	table->groups = groups_new();
-	if (!table->timer || !table->groups) {
+	table->outputs = outputs_new(OUTPUTS_BYTES_MAX);
+	if (!table->timer || !table->groups || !table->outputs) {
 		if (table->timer)
 			event_free(table->timer);
 		groups_free(table->groups);
+		outputs_free(table->outputs);
 		free(table);
 		return err_set(err, -ENOMEM, "targets: %m");
 	}
@@ -919,6 +957,7 @@ void targets_free(struct targets *table)
 		targets_done_taken(table);
 	event_free(table->timer);
 	groups_free(table->groups);
+	outputs_free(table->outputs);
 	free(table->heap);
 	free(table->buckets);
 	free(table);

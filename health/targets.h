@@ -62,6 +62,8 @@ void targets_done_taken(struct targets *targets);
 /* The next judgement to report; false: none. It stays next until targets_reported(). */
 bool targets_next_report(struct targets *targets, struct message_verdict *ret);
 void targets_reported(struct targets *targets);
+/* What is to be told before it: what the program wrote in the run it is about; false: nothing. */
+bool targets_next_output(const struct targets *targets, struct message_output *ret);
 
 /*
  * targets_next_latency - the latencies of another group of which some were counted since it was

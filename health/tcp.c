@@ -95,6 +95,7 @@ static void answer_found(struct tcp_run *run)
 {
 	struct probe *probe = run->probe;
 
+	probe_step(probe, "found what is expected, within %zu bytes", run->n_read);
 	run_close(run);
 	probe_end(probe, PROBE_OK, "expected answer in %.1f ms", probe_msec(probe));
 }
@@ -106,7 +107,7 @@ static bool take_bytes(struct tcp_run *run, uint8_t *bytes, size_t n)
 	size_t len = run->n_tail + n;
 
 	if (run->n_read == 0)
-		probe_step(run->probe, "received %s", quote_bytes(came, n).text);
+		probe_step(run->probe, "first bytes: %s", quote_bytes(came, n).text);
 	memcpy(bytes, run->tail, run->n_tail);
 	keep_first(run, came, n);
 	run->n_read += n;
@@ -158,6 +159,7 @@ static int say(struct probe *probe, int fd, const struct check_text *send_text)
 {
 	if (!send_text || send_text->len == 0)
 		return 0;
+	probe_doing(probe, "send");
 	if (send(fd, send_text->bytes, send_text->len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return -errno;
 	probe_step(probe, "sent %s", quote_bytes(send_text->bytes, send_text->len).text);
@@ -173,6 +175,7 @@ static int listen_to_answer(struct probe *probe, int fd, const struct check_text
 	run->probe = probe;
 	run->fd = fd;
 	run->expect = expect;
+	probe_doing(probe, "answer");
 	if (event_assign(&run->readable, probe->base, fd, EV_READ | EV_PERSIST, on_readable, run) <
 		    0 ||
 	    event_add(&run->readable, NULL) < 0) {

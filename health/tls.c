@@ -19,6 +19,7 @@
 #include "health/ca.h"
 #include "health/certificate.h"
 #include "health/check.h"
+#include "health/handshake.h"
 
 #define RATION 8192 /* bytes a turn */
 #define RECEIVED_MAX                                                                               \
@@ -57,6 +58,8 @@ static void end_refused(struct tls_run *run)
 	char text[CERTIFICATE_TEXT_MAX];
 
 	certificate_text(certificate, text);
+	if (certificate->error != X509_V_OK)
+		probe_doing(run->probe, "certificate");
 	if (certificate->error == X509_V_ERR_HOSTNAME_MISMATCH ||
 	    certificate->error == X509_V_ERR_IP_ADDRESS_MISMATCH)
 		probe_end(run->probe, PROBE_TLS_ERROR, "the certificate is not for %s", run->name);
@@ -111,8 +114,8 @@ static void end_agreed(struct tls_run *run)
 	struct probe *probe = run->probe;
 	char until[32];
 
-	probe_step(probe, "TLS handshake, %s, %s", SSL_get_version(run->ssl),
-		   SSL_get_cipher_name(run->ssl));
+	handshake_tell(probe, run->ssl);
+	probe_doing(probe, "ALPN");
 	certificate_time_text(run->certificate.ends, until);
 	probe->cert_ends = certificate_warning(&run->certificate, probe->spec->expiry_warning_us);
 	if (!alpn_is_agreed(run))
@@ -211,7 +214,10 @@ static int on_verify(X509_STORE_CTX *store, void *arg __attribute__((unused)))
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_run *run = SSL_get_app_data(ssl);
 
-	return run->probe->spec->verify ? certificate_verify(store, &run->certificate) : 1;
+	if (!run->probe->spec->verify)
+		return 1;
+	handshake_tell_certificate(run->probe, X509_STORE_CTX_get0_cert(store));
+	return certificate_verify(store, &run->certificate);
 }
 
 static void find_name(struct tls_run *run)
@@ -279,6 +285,7 @@ static void tls_connected(struct probe *probe, int fd)
 	run->probe = probe;
 	run->fd = fd;
 	find_name(run);
+	probe_doing(probe, "TLS handshake");
 	probe->run = run;
 	event_assign(&run->readable, probe->base, fd, EV_READ | EV_PERSIST, on_readable, run);
 	event_assign(&run->writable, probe->base, fd, EV_WRITE, on_writable, run);

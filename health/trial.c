@@ -19,6 +19,7 @@ struct trial {
 	bool is_running; /* the probe is */
 	bool is_full_size_lost;
 	struct message_probe_done done;
+	char output[OUTPUT_BYTES_MAX]; /* of done */
 };
 
 static struct trial *trial_of(struct probe *probe)
@@ -44,11 +45,9 @@ static void on_end(evutil_socket_t fd __attribute__((unused)), short what __attr
 		   void *arg)
 {
 	struct trial *trial = arg;
-	struct trial_options options = trial->options;
-	struct message_probe_done done = trial->done;
 
+	trial->options.ended(trial->options.arg, &trial->done);
 	trial_stop(trial);
-	options.ended(options.arg, &done);
 }
 
 /* Never at once: whoever notices is in the middle of something. */
@@ -65,6 +64,13 @@ static void end_if_over(struct trial *trial)
 	event_active(&trial->end, EV_TIMEOUT, 0);
 }
 
+static void keep_output(struct trial *trial, const struct output *output)
+{
+	memcpy(trial->output, output->bytes, output->len);
+	trial->done.output = *output;
+	trial->done.output.bytes = trial->output;
+}
+
 void trial_probe_ended(struct probe *probe, enum probe_reason reason, const char *fmt, va_list ap)
 {
 	struct trial *trial = trial_of(probe);
@@ -72,8 +78,12 @@ void trial_probe_ended(struct probe *probe, enum probe_reason reason, const char
 	trial->is_running = false;
 	trial->done.reason = reason;
 	trial->done.latency_us = usec_now() - probe->started;
+	if (reason != PROBE_OK)
+		trace_add_failure(&trial->done.trace, trial->done.latency_us);
 	vsnprintf(trial->done.evidence, sizeof(trial->done.evidence), fmt, ap);
 	trace_make_printable(trial->done.evidence);
+	if (probe->has_output)
+		keep_output(trial, &probe->output);
 	end_if_over(trial);
 }
 
@@ -140,6 +150,8 @@ static void tell_way(struct trial *trial)
 	const struct dial_options *dial = &trial->options.spec->dial;
 	char port[16] = "", way[48] = "directly";
 
+	if (trial->options.spec->type == CONFIG_CHECK_EXEC)
+		return; /* where a program goes is its own affair */
 	if (dial->port != 0)
 		snprintf(port, sizeof(port), " port %u", dial->port);
 	if (dial->mark != 0)

@@ -45,6 +45,7 @@ static void judge_answer(struct probe *probe, const uint8_t *bytes, size_t n)
 	struct quote quote = quote_bytes(bytes, n);
 
 	probe_step(probe, "received %zu bytes: %s", n, quote.text);
+	probe_doing(probe, "judgement");
 	if (is_expected(expect, bytes, n))
 		probe_end(probe, PROBE_OK, "%s in %.1f ms", expect ? "expected answer" : "answer",
 			  probe_msec(probe));
@@ -75,8 +76,10 @@ static void udp_send(struct probe *probe, struct udp_run *run)
 	size_t len = text ? text->len : 0;
 	int error;
 
+	probe_doing(probe, "send");
 	if (send(run->fd, text ? text->bytes : "", len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
 		probe_step(probe, "sent %zu bytes", len);
+		probe_doing(probe, "answer");
 		return;
 	}
 	error = errno;
@@ -92,6 +95,7 @@ static void udp_start(struct probe *probe, struct event_base *base)
 	int fd = dial_socket(&probe->spec->dial, SOCK_DGRAM, 0, true, &reason, &step);
 	struct udp_run *run;
 
+	probe_doing(probe, "socket");
 	if (fd < 0) {
 		probe_end(probe, reason, "%s: %s", step, strerror(-fd));
 		return;
@@ -109,6 +113,7 @@ static void udp_start(struct probe *probe, struct event_base *base)
 	run->probe = probe;
 	run->fd = fd;
 	probe->run = run;
+	probe_step(probe, "socket, port %u", dial_local_port(fd));
 	udp_send(probe, run);
 }
 

@@ -48,6 +48,12 @@ void render_flow(const struct screen *screen, const json_t *result);
 void render_flows(const struct screen *screen, const json_t *result);
 void render_drain(const struct screen *screen, const json_t *result);
 void render_undrain(const struct screen *screen, const json_t *result);
+/*
+ * render_output - what a program wrote, each line behind the indent, in the object's "output"; the
+ * last `max` lines alone, where there are more, and how many are left out.
+ */
+void render_output(const struct screen *screen, const json_t *object, const char *indent,
+		   unsigned max);
 void render_probe(const struct screen *screen, const json_t *result);
 void render_real(const struct screen *screen, const json_t *result);
 void render_reload(const struct screen *screen, const json_t *result);

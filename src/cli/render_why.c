@@ -6,8 +6,9 @@
 #include "src/cli/printable.h"
 #include "src/cli/render.h"
 
-#define DEPTH_MAX  8 /* deeper links of a strange answer are left out */
-#define INDENT_MAX (DEPTH_MAX * 8)
+#define DEPTH_MAX    8 /* deeper links of a strange answer are left out */
+#define OUTPUT_LINES 5
+#define INDENT_MAX   (DEPTH_MAX * 8)
 
 static enum style style_of_link(const json_t *link)
 {
@@ -79,6 +80,15 @@ static void put_link(const struct screen *screen, const json_t *link, const char
 	put_wrapped(screen, get_text(link, "text"), column, text_indent);
 }
 
+/* What the program of a check wrote, its last lines. */
+static void put_output(const struct screen *screen, const json_t *link, const char *indent)
+{
+	char deeper[INDENT_MAX + 8];
+
+	snprintf(deeper, sizeof(deeper), "%s  | ", indent);
+	render_output(screen, link, deeper, OUTPUT_LINES);
+}
+
 static void put_causes(const struct screen *screen, const json_t *link, const char *indent,
 		       unsigned depth)
 {
@@ -97,6 +107,7 @@ static void put_causes(const struct screen *screen, const json_t *link, const ch
 		screen_printf(screen, STYLE_DIM, "%s%s ", indent,
 			      screen_glyph(screen, is_last ? GLYPH_ELBOW : GLYPH_TEE));
 		put_link(screen, cause, "  ", printable_width(deeper), deeper);
+		put_output(screen, cause, deeper);
 		put_causes(screen, cause, deeper, depth + 1);
 	}
 	if (unnamed > 0)

@@ -41,27 +41,48 @@ static const struct config_check *check_of(const struct probing *probing)
 
 /* ---- what came of a probe ---- */
 
+/* What a step took is the time since the one before. */
 static json_t *view_steps(const struct trace *trace)
 {
 	json_t *steps = json_array();
+	usec_t before = 0;
 
-	for (uint32_t i = 0; i < trace->n_steps; i++)
+	for (uint32_t i = 0; i < trace->n_steps; i++) {
+		const struct trace_step *step = &trace->steps[i];
+		usec_t took = step->at_us > before ? step->at_us - before : 0;
+
 		json_array_append_new(steps,
-				      json_pack("{s:f, s:s}", "at_ms",
-						(double)trace->steps[i].at_us / USEC_PER_MSEC,
-						"what", trace->steps[i].text));
+				      json_pack("{s:f, s:f, s:s, s:b}", "at_ms",
+						(double)step->at_us / USEC_PER_MSEC, "took_ms",
+						(double)took / USEC_PER_MSEC, "what", step->text,
+						"failed", step->has_failed));
+		before = step->at_us;
+	}
 	return steps;
+}
+
+/* How it went; a program finds its own way. NULL for that. */
+static const char *via_str(const struct config_check *check)
+{
+	if (check->type == CONFIG_CHECK_EXEC)
+		return NULL;
+	return check->via == CONFIG_VIA_TUNNEL ? "tunnel" : "direct";
 }
 
 static json_t *view_done(const struct config_check *check, const struct message_probe_done *done)
 {
-	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:f, s:o, s:i}", "check", check->name,
-			 "type", config_check_type_str(check->type), "via",
-			 check->via == CONFIG_VIA_TUNNEL ? "tunnel" : "direct", "passed",
-			 done->reason == PROBE_OK, "reason", probe_reason_str(done->reason),
-			 "evidence", done->evidence, "took_ms",
-			 (double)done->latency_us / USEC_PER_MSEC, "steps",
-			 view_steps(&done->trace), "steps_left_out", (int)done->trace.n_lost);
+	json_t *object = json_pack(
+		"{s:s, s:s, s:s?, s:b, s:s, s:s, s:f, s:o, s:i}", "check", check->name, "type",
+		config_check_type_str(check->type), "via", via_str(check), "passed",
+		done->reason == PROBE_OK, "reason", probe_reason_str(done->reason), "evidence",
+		done->evidence, "took_ms", (double)done->latency_us / USEC_PER_MSEC, "steps",
+		view_steps(&done->trace), "steps_left_out", (int)done->trace.n_lost);
+
+	if (check->type != CONFIG_CHECK_EXEC)
+		return object;
+	json_object_set_new(object, "output", json_stringn(done->output.bytes, done->output.len));
+	json_object_set_new(object, "output_bytes", json_integer(done->output.n_written));
+	return object;
 }
 
 static json_t *view_all(const struct probing *probing)

@@ -720,6 +720,18 @@ static json_t *check_link(const struct view *view, const struct config_check *co
 			config->fall);
 }
 
+/* What the program of the check wrote, whole lines and all: a program's own reasons. */
+static void add_output(const struct view *view, uint32_t pool, uint32_t real, uint32_t check,
+		       json_t *link)
+{
+	struct output output;
+
+	if (!prober_output(view->daemon->prober, pool, real, check, &output))
+		return;
+	json_object_set_new(link, "output", json_stringn(output.bytes, output.len));
+	json_object_set_new(link, "output_bytes", json_integer(output.n_written));
+}
+
 static void add_checks(const struct view *view, uint32_t pool_index, uint32_t real, json_t *link)
 {
 	const struct core_pool *pool = core_pool(view->daemon->core, pool_index);
@@ -727,9 +739,13 @@ static void add_checks(const struct view *view, uint32_t pool_index, uint32_t re
 	AUTO(json_decrefp) json_t *checks = view_checks(view, pool_index, real);
 	size_t n = pool->config->n_checks;
 
-	for (size_t i = 0; i < n; i++)
-		add_cause(link, check_link(view, &config->checks[pool->config->checks[i]],
-					   &pool->checks[real * n + i], json_array_get(checks, i)));
+	for (uint32_t i = 0; i < n; i++) {
+		json_t *cause = check_link(view, &config->checks[pool->config->checks[i]],
+					   &pool->checks[real * n + i], json_array_get(checks, i));
+
+		add_output(view, pool_index, real, i, cause);
+		add_cause(link, cause);
+	}
 	json_object_set(link, "checks", checks);
 }
 

@@ -225,12 +225,17 @@ static const char overrides_mail[] = "    all-down: open\n";
 static const char no_exec_smtp[] =
 	"  smtp: {type: exec, argv: [/usr/local/lib/shoal/banner, --timeout, \"2\"]}\n";
 
-/* A program judges the mail servers: one was not there, then shoal-exec went. */
+/* A program judges the mail servers: for one it was not there, of another it says why; then
+ * shoal-exec went. */
 static void no_exec(struct site *site)
 {
 	serve(site);
 	verdict(site, MAIL, 1, PROBE_NOT_EXECUTABLE,
 		"/usr/local/lib/shoal/banner: No such file or directory");
+	verdict(site, MAIL, 2, PROBE_EXIT_STATUS,
+		"exit code 1 in 31.0 ms: connecting to 10.1.1.13");
+	parts.outputs[MAIL][2] = "connecting to 10.1.1.13\nconnected\nEHLO lb1\n"
+				 "250-smtp3\n250 SIZE\nQUIT\n421 too busy\n";
 	parts.exec = (struct prober_life){ .n_targets = 3,
 					   .last_verdict = site->now,
 					   .patience_us = 30 * USEC_PER_SEC,
@@ -303,7 +308,7 @@ static const struct {
 	{ "taken-out",
 	  taken_out,
 	  { "status", "pools", "reals", "why web", "why web/web2", "why mail-v4" } },
-	{ "no-exec", no_exec, { "status", "why mail", "why mail/smtp2" } },
+	{ "no-exec", no_exec, { "status", "why mail", "why mail/smtp2", "why mail/smtp3" } },
 	{ "overrides",
 	  overrides,
 	  { "status", "pools", "reals", "why web", "why mail", "why mail-v4" } },

@@ -29,6 +29,7 @@ write_judge() {
 		#!/bin/sh
 		echo "\$SHOAL_REAL_NAME (\$SHOAL_REAL) of \$SHOAL_POOL on \$SHOAL_NODE: \$SHOAL_VIP port \$SHOAL_PORT"
 		read -r word <"$says/\$SHOAL_REAL_NAME"
+		[ "\$word" = up ] || printf 'lag 48 s\nof 10 s\n' >&2
 		case \$word in
 		up) exit 0 ;;
 		down) exit 3 ;;
@@ -86,6 +87,19 @@ wait_for 10 "web2 down" real_is lb1 web2 down
 expect "web1 is up" real_is lb1 web1 up
 wait_for 5 "the reason" why_says web2 "exit code 3 in "
 expect "the evidence" why_says web2 "web2 (10.1.2.2) of web on lb1: $LAB_VIP4 port 80"
+
+test_that "its output is kept: the last lines on the screen, all of it in JSON"
+expect "shoal why" why_says web2 "| lag 48 s | of 10 s"
+expect "shoal why --json" eval "shoal_on lb1 --json why web/web2 | jq -e '.why.causes[] |
+	select(.name == \"judged\") | .output | endswith(\"\nlag 48 s\nof 10 s\n\")' >/dev/null"
+
+test_that "shoal probe runs the program and shows its steps, and all that it writes"
+expect "it passes on web1" shoal_on lb1 probe web/web1 --check judged
+! shoal_on lb1 probe web/web2 --check judged >"$LAB_DIR/probe.out" || fail "web2 passes"
+for text in "process [0-9]* for $judge" "first output" "ended, [0-9]* bytes" "failed: exit code" \
+	"| web2 (10.1.2.2) of web" "| of 10 s" "exit-status: exit code 3 in "; do
+	grep -q "$text" "$LAB_DIR/probe.out" || fail "no '$text' in: $(cat "$LAB_DIR/probe.out")"
+done
 let_say up web2
 wait_for 10 "web2 up" real_is lb1 web2 up
 

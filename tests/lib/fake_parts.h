@@ -37,6 +37,7 @@ struct fake_parts {
 	struct prober_life exec; /* nothing to do, unless a test says otherwise */
 	uint64_t probes;
 
+	const char *outputs[PARTS_MAX][PARTS_MAX];      /* by pool and real, of the first check */
 	struct latency latencies[PARTS_MAX];            /* of each pool */
 	struct core_order orders[PARTS_MAX][PARTS_MAX]; /* by pool and real */
 	unsigned n_resets;

@@ -220,7 +220,7 @@ TEST(table, prints_nothing_without_rows)
 static void (*const renderers[])(const struct screen *screen, const json_t *result) = {
 	render_status,         render_why,    render_vips,  render_pools,   render_reals,
 	render_peers,          render_routes, render_drain, render_undrain, render_reload,
-	render_reload_refusal, render_flow,   render_flows, render_real,
+	render_reload_refusal, render_flow,   render_flows, render_real,    render_probe,
 };
 
 static char *render(size_t i, const json_t *result, unsigned width)
@@ -334,6 +334,34 @@ static void assert_rendered(void (*renderer)(const struct screen *screen, const 
 	assert_string_equal(text, expected);
 	free(text);
 	json_decref(answer);
+}
+
+TEST(render, tells_the_steps_of_a_probe_and_all_that_its_program_wrote)
+{
+	assert_rendered(
+		render_probe,
+		"{\"pool\":\"web\",\"real\":\"web1\",\"address\":\"10.1.0.11\",\"probes\":[{"
+		"\"check\":\"runs\",\"type\":\"exec\",\"via\":null,\"passed\":false,"
+		"\"reason\":\"exit-status\",\"evidence\":\"exit code 2\",\"took_ms\":31.5,"
+		"\"steps\":["
+		"{\"at_ms\":0.25,\"took_ms\":0.25,\"what\":\"process 7\",\"failed\":false},"
+		"{\"at_ms\":31.5,\"took_ms\":31.25,\"what\":\"failed: exit code\","
+		"\"failed\":true}],\"steps_left_out\":3,"
+		"\"output\":\"1\\n\\n3\\n4\\n5\\n6\\n7\",\"output_bytes\":70000}]}",
+		"web/web1 at 10.1.0.11; not counted\n"
+		"check runs (exec)\n"
+		"      0.250 ms    +0.250  process 7\n"
+		"     31.500 ms   +31.250  failed: exit code\n"
+		"                          3 more\n"
+		"                          | the last 4096 of 70000 bytes:\n"
+		"                          | 1\n"
+		"                          | \n"
+		"                          | 3\n"
+		"                          | 4\n"
+		"                          | 5\n"
+		"                          | 6\n"
+		"                          | 7\n"
+		"     31.500 ms            exit-status: exit code 2\n");
 }
 
 TEST(render, tells_what_a_drain_did)
@@ -483,6 +511,7 @@ int main(void)
 		T(render, takes_ages_that_cannot_be),
 		T(render, never_prints_an_escape_sequence),
 		T(render, stops_at_a_depth),
+		T(render, tells_the_steps_of_a_probe_and_all_that_its_program_wrote),
 		T(render, tells_what_a_drain_did),
 		T(render, tells_what_a_word_on_a_real_did),
 		T(render, tells_what_a_reload_did),

@@ -323,6 +323,60 @@ TEST(dns, a_closed_port_is_refused)
 	site_fini(&site);
 }
 
+#define TO       "to 127.0.0.1 port "
+#define ASKED    "asked for www.example.net, from port "
+#define FIRST    "answer: 192.0.2.1"
+#define SECOND   "answer: 192.0.2.2"
+#define RECEIVED "received "
+
+static const struct {
+	enum dns_behaviour behaviour;
+	enum config_transport transport;
+	enum probe_reason reason;
+	const char *steps[8];
+} watches[] = {
+	{ DNS_ANSWERS, UDP, PROBE_OK, { TO, ASKED, RECEIVED, FIRST, SECOND } },
+	{ DNS_ANSWERS,
+	  TCP,
+	  PROBE_OK,
+	  { TO, "connected", ASKED, "first bytes of the answer", RECEIVED, FIRST, SECOND } },
+	{ DNS_FAILS, UDP, PROBE_DNS_RCODE, { ASKED, RECEIVED, "failed: judgement" } },
+	{ DNS_OTHER_ID, UDP, PROBE_TIMEOUT, { ASKED, RECEIVED, "failed: answer" } },
+	{ DNS_LOOPS, UDP, PROBE_PROTOCOL_ERROR, { ASKED, RECEIVED, "failed: answer" } },
+	{ DNS_CLOSES, TCP, PROBE_CLOSED, { ASKED, "first bytes of the answer", "failed: answer" } },
+};
+
+#define N_WATCHES (sizeof(watches) / sizeof(watches[0]))
+
+TEST(dns, tells_who_watches_each_step)
+{
+	static struct site site;
+	static struct watched watched;
+	struct dns_server servers[N_WATCHES];
+
+	site_init(&site);
+	for (size_t i = 0; i < N_WATCHES; i++) {
+		struct pool *pool;
+
+		dns_server_start(&servers[i], site.base, watches[i].behaviour);
+		pool = add_dns(&site, servers[i].port);
+		pool->check.transport = watches[i].transport;
+		if (watches[i].reason != PROBE_TIMEOUT)
+			pool->check.timeout_us = DEADLINE;
+	}
+	site_configure(&site);
+	daemon_start(&site);
+	assert_true(WAIT_FOR(&site, site.is_connected));
+	for (uint32_t i = 0; i < N_WATCHES; i++) {
+		site_watch(&site, i, &watched);
+		assert_int_equal(watched.done.reason, watches[i].reason);
+		expect_steps(&watched, watches[i].steps);
+	}
+	for (size_t i = 0; i < N_WATCHES; i++)
+		dns_server_stop(&servers[i]);
+	site_fini(&site);
+}
+
 TEST(icmp, asks_this_host_for_an_echo)
 {
 	static struct site site;
@@ -343,6 +397,7 @@ TEST(icmp, asks_this_host_for_an_echo)
 static const struct CMUnitTest tests[] = {
 	T(dns, names_what_each_server_does),
 	T(dns, a_closed_port_is_refused),
+	T(dns, tells_who_watches_each_step),
 	T(icmp, asks_this_host_for_an_echo),
 };
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "health/message.h"
 #include "health/prober.h"
 #include "src/base/log.h"
 #include "tests/lib/test.h"
@@ -177,13 +178,22 @@ static int daemon_stop(struct site *site, int signo)
 	return status;
 }
 
-static void site_init(struct site *site)
+static void shoald_start(struct site *site)
 {
 	const struct prober_callbacks callbacks = { .verdict = on_verdict,
 						    .exec_life = on_life,
 						    .arg = site };
 	struct err err = { .text = "" };
 
+	site->is_connected = false;
+	if (prober_new(site->base, site->probe_path, &callbacks, &site->prober, &err) < 0 ||
+	    prober_listen_exec(site->prober, site->exec_path, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(chmod(site->exec_path, 0666), 0);
+}
+
+static void site_init(struct site *site)
+{
 	memset(site, 0, sizeof(*site));
 	log_init("test", LOG_LEVEL_ERR);
 	site->base = event_base_new();
@@ -192,10 +202,7 @@ static void site_init(struct site *site)
 	assert_int_equal(chmod(site->directory, 0777), 0);
 	snprintf(site->probe_path, sizeof(site->probe_path), "%s/probe.sock", site->directory);
 	snprintf(site->exec_path, sizeof(site->exec_path), "%s/exec.sock", site->directory);
-	if (prober_new(site->base, site->probe_path, &callbacks, &site->prober, &err) < 0 ||
-	    prober_listen_exec(site->prober, site->exec_path, NULL, &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(chmod(site->exec_path, 0666), 0);
+	shoald_start(site);
 }
 
 static void site_fini(struct site *site)
@@ -237,6 +244,22 @@ static bool file_exists(const struct site *site, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", site->directory, name);
 	return access(path, F_OK) == 0;
+}
+
+/* A file for programs to read, whole at any time. */
+static void set_content(const struct site *site, const char *name, const char *content)
+{
+	char part[128], path[128];
+	FILE *f;
+
+	snprintf(part, sizeof(part), "%s/part-%s", site->directory, name);
+	snprintf(path, sizeof(path), "%s/%s", site->directory, name);
+	f = fopen(part, "we");
+	assert_non_null(f);
+	fputs(content, f);
+	fchmod(fileno(f), 0644);
+	fclose(f);
+	assert_int_equal(rename(part, path), 0);
 }
 
 /* The content of a file that a program writes whole and then renames to this. */
@@ -304,6 +327,166 @@ TEST(exec, names_what_each_program_does)
 	}
 	assert_true(WAIT_FOR(&site, prober_life(site.prober, PROBER_EXEC)->n_probes > 0));
 	assert_int_equal(prober_life(site.prober, PROBER_PROBE)->n_targets, 0);
+	site_fini(&site);
+}
+
+/* ---- what they write ---- */
+
+/* "1\n2\n...": more than is kept. */
+#define COUNTS "i=1; while [ $i -le 2000 ]; do echo $i; i=$((i+1)); done; "
+
+static bool output_is(const struct site *site, uint32_t pool, const char *text)
+{
+	struct output output;
+
+	return prober_output(site->prober, pool, 0, 0, &output) && output.len == strlen(text) &&
+	       memcmp(output.bytes, text, output.len) == 0;
+}
+
+static bool output_ends(const struct output *output, const char *text)
+{
+	size_t len = strlen(text);
+
+	return output->len >= len && memcmp(output->bytes + output->len - len, text, len) == 0;
+}
+
+TEST(exec, keeps_what_the_last_run_wrote_fit_to_be_shown)
+{
+	static struct site site;
+	struct output output;
+
+	site_init(&site);
+	site_add(&site, "printf 'first\\nsecond\\tcolumn\\r\\n\\033[31mred\\n'; exit 1");
+	site_add(&site, "echo 3 replicas");
+	site_add(&site, COUNTS "exit 1");
+	site_add(&site, "echo so far; sleep 1000");
+	site_add(&site, "cat $1/says; test ! -s $1/says");
+	site_add(&site, "exit 1");
+	site.pools[3].check.timeout_us = 400 * USEC_PER_MSEC;
+	set_content(&site, "says", "lagging\nbehind\n");
+	site_configure(&site);
+	daemon_start(&site);
+	assert_true(WAIT_FOR(&site, output_is(&site, 0, "first\nsecond column\n?[31mred\n")));
+	assert_true(WAIT_FOR(&site, output_is(&site, 1, "3 replicas\n")));
+	assert_true(WAIT_FOR(&site, prober_output(site.prober, 2, 0, 0, &output)));
+	assert_int_equal(output.n_written, 9 * 2 + 90 * 3 + 900 * 4 + 1001 * 5);
+	assert_int_equal(output.len, OUTPUT_BYTES_MAX);
+	assert_true(output_ends(&output, "\n1999\n2000\n"));
+	assert_true(WAIT_FOR(&site, output_is(&site, 3, "so far\n")));
+	assert_true(WAIT_FOR(&site, output_is(&site, 4, "lagging\nbehind\n")));
+	assert_false(prober_output(site.prober, 5, 0, 0, &output));
+	set_content(&site, "says", "");
+	expect(&site, &site.pools[4], REAL_UP, PROBE_OK, "");
+	assert_false(prober_output(site.prober, 4, 0, 0, &output)); /* this run wrote nothing */
+	site_fini(&site);
+}
+
+/* It is told again where shoald begins anew. */
+TEST(exec, what_was_written_outlives_shoald)
+{
+	static struct site site;
+	struct pool *pool;
+
+	site_init(&site);
+	pool = site_add(&site, "echo why; exit 1");
+	pool->check.slow_interval_us = 3600 * USEC_PER_SEC; /* it is not run again meanwhile */
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, pool, REAL_DOWN, PROBE_EXIT_STATUS, "why");
+	prober_free(site.prober);
+	shoald_start(&site);
+	site_configure(&site);
+	assert_true(WAIT_FOR(&site, site.is_connected && output_is(&site, 0, "why\n")));
+	site_fini(&site);
+}
+
+struct watched {
+	struct message_probe_done done;
+	char output[OUTPUT_BYTES_MAX + 1];
+	unsigned n;
+};
+
+static void on_watched(void *arg, const struct message_probe_done *done)
+{
+	struct watched *watched = arg;
+
+	assert_non_null(done);
+	watched->done = *done;
+	memcpy(watched->output, done->output.bytes, done->output.len);
+	watched->output[done->output.len] = '\0';
+	watched->n++;
+}
+
+static bool has_step(const struct watched *watched, const char *text, bool has_failed)
+{
+	const struct trace *trace = &watched->done.trace;
+
+	for (uint32_t i = 0; i < trace->n_steps; i++)
+		if (strstr(trace->steps[i].text, text) && trace->steps[i].has_failed == has_failed)
+			return true;
+	return false;
+}
+
+static const struct {
+	const char *script;
+	enum probe_reason reason;
+	const char *steps[4]; /* the last is the failed one, unless it passes */
+	const char *output;
+} watches[] = {
+	{ "echo one; echo two",
+	  PROBE_OK,
+	  { "process ", "first output", "ended, 8 bytes written" },
+	  "one\ntwo\n" },
+	{ "echo lagging >&2; exit 2",
+	  PROBE_EXIT_STATUS,
+	  { "first output", "ended, 8 bytes written", "failed: exit code" },
+	  "lagging\n" },
+	{ "echo so far; sleep 1000",
+	  PROBE_TIMEOUT,
+	  { "process ", "first output", "failed: end of the program" },
+	  "so far\n" },
+	{ "kill -SEGV $$", PROBE_KILLED, { "process ", "failed: end of the program" }, "" },
+};
+
+#define N_WATCHES (sizeof(watches) / sizeof(watches[0]))
+
+static void watch(struct site *site, uint32_t pool, struct watched *watched)
+{
+	const struct prober_trial trial = { .pool = pool, .done = on_watched, .arg = watched };
+	struct err err = { .text = "" };
+	uint64_t ticket;
+
+	memset(watched, 0, sizeof(*watched));
+	if (prober_try(site->prober, &trial, &ticket, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(WAIT_FOR(site, watched->n == 1));
+}
+
+TEST(exec, tells_who_watches_each_step_and_all_that_is_kept)
+{
+	static struct site site;
+	static struct watched watched;
+	const char *const gone[] = { "/no/such/program" };
+
+	site_init(&site);
+	for (size_t i = 0; i < N_WATCHES; i++)
+		site_add(&site, watches[i].script)->check.timeout_us =
+			watches[i].reason == PROBE_TIMEOUT ? 400 * USEC_PER_MSEC : DEADLINE;
+	site_add_argv(&site, gone, 1);
+	site_configure(&site);
+	daemon_start(&site);
+	assert_true(WAIT_FOR(&site, site.is_connected));
+	for (uint32_t i = 0; i < N_WATCHES; i++) {
+		watch(&site, i, &watched);
+		assert_int_equal(watched.done.reason, watches[i].reason);
+		assert_string_equal(watched.output, watches[i].output);
+		for (size_t s = 0; s < 4 && watches[i].steps[s]; s++)
+			assert_true(has_step(&watched, watches[i].steps[s],
+					     strncmp(watches[i].steps[s], "failed", 6) == 0));
+	}
+	watch(&site, N_WATCHES, &watched);
+	assert_int_equal(watched.done.reason, PROBE_NOT_EXECUTABLE);
+	assert_true(has_step(&watched, "failed: execve", true));
 	site_fini(&site);
 }
 
@@ -691,6 +874,9 @@ TEST(exec, does_not_run_as_root)
 
 static const struct CMUnitTest tests[] = {
 	T(exec, names_what_each_program_does),
+	T(exec, keeps_what_the_last_run_wrote_fit_to_be_shown),
+	T(exec, what_was_written_outlives_shoald),
+	T(exec, tells_who_watches_each_step_and_all_that_is_kept),
 	T(exec, exit_codes_are_a_matter_of_config),
 	T(exec, a_program_that_cannot_be_run_is_the_nodes_fault),
 	T(exec, programs_are_told_what_they_check_and_nothing_else),

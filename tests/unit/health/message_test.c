@@ -95,7 +95,13 @@ static size_t samples(struct message ret[MESSAGE_KIND_MAX])
 				.evidence = "connect: Connection refused",
 				.trace = { .n_steps = 2,
 					   .n_lost = 1,
-					   .steps = { { 0, "to 203.0.113.10" }, { 90, "" } } } },
+					   .steps = { { 0, false, "to 203.0.113.10" },
+						      { 90, true, "failed: TCP connection" } } },
+				.output = { 5000, 5, "why\n:" } },
+	};
+	ret[n++] = (struct message){
+		.kind = MESSAGE_OUTPUT,
+		.output = { .id = 77, .output = { 11, 11, "a\nb\n\nreason" } },
 	};
 	return n;
 }
@@ -250,6 +256,39 @@ TEST(message, refuses_evidence_that_is_not_printable)
 	assert_int_equal(message_encode(&m, buf), -EINVAL);
 }
 
+TEST(message, refuses_output_that_is_raw_or_longer_than_was_written)
+{
+	struct message m = { .kind = MESSAGE_OUTPUT, .output = { 77, { 4, 4, "a\nb " } } };
+	uint8_t buf[MESSAGE_MAX];
+
+	assert_true(message_encode(&m, buf) > 0);
+	m.output.output.n_written = 3;
+	assert_int_equal(message_encode(&m, buf), -EINVAL);
+	m.output.output = (struct output){ 4, 4, "a\tb\n" };
+	assert_int_equal(message_encode(&m, buf), -EINVAL);
+	m.output.output = (struct output){ 4, 4, "\033[1m" };
+	assert_int_equal(message_encode(&m, buf), -EINVAL);
+}
+
+TEST(message, the_longest_account_of_a_probe_fits)
+{
+	static struct message m = { .kind = MESSAGE_PROBE_DONE };
+	static char output[OUTPUT_BYTES_MAX];
+	struct message_probe_done *done = &m.probe_done;
+	uint8_t buf[MESSAGE_MAX];
+
+	memset(output, 'x', sizeof(output));
+	memset(done->evidence, 'x', sizeof(done->evidence) - 1);
+	done->ticket = 1;
+	done->output = (struct output){ 1U << 20, sizeof(output), output };
+	done->trace.n_steps = TRACE_STEPS_MAX;
+	for (size_t i = 0; i < TRACE_STEPS_MAX; i++)
+		memset(done->trace.steps[i].text, 'x', TRACE_TEXT_MAX - 1);
+	assert_true(message_encode(&m, buf) > 0);
+	done->output.len++;
+	assert_int_equal(message_encode(&m, buf), -EINVAL);
+}
+
 TEST(message, refuses_certificate_parts_beyond_their_total)
 {
 	static const uint8_t bytes[16] = { 0 };
@@ -315,6 +354,8 @@ RUN_TESTS(T(message, every_kind_survives_the_wire),
 	  T(message, refuses_requests_that_could_be_split_or_misread),
 	  T(message, refuses_a_source_of_the_other_family),
 	  T(message, refuses_evidence_that_is_not_printable),
+	  T(message, refuses_output_that_is_raw_or_longer_than_was_written),
+	  T(message, the_longest_account_of_a_probe_fits),
 	  T(message, refuses_certificate_parts_beyond_their_total),
 	  T(message, damaged_packets_are_refused_or_still_sound),
 	  T(message, id_changes_with_every_field_but_the_judgement))

@@ -190,3 +190,65 @@ void expect(struct site *site, struct pool *pool, enum real_state state, enum pr
 			 pool - site->pools, (int)pool->verdict.state, (int)pool->verdict.reason,
 			 pool->verdict.evidence, (int)state, (int)reason, evidence);
 }
+
+/* ---- watched probes ---- */
+
+static void on_watched(void *arg, const struct message_probe_done *done)
+{
+	struct watched *watched = arg;
+
+	if (done)
+		watched->done = *done;
+	watched->done.output.bytes = NULL;
+	watched->n++;
+	watched->n_gone += !done;
+}
+
+uint64_t site_try(struct site *site, uint32_t pool, struct watched *watched)
+{
+	const struct prober_trial trial = { .pool = pool, .done = on_watched, .arg = watched };
+	struct err err = { .text = "" };
+	uint64_t ticket;
+
+	*watched = (struct watched){ 0 };
+	if (prober_try(site->prober, &trial, &ticket, &err) < 0)
+		fail_msg("%s", err.text);
+	return ticket;
+}
+
+void site_watch(struct site *site, uint32_t pool, struct watched *watched)
+{
+	site_try(site, pool, watched);
+	assert_true(WAIT_FOR(site, watched->n == 1));
+}
+
+static void fail_steps(const struct watched *watched, const char *missing)
+{
+	const struct trace *trace = &watched->done.trace;
+
+	for (uint32_t i = 0; i < trace->n_steps; i++)
+		print_message("%8.3f %s\n", (double)trace->steps[i].at_us / 1000,
+			      trace->steps[i].text);
+	fail_msg("no step '%s' there; reason %d, '%s'", missing, (int)watched->done.reason,
+		 watched->done.evidence);
+}
+
+void expect_steps(const struct watched *watched, const char *const *steps)
+{
+	const struct trace *trace = &watched->done.trace;
+	bool is_bad = watched->done.reason != PROBE_OK;
+	usec_t before = 0;
+
+	for (uint32_t i = 0; i < trace->n_steps; i++) {
+		const struct trace_step *step = &trace->steps[i];
+
+		if (*steps && strstr(step->text, *steps))
+			steps++;
+		assert_true(step->at_us >= before);
+		assert_int_equal(step->has_failed, is_bad && i + 1 == trace->n_steps);
+		before = step->at_us;
+	}
+	if (*steps)
+		fail_steps(watched, *steps);
+	assert_true(watched->done.latency_us >= before);
+}

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "health/message.h"
 #include "health/prober.h"
 
 #define POOLS_MAX 64
@@ -54,6 +55,19 @@ void shoald_start(struct site *site);
 void daemon_start(struct site *site);
 /* Returns what waitpid() says. */
 int daemon_stop(struct site *site, int signo);
+
+/* What somebody who watches a probe was told. */
+struct watched {
+	struct message_probe_done done;
+	unsigned n, n_gone;
+};
+/* Have the pool's check tried; returns the ticket. */
+uint64_t site_try(struct site *site, uint32_t pool, struct watched *watched);
+/* The same, and wait for it. */
+void site_watch(struct site *site, uint32_t pool, struct watched *watched);
+/* Fail unless these texts are in steps in this order, the times never go back, and a step has
+ * failed when the probe has, the last one. NULL ends them. */
+void expect_steps(const struct watched *watched, const char *const *steps);
 
 /* Run the loop until the condition holds; false when it does not within the deadline. */
 #define WAIT_FOR(site, condition)                                                                  \

@@ -57,9 +57,9 @@ static void on_done(const struct program_result *result, void *arg)
 	run->end = result->end;
 	run->code = result->code;
 	strcpy(run->line, result->line);
-	memcpy(run->output, result->output, result->output_len);
-	run->output[result->output_len] = '\0';
-	run->output_len = result->output_len;
+	memcpy(run->output, result->output.bytes, result->output.len);
+	run->output[result->output.len] = '\0';
+	run->output_len = result->output.len;
 }
 
 static int begin_argv(struct run *run, const char *const *argv)

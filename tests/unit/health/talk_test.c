@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "health/message.h"
 #include "tests/lib/test.h"
 #include "tests/unit/health/probe_site.h"
 #include "tests/unit/health/servers.h"
@@ -216,43 +215,6 @@ TEST(talk, udp_judges_by_the_first_answer)
 
 /* ---- watched ---- */
 
-struct watched {
-	struct message_probe_done done;
-	unsigned n, n_gone;
-};
-
-static void on_watched(void *arg, const struct message_probe_done *done)
-{
-	struct watched *watched = arg;
-
-	if (done)
-		watched->done = *done;
-	watched->n++;
-	watched->n_gone += !done;
-}
-
-static bool has_step(const struct watched *watched, const char *text)
-{
-	const struct trace *trace = &watched->done.trace;
-
-	for (uint32_t i = 0; i < trace->n_steps; i++)
-		if (strstr(trace->steps[i].text, text))
-			return true;
-	return false;
-}
-
-static uint64_t try_pool(struct site *site, uint32_t pool, struct watched *watched)
-{
-	const struct prober_trial trial = { .pool = pool, .done = on_watched, .arg = watched };
-	struct err err = { .text = "" };
-	uint64_t ticket;
-
-	*watched = (struct watched){ 0 };
-	if (prober_try(site->prober, &trial, &ticket, &err) < 0)
-		fail_msg("%s", err.text);
-	return ticket;
-}
-
 TEST(watch, tells_each_step_and_judges_nothing)
 {
 	static struct site site;
@@ -281,26 +243,22 @@ TEST(watch, tells_each_step_and_judges_nothing)
 	assert_true(WAIT_FOR(&site, site.is_connected));
 	n_verdicts = site.pools[0].n_verdicts;
 
-	try_pool(&site, 0, &watched);
-	assert_true(WAIT_FOR(&site, watched.n == 1));
+	site_watch(&site, 0, &watched);
 	assert_int_equal(watched.done.reason, PROBE_OK);
-	assert_true(has_step(&watched, "to 127.0.0.1 port "));
-	assert_true(has_step(&watched, "connected"));
-	assert_true(has_step(&watched, "sent \"EHLO probe\\r\\n\""));
-	assert_true(has_step(&watched, "received \"220 mail.example.net"));
+	expect_steps(&watched, (const char *const[]){ "to 127.0.0.1 port ", "connected, from port ",
+						      "sent \"EHLO probe\\r\\n\"",
+						      "first bytes: \"220 mail.example.net",
+						      "found what is expected", NULL });
 	assert_non_null(strstr(watched.done.evidence, "expected answer in "));
-	for (uint32_t i = 1; i < watched.done.trace.n_steps; i++)
-		assert_true(watched.done.trace.steps[i].at_us >=
-			    watched.done.trace.steps[i - 1].at_us);
 
-	try_pool(&site, 1, &watched);
-	assert_true(WAIT_FOR(&site, watched.n == 1));
+	site_watch(&site, 1, &watched);
 	assert_int_equal(watched.done.reason, PROBE_OK);
-	assert_true(has_step(&watched, "received 4 bytes: \"PING\""));
+	expect_steps(&watched, (const char *const[]){ "socket, port ", "sent 4 bytes",
+						      "received 4 bytes: \"PING\"", NULL });
 
-	try_pool(&site, 2, &watched);
-	assert_true(WAIT_FOR(&site, watched.n == 1));
+	site_watch(&site, 2, &watched);
 	assert_int_equal(watched.done.reason, PROBE_TIMEOUT);
+	expect_steps(&watched, (const char *const[]){ "connected", "failed: answer", NULL });
 	assert_non_null(
 		strstr(watched.done.evidence, "no answer in 300 ms, waiting for an answer"));
 
@@ -328,8 +286,8 @@ TEST(watch, ends_with_its_prober_or_its_target)
 	assert_true(WAIT_FOR(&site, site.is_connected));
 
 	/* One who watches is enough for a target. */
-	try_pool(&site, 0, &watched);
-	try_pool(&site, 0, &again);
+	site_try(&site, 0, &watched);
+	site_try(&site, 0, &again);
 	assert_true(WAIT_FOR(&site, again.n == 1));
 	assert_int_equal(again.done.reason, PROBE_LOCAL_ERROR);
 	assert_non_null(strstr(again.done.evidence, "somebody else watches"));
@@ -342,8 +300,8 @@ TEST(watch, ends_with_its_prober_or_its_target)
 	assert_non_null(strstr(watched.done.evidence, "changed or removed"));
 
 	/* Nobody wants to know any more; then the prober dies. */
-	prober_try_cancel(site.prober, try_pool(&site, 0, &watched));
-	try_pool(&site, 0, &again);
+	prober_try_cancel(site.prober, site_try(&site, 0, &watched));
+	site_try(&site, 0, &again);
 	daemon_stop(&site, SIGKILL);
 	assert_true(WAIT_FOR(&site, again.n == 1 && !site.is_connected));
 	assert_int_equal(again.n_gone, again.done.ticket ? 0 : 1);
