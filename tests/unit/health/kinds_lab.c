@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kinds_lab.c - the checks of HTTP, TLS and gRPC against nginx, openssl s_server and grpcio, which
- * tests/lab/kinds_tls_test.sh has started on the ports below.
+ * kinds_lab.c - every kind of check but exec against servers that others wrote: nginx, openssl
+ * s_server, grpcio, dnsmasq and the kernel, which tests/lab/kinds_servers_test.sh has started on
+ * the ports below. Servers that say what they should not are in the tests beside this.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -11,8 +12,22 @@
 
 #define WWW "www.example.net"
 
+#define BYTES(text)                                                                                \
+	{                                                                                          \
+		(const uint8_t *)(text), sizeof(text) - 1                                          \
+	}
+#define DNS(name, type_of)                                                                         \
+	.type = CONFIG_CHECK_DNS, .port = 5300, .query = (name), .record = CONFIG_RECORD_##type_of
+#define OVER_TCP .transport = CONFIG_TRANSPORT_TCP
+
 static const char *ca_file;
 static const char *const headers[] = { "X-Probe: yes" };
+static const char *const
+	address[] = { "192.0.2.1" },
+	*const other[] = { "192.0.2.2" }, *const address6[] = { "2001:0db8:0::1" },
+	*const mail[] = { "10 MAIL.example.net" }, *const text[] = { "\"v=spf1 -all\"" },
+	*const issuer[] = { "0 issue \"ca.example.net\"" },
+	*const service[] = { "1 2 443 www.example.net." }, *const name[] = { "www.example.net" };
 static const char *const h2[] = { "h2" }, *const spdy[] = { "spdy/1" };
 
 static const struct row {
@@ -20,8 +35,131 @@ static const struct row {
 	enum real_state state;
 	enum probe_reason reason;
 	const char *evidence;
-	bool is_warned;
+	bool is_warned, is_ipv6;
 } rows[] = {
+	/* ---- tcp ---- */
+	{ { .type = CONFIG_CHECK_TCP, .port = 8080 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "connected in " },
+	{ { .type = CONFIG_CHECK_TCP,
+	    .port = 8080,
+	    .send = BYTES("GET / HTTP/1.0\r\n\r\n"),
+	    .expect = BYTES("503 Service") },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "expected answer in ",
+	  .is_ipv6 = true },
+	{ { .type = CONFIG_CHECK_TCP,
+	    .port = 8080,
+	    .send = BYTES("GET / HTTP/1.0\r\n\r\n"),
+	    .expect = BYTES("200 OK") },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_UNEXPECTED,
+	  .evidence = "HTTP/1.1 503" },
+	{ { .type = CONFIG_CHECK_TCP, .port = 9999 },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_REFUSED,
+	  .evidence = "Connection refused" },
+	/* ---- udp ---- */
+	{ { .type = CONFIG_CHECK_UDP,
+	    .port = 5007,
+	    .send = BYTES("who"),
+	    .expect = BYTES("web1\n") },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "expected answer in " },
+	{ { .type = CONFIG_CHECK_UDP, .port = 5007 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "",
+	  .is_ipv6 = true },
+	{ { .type = CONFIG_CHECK_UDP, .port = 5007, .expect = BYTES("web2") },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_UNEXPECTED,
+	  .evidence = "another answer: \"web1\\n\"" },
+	{ { .type = CONFIG_CHECK_UDP, .port = 9999 },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_REFUSED,
+	  .evidence = "Connection refused",
+	  .is_ipv6 = true },
+	/* ---- icmp ---- */
+	{ { .type = CONFIG_CHECK_ICMP },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "echo in " },
+	{ { .type = CONFIG_CHECK_ICMP },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "echo in ",
+	  .is_ipv6 = true },
+	/* ---- dnsmasq ---- */
+	{ { DNS("www.example.net", A), .answers = address, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror, 1 records in " },
+	{ { DNS("www.example.net", A), .answers = other, .n_answers = 1 },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_UNEXPECTED,
+	  .evidence = "no answer 192.0.2.2, but 192.0.2.1" },
+	{ { DNS("www.example.net", AAAA), .answers = address6, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror",
+	  .is_ipv6 = true },
+	{ { DNS("example.net", MX), OVER_TCP, .answers = mail, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror" },
+	{ { DNS("example.net", TXT), .answers = text, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror" },
+	{ { DNS("example.net", CAA), .answers = issuer, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror" },
+	{ { DNS("_https._tcp.example.net", SRV), .answers = service, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror" },
+	{ { DNS("1.2.0.192.in-addr.arpa", PTR), OVER_TCP, .answers = name, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror",
+	  .is_ipv6 = true },
+	{ { DNS("alias.example.net", CNAME), .answers = name, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror" },
+	{ { DNS("alias.example.net", A), .answers = address, .n_answers = 1 },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "noerror" },
+	{ { DNS("www.example.net", MX) },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_UNEXPECTED,
+	  .evidence = "no such record" },
+	{ { DNS("nowhere.example.net", A) },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_DNS_RCODE,
+	  .evidence = "nxdomain, not noerror" },
+	{ { DNS("nowhere.example.net", A), OVER_TCP, .rcode = CONFIG_RCODE_NXDOMAIN },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "nxdomain" },
+	{ { DNS("www.example.org", A), .rcode = CONFIG_RCODE_REFUSED },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "refused" },
+	{ { .type = CONFIG_CHECK_DNS,
+	    .port = 8080,
+	    .query = "www.example.net",
+	    .record = CONFIG_RECORD_A,
+	    OVER_TCP },
+	  .state = REAL_DOWN,
+	  .reason = PROBE_TOO_LARGE, /* "HT" is a length there */
+	  .evidence = "the answer is larger than 16 KiB" },
 	/* ---- nginx ---- */
 	{ { .type = CONFIG_CHECK_HTTP, .port = 8080, .body_contains = "status: ok" },
 	  .state = REAL_UP,
@@ -74,24 +212,30 @@ static const struct row {
 	    .host = WWW,
 	    .http_version = CONFIG_HTTP_2,
 	    .body_matches = "^GET HTTP/2\\.0 .* " WWW "$" },
-	  REAL_UP,
-	  PROBE_OK,
-	  "; its certificate ends 20",
-	  true },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "; its certificate ends 20",
+	  .is_warned = true },
 	{ { .type = CONFIG_CHECK_HTTPS,
 	    .port = 8443,
 	    .path = "/who",
 	    .host = "a.example",
 	    .sni = WWW,
 	    .body_matches = "^GET HTTP/1\\.1 a\\.example:8443  " WWW "$" },
-	  REAL_UP,
-	  PROBE_OK,
-	  "; its certificate ends 20",
-	  true },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "; its certificate ends 20",
+	  .is_warned = true },
 	{ { .type = CONFIG_CHECK_HTTPS, .port = 8080, .host = WWW },
 	  .state = REAL_DOWN,
 	  .reason = PROBE_TLS_ERROR,
 	  .evidence = "" },
+	{ { .type = CONFIG_CHECK_HTTPS, .port = 8443, .path = "/healthz", .host = WWW },
+	  .state = REAL_UP,
+	  .reason = PROBE_OK,
+	  .evidence = "HTTP 200 in ",
+	  .is_warned = true,
+	  .is_ipv6 = true },
 	/* ---- openssl s_server ---- */
 	{ { .type = CONFIG_CHECK_TLS, .port = 9443, .host = WWW, .alpn = h2, .n_alpn = 1 },
 	  .state = REAL_UP,
@@ -117,7 +261,7 @@ static const struct row {
 	  .state = REAL_UP,
 	  .reason = PROBE_OK,
 	  .evidence = ", certificate until 20",
-	  true },
+	  .is_warned = true },
 	{ { .type = CONFIG_CHECK_TLS, .port = 8080, .host = WWW },
 	  .state = REAL_DOWN,
 	  .reason = PROBE_TLS_ERROR,
@@ -155,10 +299,14 @@ static const struct row {
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static void add_row(struct site *site, const struct config_check *wanted)
+static void add_row(struct site *site, const struct row *row)
 {
-	struct config_check *check = &site_add(site, wanted->type, wanted->port)->check;
-	struct config_check plain = *check;
+	const struct config_check *wanted = &row->check;
+	struct pool *pool = site_add(site, wanted->type, wanted->port);
+	struct config_check *check = &pool->check, plain = *check;
+
+	if (row->is_ipv6)
+		assert_int_equal(addr_parse("::1", &pool->real.addr), 0);
 
 	*check = *wanted;
 	check->name = plain.name;
@@ -182,7 +330,7 @@ TEST(kinds, judge_real_servers)
 
 	site_init(&site);
 	for (size_t i = 0; i < N_ROWS; i++)
-		add_row(&site, &rows[i].check);
+		add_row(&site, &rows[i]);
 	site_configure(&site);
 	daemon_start(&site);
 	for (size_t i = 0; i < N_ROWS; i++) {

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-#   shoal-probe ── lo of a namespace ──▶ nginx 8080 (http), 8081 (HTTP/2), 8443 (https, both)
+#   shoal-probe ── lo of a namespace ──▶ nginx 8080 (http, tcp), 8081 (HTTP/2), 8443 (https, both)
 #                                        openssl s_server 9443, 9444 expired, 9445 other name,
 #                                        9446 signed by itself
 #                                        gRPC 50051, 50052 with TLS
+#                                        dnsmasq 5300, a UDP echo 5007, ping; nobody 9999
 #
-# The kinds of check that speak HTTP or TLS against servers that others wrote. What each is judged
-# is in tests/unit/health/kinds_lab.c.
+# Every kind of check against servers that others wrote (but exec: tests/unit/health/exec_test.c).
+# What each is judged is in tests/unit/health/kinds_lab.c.
 #
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -19,7 +20,7 @@ if [ "${1-}" != inside ]; then
 	exec unshare --net --pid --fork --kill-child --mount-proc "$0" inside
 fi
 
-for program in nginx openssl curl; do
+for program in nginx openssl dnsmasq; do
 	command -v $program >/dev/null || skip "$program is not there"
 done
 /usr/bin/python3 -c 'import grpc' 2>/dev/null || skip "python3-grpcio is not there"
@@ -59,6 +60,8 @@ http {
 		listen 127.0.0.1:8080;
 		listen 127.0.0.1:8081 http2;
 		listen 127.0.0.1:8443 ssl http2;
+		listen [::1]:8080;
+		listen [::1]:8443 ssl http2;
 		ssl_certificate $dir/soon.pem; ssl_certificate_key $dir/soon.key;
 		location /healthz { return 200 "status: ok\n"; }
 		location /who { return 200 "\$request_method \$server_protocol \$http_host \$http_x_probe \$ssl_server_name\n"; }
@@ -81,8 +84,17 @@ serve 9446 self
 "$top/tests/lab/health_server.py" 127.0.0.1:50051 >grpc.out 2>&1 &
 "$top/tests/lab/health_server.py" 127.0.0.1:50052 www.pem www.key >grpc-tls.out 2>&1 &
 
-listens() {
-	[ "$(ss -Hltn | awk '{print $4}' | sed 's/.*://' | sort -u | wc -l)" -ge 9 ]
+dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file --user=root --no-resolv --no-hosts --port=5300 \
+	--local=/example.net/ --host-record=www.example.net,192.0.2.1,2001:db8::1 \
+	--mx-host=example.net,mail.example.net,10 --txt-record="example.net,v=spf1 -all" \
+	--caa-record=example.net,0,issue,ca.example.net \
+	--srv-host=_https._tcp.example.net,www.example.net,443,1,2 --cname=alias.example.net,www.example.net \
+	2>dnsmasq.out &
+"$build/tests/lib/udp_echo" web1 5007 127.0.0.1 ::1 &
+
+listens() { # ten ports of TCP, two of UDP
+	[ "$(ss -Hltn | awk '{print $4}' | sed 's/.*://' | sort -u | wc -l)" -ge 10 ] &&
+		[ "$(ss -Hlun | awk '{print $4}' | sed 's/.*://' | sort -u | wc -l)" -ge 2 ]
 }
 wait_for 20 "all servers listen" listens
 
