@@ -31,6 +31,7 @@
 #include "src/core/core.h"
 #include "src/ctl/commands.h"
 #include "src/ctl/ctl.h"
+#include "src/ctl/watch.h"
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
 #include "src/reconcile/drained.h"
@@ -519,6 +520,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	paths_check(d->paths, now);
 	orders_watch(d->orders, usec_wall());
 	drained_watch(&d->drained, usec_wall(), now);
+	if (d->context.watches)
+		watches_tick(d->context.watches, now);
 	keep_state(d, now);
 	keep_lease(d, now);
 	sd_notify(0,
@@ -919,6 +922,16 @@ static bool transition(void *daemon, uint32_t pool, struct dataplane_transition 
 	return dataplane_ring_transition(d->dataplane, reconcile_ring(d->reconcile, pool), ret);
 }
 
+static int watch_pool(void *daemon, uint32_t pool, bool is_on, struct err *err)
+{
+	struct shoald *d = daemon;
+	uint32_t ring = reconcile_ring(d->reconcile, pool);
+
+	if (ring == DATAPLANE_NO_RING)
+		return err_set(err, -ENOENT, "its ring is not in the data plane yet");
+	return dataplane_watch(d->dataplane, ring, is_on, err);
+}
+
 static bool removed_real(void *daemon, size_t i, struct commands_removed *ret)
 {
 	struct shoald *d = daemon;
@@ -1115,6 +1128,7 @@ static void fill_context(struct shoald *d)
 		.reset = reset_real,
 		.is_settled = is_settled,
 		.transition = transition,
+		.watch = watch_pool,
 		.removed_real = removed_real,
 	};
 }
@@ -1172,7 +1186,8 @@ static int start(struct shoald *d, struct err *err)
 	load_state(d);
 	adopt_judgements(d);
 	fill_context(d); /* commands run on the loop, which does not yet */
-	return 0;
+	d->context.watches = watches_new(&d->context);
+	return d->context.watches ? 0 : err_set(err, -ENOMEM, "watches: %m");
 }
 
 /* Run until every uplink had its say; without a single attachment there is no node. */
@@ -1194,6 +1209,7 @@ static int wait_for_uplinks(struct shoald *d, struct err *err)
 static void stop(struct shoald *d)
 {
 	ctl_free(d->ctl);
+	watches_free(d->context.watches);
 	reconcile_free(d->reconcile);
 	paths_free(d->paths);
 	prober_free(d->prober);

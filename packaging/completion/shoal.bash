@@ -13,6 +13,7 @@ _shoal_names() { # COMMAND
 	vips | routes | drain | undrain) _shoal_column vips ;;
 	pools) _shoal_column pools ;;
 	probe) _shoal_column reals ;;
+	pool) echo watch && _shoal_column pools ;;
 	reals) _shoal_column pools && _shoal_column reals ;;
 	peers) command shoal peers 2>/dev/null | awk 'blank && ++n > 1 {print $1} !NF {blank = 1}' ;;
 	real) echo drain disable enable reset && _shoal_column reals ;;

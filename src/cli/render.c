@@ -76,6 +76,16 @@ enum style style_of_real(const char *state)
 	return strcmp(state, "down") == 0 ? STYLE_BAD : STYLE_WARN;
 }
 
+void render_syns(const struct screen *screen, const json_t *counted)
+{
+	screen_printf(screen, STYLE_PLAIN, "%s new connections, %s SYN retransmissions",
+		      UNITS_COUNT(get_count(counted, "connections")),
+		      UNITS_COUNT(get_count(counted, "retransmissions")));
+	if (get_has(counted, "retransmitted_percent"))
+		screen_printf(screen, STYLE_PLAIN, " (%.1f%%)",
+			      get_real(counted, "retransmitted_percent"));
+}
+
 void render_drain_owner(const struct screen *screen, const json_t *drain)
 {
 	const char *reason = get_text(drain, "reason");

@@ -35,6 +35,9 @@ enum style style_of_real(const char *state);
 /* "by alice (uid 1000) since 07:55 (3m12s): "kernel"" */
 void render_drain_owner(const struct screen *screen, const json_t *drain);
 
+/* "12,345 new connections, 153 SYN retransmissions (1.2%)" */
+void render_syns(const struct screen *screen, const json_t *counted);
+
 void render_vip_table(const struct screen *screen, const json_t *vips);
 
 void render_status(const struct screen *screen, const json_t *result);
@@ -55,6 +58,7 @@ void render_undrain(const struct screen *screen, const json_t *result);
 void render_output(const struct screen *screen, const json_t *object, const char *indent,
 		   unsigned max);
 void render_probe(const struct screen *screen, const json_t *result);
+void render_pool(const struct screen *screen, const json_t *result);
 void render_real(const struct screen *screen, const json_t *result);
 void render_reload(const struct screen *screen, const json_t *result);
 void render_reload_refusal(const struct screen *screen, const json_t *result);

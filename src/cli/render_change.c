@@ -97,6 +97,34 @@ void render_real(const struct screen *screen, const json_t *result)
 		screen_line(screen, STYLE_WARN, "! %s", json_string_value(warning));
 }
 
+/* "web is watched for 10m0s", or what its watch had counted at its end. */
+void render_pool(const struct screen *screen, const json_t *result)
+{
+	const json_t *watch = json_object_get(result, "watch");
+	bool is_watched = get_bool(result, "is_watched");
+	const char *name = get_text(result, "pool");
+
+	screen_put(screen, STYLE_BOLD, name);
+	if (!is_watched && !get_has(result, "watch")) {
+		screen_line(screen, STYLE_PLAIN, " was not watched");
+		return;
+	}
+	if (is_watched)
+		screen_printf(screen, STYLE_PLAIN, " is watched%s for %s",
+			      get_bool(result, "is_already") ? ", as before," : "",
+			      UNITS_AGE(get_real(watch, "left_s") + 0.5));
+	else
+		screen_put(screen, STYLE_PLAIN, " is no longer watched");
+	if (!is_watched || get_bool(result, "is_already")) {
+		screen_printf(screen, STYLE_PLAIN, "; in %s ", GET_AGE(watch));
+		render_syns(screen, watch);
+	}
+	if (is_watched)
+		screen_printf(screen, STYLE_DIM, "   %s shoal reals %s",
+			      screen_glyph(screen, GLYPH_ARROW), name);
+	screen_newline(screen);
+}
+
 void render_reload(const struct screen *screen, const json_t *result)
 {
 	screen_lines(screen, get_text(result, "report"));

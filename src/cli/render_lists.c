@@ -190,6 +190,32 @@ static void put_pool_row(struct table *table, const json_t *pool)
 	put_checks(table, json_object_get(pool, "checks"));
 }
 
+static void put_watch(const struct screen *screen, const char *pool, const json_t *watch)
+{
+	screen_printf(screen, STYLE_PLAIN, "%s watched ", pool);
+	render_drain_owner(screen, watch);
+	screen_put(screen, STYLE_PLAIN, ": ");
+	render_syns(screen, watch);
+	screen_newline(screen);
+}
+
+/* A line for each pool that is watched. */
+static void put_watches(const struct screen *screen, const json_t *pools)
+{
+	const json_t *pool;
+	bool is_first = true;
+	size_t i;
+
+	json_array_foreach (pools, i, pool) {
+		if (!get_has(pool, "watch"))
+			continue;
+		if (is_first)
+			screen_newline(screen);
+		is_first = false;
+		put_watch(screen, get_text(pool, "name"), json_object_get(pool, "watch"));
+	}
+}
+
 void render_pools(const struct screen *screen, const json_t *result)
 {
 	static const struct table_column columns[] = {
@@ -213,6 +239,7 @@ void render_pools(const struct screen *screen, const json_t *result)
 		put_pool_row(table, pool);
 	table_print(table, screen);
 	table_free(table);
+	put_watches(screen, json_object_get(result, "pools"));
 }
 
 /* ---- reals ---- */
@@ -305,6 +332,55 @@ static void put_orders(const struct screen *screen, const json_t *reals)
 	}
 }
 
+static void put_syns_row(struct table *table, const json_t *real, double median)
+{
+	const json_t *syns = json_object_get(real, "syns");
+	bool is_deviating = get_bool(syns, "is_deviating");
+
+	table_cell(table, STYLE_BOLD, "%s/%s", get_text(real, "pool"), get_text(real, "name"));
+	table_cell(table, STYLE_PLAIN, "%s", UNITS_COUNT(get_count(syns, "connections")));
+	table_cell(table, is_deviating ? STYLE_WARN : STYLE_PLAIN, "%s",
+		   UNITS_COUNT(get_count(syns, "retransmissions")));
+	if (get_has(syns, "retransmitted_percent"))
+		table_cell(table, is_deviating ? STYLE_WARN : STYLE_PLAIN, "%.1f%%",
+			   get_real(syns, "retransmitted_percent"));
+	else
+		table_cell(table, STYLE_PLAIN, "-");
+	if (is_deviating)
+		table_cell(table, STYLE_WARN, "far above the median of the pool, %.1f%%", median);
+	else
+		table_cell(table, STYLE_PLAIN, "%s", "");
+}
+
+/* The reals of one watched pool, by whom it is, and what was counted for them. */
+static void put_watched(const struct screen *screen, const json_t *watch, const json_t *reals)
+{
+	static const struct table_column columns[] = {
+		{ .title = "REAL", .at_least = 12 },
+		{ .title = "NEW CONNECTIONS", .is_right = true },
+		{ .title = "SYN RETRANSMISSIONS", .is_right = true },
+		{ .title = "OF ALL SYNS", .is_right = true },
+		{ .title = "", .at_least = 10 },
+	};
+	const char *pool = get_text(watch, "pool");
+	struct table *table = table_new(columns, N_COLUMNS(columns));
+	const json_t *real;
+	size_t i, n = 0;
+
+	json_array_foreach (reals, i, real) {
+		if (!get_has(real, "syns") || strcmp(get_text(real, "pool"), pool) != 0)
+			continue;
+		put_syns_row(table, real, get_real(watch, "median_percent"));
+		n++;
+	}
+	if (n > 0) {
+		screen_newline(screen);
+		put_watch(screen, pool, watch);
+		table_print(table, screen);
+	}
+	table_free(table);
+}
+
 void render_reals(const struct screen *screen, const json_t *result)
 {
 	static const struct table_column columns[] = {
@@ -328,6 +404,8 @@ void render_reals(const struct screen *screen, const json_t *result)
 	table_print(table, screen);
 	table_free(table);
 	put_orders(screen, json_object_get(result, "reals"));
+	json_array_foreach (json_object_get(result, "watches"), i, real)
+		put_watched(screen, real, json_object_get(result, "reals"));
 }
 
 /* ---- peers ---- */

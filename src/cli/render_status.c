@@ -69,6 +69,31 @@ static void put_orders(const struct screen *screen, const json_t *orders)
 			    n - ORDERS_SHOWN, screen_glyph(screen, GLYPH_ARROW));
 }
 
+#define WATCHES_SHOWN 4
+
+/* "watch      web by bob (uid 1001) since 07:55 (3m12s), ends in 6m48s: 8.1k new connections, ..."
+ */
+static void put_watches(const struct screen *screen, const json_t *watches)
+{
+	const json_t *watch;
+	size_t i, n = json_array_size(watches);
+
+	json_array_foreach (watches, i, watch) {
+		if (i == WATCHES_SHOWN)
+			break;
+		screen_printf(screen, STYLE_DIM, LABEL, "watch");
+		screen_printf(screen, STYLE_PLAIN, "%s ", get_text(watch, "pool"));
+		render_drain_owner(screen, watch);
+		screen_put(screen, STYLE_PLAIN, ": ");
+		render_syns(screen, watch);
+		screen_line(screen, STYLE_DIM, "   %s shoal reals %s",
+			    screen_glyph(screen, GLYPH_ARROW), get_text(watch, "pool"));
+	}
+	if (n > WATCHES_SHOWN)
+		screen_line(screen, STYLE_PLAIN, LABEL "%zu more pools   %s shoal pools", "",
+			    n - WATCHES_SHOWN, screen_glyph(screen, GLYPH_ARROW));
+}
+
 static void put_uplinks(const struct screen *screen, const json_t *uplinks)
 {
 	const json_t *uplink;
@@ -199,6 +224,7 @@ void render_status(const struct screen *screen, const json_t *result)
 	put_orders(screen, json_object_get(result, "orders"));
 	put_dataplane(screen, result);
 	put_capture(screen, json_object_get(json_object_get(result, "dataplane"), "capture"));
+	put_watches(screen, json_object_get(result, "watches"));
 	put_routing(screen, result);
 	put_probes(screen, result);
 	put_alarms(screen, json_object_get(result, "alarms"));

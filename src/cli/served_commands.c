@@ -266,6 +266,75 @@ const struct cli_behaviour cli_real = {
 	.render = render_real,
 };
 
+/* ---- pool ---- */
+
+static const struct args_option pool_options[] = {
+	{ "for", "T", "how long, as 30m, at most 24h; default: 10m" },
+	{ "off", NULL, "end it now" },
+	{ "reason", "TEXT", "why, for everybody who looks at the node" },
+	{ .name = NULL },
+};
+
+static int add_watch_for(const struct cli *cli, json_t *args, struct err *err)
+{
+	const char *text = args_value(&cli->args, "for");
+	usec_t us;
+
+	if (!text)
+		return 0;
+	if (args_has(&cli->args, "off"))
+		return err_set(err, -EINVAL, "--for does not go with --off");
+	if (units_parse_duration(text, &us, err) < 0)
+		return err_prefix(err, -EINVAL, "--for");
+	if (us == 0 || us > 24 * 3600 * USEC_PER_SEC)
+		return err_set(err, -EINVAL, "--for: must be a time to come, at most 24h");
+	json_object_set_new(args, "for_us", json_integer((json_int_t)us));
+	return 0;
+}
+
+static const char *pool_action_name(size_t i, const void *arg)
+{
+	(void)arg;
+	return i == 0 ? "watch" : NULL;
+}
+
+static json_t *ask_pool(const struct cli *cli, struct err *err)
+{
+	json_t *args;
+
+	if (cli->args.n_words != 2) {
+		err_set(err, -EINVAL, "name a pool, then watch");
+		return NULL;
+	}
+	if (args_match(cli->args.words[1], "action", pool_action_name, NULL, err) < 0)
+		return NULL;
+	args = json_pack("{s:s, s:s, s:b}", "pool", cli->args.words[0], "action", "watch", "off",
+			 args_has(&cli->args, "off"));
+	if (!args) {
+		err_set(err, -EINVAL, "the argument is not UTF-8");
+		return NULL;
+	}
+	if (add_watch_for(cli, args, err) < 0 || add_reason(cli, args, err) < 0) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
+}
+
+const struct cli_behaviour cli_pool = {
+	.about =
+		"watch: the data plane counts, for each real of the pool, connections that begin\n"
+		"and SYNs that come once more: the client heard nothing of the real that the one\n"
+		"before went to. A second opinion beside the checks; nothing acts on it. Shown by\n"
+		"reals, pools, status and why. No flow moves when a watch begins or ends.\n"
+		"\n"
+		"A watch ends by itself, also when shoald stops. Given once more it goes on, with\n"
+		"a new end. It is of this node and of TCP services.\n",
+	.options = pool_options,
+	.ask = ask_pool,
+	.render = render_pool,
+};
+
 /* ---- probe ---- */
 
 static const struct args_option probe_options[] = {

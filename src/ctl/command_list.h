@@ -33,6 +33,8 @@
 	X(undrain, true, "[VIP...] [--shutdown]", "end the drain of the node, or of VIPs")         \
 	X(real, true, "POOL/REAL drain|disable|enable|reset [--for T] [--reason TEXT]",            \
 	  "take one real out of service, put it back, or have it judged anew")                     \
+	X(pool, true, "POOL watch [--for T] [--off] [--reason TEXT]",                              \
+	  "count by real, for a while, connections and SYNs that clients had to send again")       \
 	X(probe, true, "POOL/REAL [--check NAME]",                                                 \
 	  "run the checks of one real now and show every step; nothing is judged")                 \
 	X(reload, true, "", "read the config file again and go over to it")                        \

@@ -19,6 +19,7 @@ struct dataplane_transition;
 struct net;
 struct prober;
 struct router;
+struct watches;
 
 struct commands_removed {
 	struct addr addr;
@@ -38,6 +39,7 @@ struct commands_context {
 	const char *run_dir;
 	usec_t started;
 	uint64_t config_loaded_wall_us; /* when the running config came into force */
+	struct watches *watches;        /* NULL: there can be none */
 
 	void *daemon; /* handed to the functions below */
 	/*
@@ -60,6 +62,8 @@ struct commands_context {
 	bool (*is_settled)(void *daemon);
 	/* The slots of a pool's ring that are not steady; false when it has no ring. */
 	bool (*transition)(void *daemon, uint32_t pool, struct dataplane_transition *ret);
+	/* Count SYNs to the reals of a pool, or no more; -ENOENT when it has no ring. */
+	int (*watch)(void *daemon, uint32_t pool, bool is_on, struct err *err);
 	/* A real that left the config and keeps its flows; i from 0, false ends the list. */
 	bool (*removed_real)(void *daemon, size_t i, struct commands_removed *ret);
 };

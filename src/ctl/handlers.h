@@ -9,6 +9,7 @@ void handle_undrain(struct ctl_request *request, const json_t *args, void *conte
 void handle_capture(struct ctl_request *request, const json_t *args, void *context);
 void handle_flows(struct ctl_request *request, const json_t *args, void *context);
 void handle_real(struct ctl_request *request, const json_t *args, void *context);
+void handle_pool(struct ctl_request *request, const json_t *args, void *context);
 void handle_probe(struct ctl_request *request, const json_t *args, void *context);
 void handle_reload(struct ctl_request *request, const json_t *args, void *context);
 

@@ -255,6 +255,7 @@ static json_t *status_brief(const struct view *view)
 	json_object_set_new(status, "is_drained", json_boolean(node->is_drained));
 	json_object_set_new(status, "drain", view_drain(view, node->is_drained, &node->drain));
 	json_object_set_new(status, "orders", all_orders(view));
+	json_object_set_new(status, "watches", view_watches(view));
 	json_object_set_new(status, "is_fenced", json_boolean(node->is_fenced));
 	json_object_set_new(status, "alarms", view_alarms(view));
 	json_object_set_new(status, "dataplane", view_dataplane(view));

@@ -63,6 +63,13 @@ json_t *view_capture(const struct view *view);
 json_t *view_prober(const struct view *view);
 /* What an operator asked of a real, null: nothing. */
 json_t *view_order(const struct view *view, uint32_t pool, uint32_t real);
+/* null, or by whom and until when a pool is watched, with what was counted since; all of them. */
+json_t *view_watch(const struct view *view, uint32_t pool);
+json_t *view_watches(const struct view *view);
+/* null, or what was counted for a real of a watched pool. */
+json_t *view_syns(const struct view *view, uint32_t pool, uint32_t real);
+/* SYNs to it come again far more often than to the other reals of its watched pool. */
+bool view_real_deviates(const struct view *view, uint32_t pool, uint32_t real);
 json_t *view_drain(const struct view *view, bool is_drained, const struct core_drain *drain);
 
 /* Set "since_us" and "age_s"; since 0: null. */

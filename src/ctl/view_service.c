@@ -200,6 +200,7 @@ json_t *view_pool(const struct view *view, uint32_t index)
 	json_object_set_new(object, "overrides", json_integer((json_int_t)pool->n_overrides));
 	view_set_since(object, view, pool->quorum_since);
 	json_object_set_new(object, "slots", slots_in_transition(view, index));
+	json_object_set_new(object, "watch", view_watch(view, index));
 	return object;
 }
 
@@ -299,6 +300,7 @@ json_t *view_real(const struct view *view, uint32_t pool_index, uint32_t index)
 	json_object_set_new(object, "next_hops", view_next_hops(view, &config->addr));
 	json_object_set_new(object, "packets", json_integer((json_int_t)count.packets));
 	json_object_set_new(object, "bytes", json_integer((json_int_t)count.bytes));
+	json_object_set_new(object, "syns", view_syns(view, pool_index, index));
 	return object;
 }
 
@@ -389,8 +391,7 @@ static bool real_span(const struct view *view, const char *name, struct list_spa
 
 static json_t *no_reals(const struct view *view)
 {
-	(void)view;
-	return json_pack("{s:[], s:[]}", "reals", "removed");
+	return json_pack("{s:[], s:[], s:o}", "reals", "removed", "watches", view_watches(view));
 }
 
 const struct list_kind list_reals = {

@@ -144,6 +144,66 @@ static json_t *order_link(const struct view *view, uint32_t pool, uint32_t index
 	return object;
 }
 
+/* "1230 new connections, 574 SYN retransmissions, 31.8% of all SYNs" */
+static void print_syns(const json_t *counted, char *buf, size_t size)
+{
+	const json_t *percent = json_object_get(counted, "retransmitted_percent");
+	char of_all[32] = "";
+
+	if (json_is_real(percent))
+		snprintf(of_all, sizeof(of_all), ", %.1f%% of all SYNs", json_real_value(percent));
+	snprintf(buf, size, "%lld new connections, %lld SYN retransmissions%s",
+		 (long long)json_integer_value(json_object_get(counted, "connections")),
+		 (long long)json_integer_value(json_object_get(counted, "retransmissions")),
+		 of_all);
+}
+
+/* What clients' SYNs say of it while its pool is watched; NULL when it is not. */
+static json_t *syns_link(const struct view *view, uint32_t pool, uint32_t index)
+{
+	AUTO(json_decrefp) json_t *syns = view_syns(view, pool, index);
+	AUTO(json_decrefp) json_t *watch = view_watch(view, pool);
+	bool is_deviating = json_is_true(json_object_get(syns, "is_deviating"));
+	const struct link link = {
+		.kind = "watch",
+		.name = "",
+		.state = is_deviating ? "deviates" : "counted",
+		.verdict = is_deviating ? VERDICT_WARN : VERDICT_OK,
+	};
+	char counted[128];
+	json_t *object;
+
+	if (!json_is_object(syns))
+		return NULL;
+	print_syns(syns, counted, sizeof(counted));
+	object = link_new(view, &link, "%s; median of the pool %.1f%%; nothing acts on it", counted,
+			  json_number_value(json_object_get(watch, "median_percent")));
+	json_object_set(object, "since_us", json_object_get(syns, "since_us"));
+	json_object_set(object, "age_s", json_object_get(syns, "age_s"));
+	return object;
+}
+
+/* Who has the pool watched, and what all its clients' SYNs say; NULL. */
+static json_t *watch_link(const struct view *view, uint32_t pool)
+{
+	AUTO(json_decrefp) json_t *watch = view_watch(view, pool);
+	const char *reason = json_string_value(json_object_get(watch, "reason"));
+	const struct link link = { .kind = "watch", .name = "", .state = "watched" };
+	char left[48], counted[128];
+	json_t *object;
+
+	if (!json_is_object(watch))
+		return NULL;
+	print_left(json_number_value(json_object_get(watch, "left_s")), left, sizeof(left));
+	print_syns(watch, counted, sizeof(counted));
+	object = link_new(view, &link, "by %s%s%s%s%s; %s",
+			  json_string_value(json_object_get(watch, "owner")), *reason ? ": \"" : "",
+			  reason, *reason ? "\"" : "", left, counted);
+	json_object_set(object, "since_us", json_object_get(watch, "since_us"));
+	json_object_set(object, "age_s", json_object_get(watch, "age_s"));
+	return object;
+}
+
 /* What the pool does with a real besides what its checks say. */
 static void print_serving(const struct core_pool *pool, const struct core_real *real, char *buf,
 			  size_t size)
@@ -186,6 +246,7 @@ static json_t *real_link(const struct view *view, uint32_t pool_index, uint32_t 
 		add_cause(object, order_link(view, pool_index, index));
 	if (real->life == REAL_LEAVING || real->life == REAL_DEAD)
 		add_cause(object, flows_link(view, real));
+	add_cause(object, syns_link(view, pool_index, index));
 	return object;
 }
 
@@ -252,9 +313,11 @@ static json_t *pool_link(const struct view *view, uint32_t index, size_t most)
 	size_t left_out = 0, named = 0, unnamed = 0;
 
 	add_cause(object, slots_link(view, index));
+	add_cause(object, watch_link(view, index));
 	for (uint32_t i = 0; i < config->n_reals; i++) {
 		bool is_well = pool->reals[i].state == REAL_UP && pool->reals[i].has_next_hop &&
-			       pool->reals[i].share_percent == 100 && !pool->reals[i].order;
+			       pool->reals[i].share_percent == 100 && !pool->reals[i].order &&
+			       !view_real_deviates(view, index, i);
 
 		if (is_well && config->n_reals > REALS_NAMED_MAX)
 			left_out++;

@@ -7,9 +7,10 @@
 #include "tests/fuzz/fuzz.h"
 
 static void (*const renderers[])(const struct screen *screen, const json_t *result) = {
-	render_status,         render_why,    render_vips,  render_pools,   render_reals,
-	render_peers,          render_routes, render_drain, render_undrain, render_reload,
-	render_reload_refusal, render_flow,   render_flows, render_probe,
+	render_status,  render_why,    render_vips,           render_pools,
+	render_reals,   render_peers,  render_routes,         render_drain,
+	render_undrain, render_reload, render_reload_refusal, render_flow,
+	render_flows,   render_real,   render_probe,          render_pool,
 };
 
 static void check(const char *text, bool has_utf8)

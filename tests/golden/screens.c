@@ -15,6 +15,7 @@
 #include "src/ctl/list.h"
 #include "src/ctl/parts.h"
 #include "src/ctl/view.h"
+#include "src/ctl/watch.h"
 #include "tests/lib/fake_parts.h"
 
 /* Between the parts stand settings of pools that one scenario has. */
@@ -283,6 +284,37 @@ static void taken_out(struct site *site)
 	site_pass(site, 12 * USEC_PER_SEC);
 }
 
+/* Two pools; one real of the first deviates. */
+static void watched(struct site *site)
+{
+	serve(site);
+	site_pass(site, 192 * USEC_PER_SEC);
+}
+
+/* Since the scenario began, with what was counted meanwhile. */
+static void watch(struct commands_context *context, usec_t now)
+{
+	static const struct dataplane_syns web[] = { { 7801, 12 }, { 1230, 574 }, { 15011, 19 } };
+	const struct watches_words words[] = {
+		{ .owner = "bob (uid 1001)", .reason = "slow pages" },
+		{ .owner = "alice (uid 1000)", .reason = "", .for_us = 8 * 3600 * USEC_PER_SEC },
+	};
+	usec_t since = now - 192 * USEC_PER_SEC;
+	bool is_already;
+	struct err err;
+
+	context->watches = watches_new(context);
+	parts.syns[0][11] = (struct dataplane_syns){ 400, 300 }; /* from a watch before */
+	for (uint32_t pool = WEB; pool <= MAIL; pool++)
+		if (watches_start(context->watches, pool, &words[pool], since, &is_already, &err))
+			exit(1);
+	for (int i = 0; i < 3; i++) {
+		parts.syns[0][11 + i].first += web[i].first;
+		parts.syns[0][11 + i].again += web[i].again;
+	}
+	parts.syns[1][12] = (struct dataplane_syns){ 6, 3 }; /* too few to tell */
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct site *site);
@@ -308,6 +340,10 @@ static const struct {
 	{ "taken-out",
 	  taken_out,
 	  { "status", "pools", "reals", "why web", "why web/web2", "why mail-v4" } },
+	{ "watched",
+	  watched,
+	  { "status", "pools", "reals", "reals web/web2", "why web", "why web/web2",
+	    "why mail/smtp1" } },
 	{ "no-exec", no_exec, { "status", "why mail", "why mail/smtp2", "why mail/smtp3" } },
 	{ "overrides",
 	  overrides,
@@ -401,13 +437,16 @@ static void play(size_t scenario, const struct screen *screen, bool is_json)
 	if (parts.last_verdict)
 		parts.last_verdict = site.now - 400 * USEC_PER_MSEC;
 
-	const struct commands_context context = fake_context(&site);
+	struct commands_context context = fake_context(&site);
 	const struct view view = { .daemon = &context,
 				   .now = site.now,
 				   .wall_us = 1795335242ULL * USEC_PER_SEC };
 
+	if (scenarios[scenario].make == watched)
+		watch(&context, site.now);
 	for (size_t i = 0; scenarios[scenario].commands[i]; i++)
 		run(&view, screen, is_json, scenarios[scenario].commands[i]);
+	watches_free(context.watches);
 	site_stop(&site);
 	config_free(config);
 	config_report_fini(&report);

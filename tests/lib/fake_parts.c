@@ -214,6 +214,14 @@ bool dataplane_counts_real(const struct dataplane *dp, const struct dataplane_co
 	return true;
 }
 
+bool dataplane_real_syns(const struct dataplane *dp, const struct addr *real,
+			 struct dataplane_syns *ret)
+{
+	(void)dp;
+	*ret = parts.syns[real->bytes[14]][real->bytes[15]];
+	return true;
+}
+
 bool dataplane_totals_at(const struct dataplane_totals *totals, unsigned i, const char **ret_name,
 			 uint64_t *ret_value)
 {
@@ -378,6 +386,15 @@ static bool is_settled(void *daemon)
 	return true;
 }
 
+static int watch(void *daemon, uint32_t pool, bool is_on, struct err *err)
+{
+	(void)daemon;
+	if (parts.has_no_ring)
+		return err_set(err, -ENOENT, "its ring is not in the data plane yet");
+	parts.is_watched[pool] = is_on;
+	return 0;
+}
+
 static bool transition(void *daemon, uint32_t pool, struct dataplane_transition *ret)
 {
 	(void)daemon;
@@ -408,6 +425,7 @@ struct commands_context fake_context(struct site *site)
 		.reset = reset_real,
 		.is_settled = is_settled,
 		.transition = transition,
+		.watch = watch,
 		.removed_real = removed_real,
 	};
 }

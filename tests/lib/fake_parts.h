@@ -31,6 +31,9 @@ struct fake_parts {
 	struct commands_removed removed; /* since 0: none */
 	uint64_t sent, passed, dropped;
 	struct dataplane_transition transitions[PARTS_MAX]; /* of each pool's ring */
+	bool is_watched[PARTS_MAX];                         /* each pool's ring */
+	bool has_no_ring;                                   /* no pool has one */
+	struct dataplane_syns syns[256][256]; /* by the last two bytes of the address */
 
 	bool probe_is_connected;
 	usec_t last_verdict;

@@ -218,9 +218,10 @@ TEST(table, prints_nothing_without_rows)
 /* ---- renderers ---- */
 
 static void (*const renderers[])(const struct screen *screen, const json_t *result) = {
-	render_status,         render_why,    render_vips,  render_pools,   render_reals,
-	render_peers,          render_routes, render_drain, render_undrain, render_reload,
-	render_reload_refusal, render_flow,   render_flows, render_real,    render_probe,
+	render_status,  render_why,    render_vips,           render_pools,
+	render_reals,   render_peers,  render_routes,         render_drain,
+	render_undrain, render_reload, render_reload_refusal, render_flow,
+	render_flows,   render_real,   render_probe,          render_pool,
 };
 
 static char *render(size_t i, const json_t *result, unsigned width)
@@ -411,6 +412,31 @@ TEST(render, tells_what_a_word_on_a_real_did)
 			"web/web1 is judged anew; it stays down until then\n");
 }
 
+TEST(render, tells_what_became_of_a_watch)
+{
+	assert_rendered(render_pool,
+			"{\"pool\":\"web\",\"is_watched\":true,\"is_already\":false,"
+			"\"watch\":{\"left_s\":600.0}}",
+			"web is watched for 10m00s   -> shoal reals web\n");
+	assert_rendered(
+		render_pool,
+		"{\"pool\":\"web\",\"is_watched\":true,\"is_already\":true,"
+		"\"watch\":{\"left_s\":600.0,\"age_s\":60.0,\"connections\":90,"
+		"\"retransmissions\":10,\"retransmitted_percent\":10.0}}",
+		"web is watched, as before, for 10m00s; in 1m00s 90 new connections, 10 SYN "
+		"retransmissions (10.0%)   -> shoal reals web\n");
+	assert_rendered(render_pool,
+			"{\"pool\":\"web\",\"is_watched\":false,\"is_already\":false,"
+			"\"watch\":{\"age_s\":60.0,\"connections\":0,\"retransmissions\":0,"
+			"\"retransmitted_percent\":null}}",
+			"web is no longer watched; in 1m00s 0 new connections, 0 SYN "
+			"retransmissions\n");
+	assert_rendered(render_pool,
+			"{\"pool\":\"web\",\"is_watched\":false,\"is_already\":true,"
+			"\"watch\":null}",
+			"web was not watched\n");
+}
+
 TEST(render, tells_what_a_reload_did)
 {
 	assert_rendered(render_reload,
@@ -514,6 +540,7 @@ int main(void)
 		T(render, tells_the_steps_of_a_probe_and_all_that_its_program_wrote),
 		T(render, tells_what_a_drain_did),
 		T(render, tells_what_a_word_on_a_real_did),
+		T(render, tells_what_became_of_a_watch),
 		T(render, tells_what_a_reload_did),
 		T(units, sizes_are_read),
 		T(render, tells_where_a_flow_goes),

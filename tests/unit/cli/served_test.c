@@ -19,6 +19,7 @@
 
 #include "src/base/log.h"
 #include "src/ctl/commands.h"
+#include "src/ctl/watch.h"
 #include "tests/lib/config_builder.h"
 #include "tests/lib/fake_parts.h"
 #include "tests/lib/test.h"
@@ -58,11 +59,14 @@ static void node_start(struct node *node)
 	node->context = fake_context(&node->site);
 	server_start(&node->server, commands_table, &node->context);
 	node->context.base = node->server.base;
+	node->context.watches = watches_new(&node->context);
+	assert_non_null(node->context.watches);
 }
 
 static void node_stop(struct node *node)
 {
 	server_stop(&node->server);
+	watches_free(node->context.watches);
 	site_stop(&node->site);
 }
 
@@ -483,6 +487,55 @@ TEST(served, says_what_taking_a_real_out_costs)
 	node_stop(&node);
 }
 
+TEST(served, watches_a_pool_and_ends_it)
+{
+	struct node node;
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "reals"), CTL_DONE);
+	assert_null(strstr(node.output, "watched"));
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--off"), CTL_DONE);
+	assert_said(&node, "web was not watched");
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--reason", "slow pages"), CTL_DONE);
+	assert_said(&node, "web is watched for 10m00s");
+	assert_true(parts.is_watched[0]);
+	parts.syns[0][1] = (struct dataplane_syns){ 90, 10 };
+	assert_int_equal(SHOAL(&node, "status"), CTL_DONE);
+	assert_said(&node, "\"slow pages\", ends in ");
+	assert_said(&node, "90 new connections, 10 SYN retransmissions (10.0%)");
+	assert_int_equal(SHOAL(&node, "reals", "web/r1"), CTL_DONE);
+	assert_said(&node, "10.0%");
+	assert_int_equal(SHOAL(&node, "why", "web/r1"), CTL_DONE);
+	assert_said(&node, "90 new connections, 10 SYN retransmissions");
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--for", "1h"), CTL_DONE);
+	assert_said(&node, "web is watched, as before, for 1h00m");
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--off"), CTL_DONE);
+	assert_said(&node, "no longer watched");
+	assert_said(&node, "90 new connections");
+	assert_false(parts.is_watched[0]);
+	assert_int_equal(SHOAL(&node, "reals"), CTL_DONE);
+	assert_null(strstr(node.output, "watched"));
+	node_stop(&node);
+}
+
+TEST(served, refuses_watches_that_make_no_sense)
+{
+	struct node node;
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "pool", "web"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "pool", "web", "wash"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "pool", "nobody", "watch"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--for", "25h"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--for", "0s"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--off", "--for", "1h"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch", "--reason", "a\nb"), CTL_USAGE);
+	parts.has_no_ring = true;
+	assert_int_equal(SHOAL(&node, "pool", "web", "watch"), CTL_REFUSED);
+	assert_said(&node, "its ring is not in the data plane yet");
+	node_stop(&node);
+}
+
 TEST(served, refuses_words_on_reals_that_make_no_sense)
 {
 	struct node node = { 0 };
@@ -680,6 +733,8 @@ int main(void)
 		T(served, drains_single_vips),
 		T(served, takes_one_real_out_and_puts_it_back),
 		T(served, says_what_taking_a_real_out_costs),
+		T(served, watches_a_pool_and_ends_it),
+		T(served, refuses_watches_that_make_no_sense),
 		T(served, refuses_words_on_reals_that_make_no_sense),
 		T(served, refuses_a_reason_that_would_not_fit),
 		T(served, waits_for_a_drain_and_tells_each_step),
