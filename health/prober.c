@@ -56,7 +56,6 @@ struct side {
 	struct event *acceptable;
 	struct link link;
 	struct prober_life life;
-	usec_t waits_since; /* when a reload first gave it something to do; 0: a start did */
 };
 
 /* A probe for somebody who watches. */
@@ -791,7 +790,7 @@ static void side_restart(struct side *side)
 	const struct roster *roster = side->prober->roster;
 
 	if (side->life.n_targets == 0 && side->prober->config)
-		side->waits_since = usec_now(); /* a reload gave it something to do */
+		side->life.waits_since = usec_now(); /* a reload gave it something to do */
 	side->life.n_targets = roster->n_of[side->daemon];
 	side->life.patience_us = 2 * roster->pause_us[side->daemon];
 	if (side->life.patience_us < FRESH_US)
@@ -1013,13 +1012,20 @@ const struct prober_life *prober_life(const struct prober *prober, enum prober_d
 	return &prober->sides[daemon].life;
 }
 
+usec_t prober_fresh_until(const struct prober_life *life)
+{
+	usec_t since =
+		life->last_verdict > life->waits_since ? life->last_verdict : life->waits_since;
+
+	return since ? since + life->patience_us : 0;
+}
+
 bool prober_is_fresh(const struct prober *prober, enum prober_daemon daemon, usec_t now)
 {
-	const struct side *side = &prober->sides[daemon];
-	usec_t since = side->life.last_verdict > side->waits_since ? side->life.last_verdict
-								   : side->waits_since;
+	const struct prober_life *life = &prober->sides[daemon].life;
+	usec_t until = prober_fresh_until(life);
 
-	return side->life.n_targets == 0 || (since != 0 && now - since < side->life.patience_us);
+	return life->n_targets == 0 || (until != 0 && now < until);
 }
 
 uint64_t prober_cas(const struct prober *prober)

@@ -159,10 +159,14 @@ struct prober_life {
 	size_t n_targets;    /* 0: it has nothing to do */
 	usec_t patience_us;  /* without a verdict for longer, it counts as gone */
 	usec_t last_verdict; /* when one that counts was sent, or a heartbeat with some; 0: never */
+	usec_t waits_since;  /* when a reload first gave it something to do; 0: a start did */
 	uint64_t n_probes;   /* that ended, as its heartbeats say */
 	uint64_t n_late;     /* of them late */
 	usec_t p99_late_us;  /* start against plan, in the last second */
 };
+
+/* When it counts as gone, if no further verdict comes; 0: there was none since the start. */
+usec_t prober_fresh_until(const struct prober_life *life);
 
 /* Whether it need give no verdicts, or one is young enough. */
 bool prober_is_fresh(const struct prober *prober, enum prober_daemon daemon, usec_t now);

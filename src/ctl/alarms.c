@@ -114,11 +114,11 @@ static void print_consequence(const struct alarms *alarms, const struct prober_l
 {
 	const struct config_loss *loss =
 		&core_config(alarms->view->daemon->core)->routing.on_controller_loss;
-	usec_t at = life->last_verdict + life->patience_us + loss->hold_us;
+	usec_t until = prober_fresh_until(life), at = until + loss->hold_us;
 	usec_t now = alarms->view->now;
 
 	*buf = '\0';
-	if (life->last_verdict == 0 || loss->then == CONFIG_LOSS_KEEP)
+	if (until == 0 || loss->then == CONFIG_LOSS_KEEP)
 		return;
 	if (at > now)
 		snprintf(buf, size, "; in %.0f s shoal-guard acts by on-controller-loss: %s",

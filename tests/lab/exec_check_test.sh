@@ -72,7 +72,8 @@ wait_for 10 "both reals up" nodes_see_reals up web1 web2
 
 test_that "a config that asks for a program without shoal-exec is told, and nothing is withdrawn"
 expect "shoal reload" judge_by "[alive, judged]"
-wait_for 3 "an alarm" alarm_says "shoal-exec is not connected; what exec checks judge keeps its last state, as by check 'judged' of pool 'web' -> systemctl start shoal-exec"
+wait_for 3 "an alarm" alarm_says "shoal-exec is not connected; what exec checks judge keeps its last state, as by check 'judged' of pool 'web'; in "
+expect "it says when the guard acts" alarm_says " s shoal-guard acts by on-controller-loss: drain -> systemctl start shoal-exec"
 expect_for 2.5 "the VIPs stay announced" both_vips_announced
 
 test_that "with shoal-exec the alarm goes and the reals are up"

@@ -293,6 +293,11 @@ void prober_try_cancel(struct prober *prober, uint64_t ticket)
 	(void)ticket;
 }
 
+usec_t prober_fresh_until(const struct prober_life *life)
+{
+	return life->last_verdict ? life->last_verdict + life->patience_us : 0;
+}
+
 uint64_t prober_cas(const struct prober *prober)
 {
 	(void)prober;

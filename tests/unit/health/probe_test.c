@@ -567,6 +567,52 @@ static int run_program(const char *option, char *output, size_t size)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* A line of /proc/PID/status, "Seccomp:\t2\n"; "" where there is none. */
+static void status_line(pid_t pid, const char *key, char line[128])
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, 128, f) && strncmp(line, key, strlen(key)) != 0)
+		line[0] = '\0';
+	fclose(f);
+}
+
+static uint64_t status_bits(pid_t pid, const char *key)
+{
+	char line[128];
+
+	status_line(pid, key, line);
+	assert_true(line[0]);
+	return strtoull(line + strlen(key), NULL, 16);
+}
+
+/* Whatever it was started with: what lockdown_test.c tries in a child must hold for the daemon. */
+TEST(probe, runs_locked_down)
+{
+	static struct site site;
+	struct server server;
+	const uint64_t net_raw = 1ULL << 13;
+
+	site_init(&site);
+	server_start(&server, site.base, SERVER_OK);
+	site_add(&site, CONFIG_CHECK_HTTP, server.port);
+	site_configure(&site);
+	daemon_start(&site);
+	expect(&site, &site.pools[0], REAL_UP, PROBE_OK, "");
+	assert_int_equal(status_bits(site.pid, "Seccomp:"), 2);
+	assert_int_equal(status_bits(site.pid, "NoNewPrivs:"), 1);
+	assert_int_equal(status_bits(site.pid, "CapEff:") & ~net_raw, 0);
+	assert_int_equal(status_bits(site.pid, "CapPrm:") & ~net_raw, 0);
+	assert_int_equal(status_bits(site.pid, "CapInh:"), 0);
+	assert_int_equal(status_bits(site.pid, "CapAmb:"), 0);
+	server_stop(&server);
+	site_fini(&site);
+}
+
 TEST(probe, explains_its_options_and_refuses_others)
 {
 	char text[4096];
@@ -596,6 +642,7 @@ static const struct CMUnitTest tests[] = {
 	T(probe, without_the_right_to_mark_the_probe_path_is_blamed),
 	T(probe, a_foreign_source_address_is_the_probe_paths_fault),
 	T(probe, silence_on_a_broken_path_never_takes_a_real_down),
+	T(probe, runs_locked_down),
 	T(probe, explains_its_options_and_refuses_others),
 };
 
