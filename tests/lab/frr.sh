@@ -8,23 +8,26 @@
 # covered inside the daemon's own mount namespace.
 #
 # LAB_BFD: set, every session has BFD, LAB_BFD milliseconds times three. LAB_MAX_PREFIXES: how many
-# prefixes a session carries.
+# prefixes a session carries. LAB_TOR=none: the ToR's routing daemon is the test's affair.
 
 lab_start_frr() {
-	local node
-	frr_write_tor
+	local node machines=("${LAB_NODES[@]}")
+	if [ "${LAB_TOR:-frr}" = frr ]; then
+		machines=(tor "${LAB_NODES[@]}")
+		frr_write_tor
+	fi
 	for node in "${LAB_NODES[@]}"; do
 		frr_write_node "$node"
 	done
-	for node in tor "${LAB_NODES[@]}"; do
+	for node in "${machines[@]}"; do
 		frr_start "$node" zebra
 	done
-	for node in tor "${LAB_NODES[@]}"; do
+	for node in "${machines[@]}"; do
 		wait_for 10 "zebra of $node answers" frr_answers "$node" zebra
 		[ -z "${LAB_BFD:-}" ] || frr_start "$node" bfdd
 		frr_start "$node" bgpd
 	done
-	for node in tor "${LAB_NODES[@]}"; do
+	for node in "${machines[@]}"; do
 		wait_for 10 "bgpd of $node answers" frr_answers "$node" bgpd
 	done
 }
