@@ -408,7 +408,7 @@ static void want(struct router *router, const struct prefix *prefix, enum router
 {
 	struct router_entry *entry;
 
-	if (router->life != ROUTER_READY || !router_table_owns(&router->table, prefix))
+	if (router->life != ROUTER_READY || !config_owns(&router->config->routing, prefix))
 		return;
 	entry = op == ROUTER_WITHDRAW ? router_table_find(&router->table, prefix)
 				      : router_table_get(&router->table, prefix);

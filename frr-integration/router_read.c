@@ -452,7 +452,7 @@ static size_t add_owned(const struct router *router, const struct prefix *prefix
 		const struct prefix *prefix =
 			(const struct prefix *)((const char *)prefixes + i * stride);
 
-		if (router_table_owns(&router->table, prefix))
+		if (config_owns(&router->config->routing, prefix))
 			all[n_all++] = *prefix;
 	}
 	return n_all;

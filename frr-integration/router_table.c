@@ -90,14 +90,6 @@ void router_table_fini(struct router_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
-bool router_table_owns(const struct router_table *table, const struct prefix *prefix)
-{
-	for (size_t i = 0; i < table->routing->n_vip_ranges; i++)
-		if (prefix_has_prefix(&table->routing->vip_ranges[i], prefix))
-			return true;
-	return false;
-}
-
 /* Where prefix stands or would stand. */
 static size_t lower_bound(const struct router_table *table, const struct prefix *prefix)
 {
@@ -289,7 +281,7 @@ static int read_lines(struct router_table *table, const struct bgp_config *confi
 		const struct bgp_config_line *line = &config->lines[i];
 		struct router_entry *entry;
 
-		if (!router_table_owns(table, &line->prefix))
+		if (!config_owns(table->routing, &line->prefix))
 			continue;
 		entry = router_table_get(table, &line->prefix);
 		if (!entry)

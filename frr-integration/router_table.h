@@ -71,9 +71,6 @@ void router_table_fini(struct router_table *table);
 /* The struct was copied to another place: call before using it there; nothing may be wanted. */
 void router_table_moved(struct router_table *table);
 
-/* True when the prefix lies inside vip-ranges: ours to write. */
-bool router_table_owns(const struct router_table *table, const struct prefix *prefix);
-
 struct router_entry *router_table_find(const struct router_table *table,
 				       const struct prefix *prefix);
 /* Find or make; NULL without memory. */

@@ -734,12 +734,8 @@ static const struct core_vip *left_outside(const struct shoald *d, const struct 
 {
 	for (uint32_t i = 0; i < core_n_vips(d->core); i++) {
 		const struct core_vip *vip = core_vip(d->core, i);
-		bool inside = false;
 
-		for (size_t r = 0; r < next->routing.n_vip_ranges; r++)
-			inside = inside ||
-				 prefix_has_prefix(&next->routing.vip_ranges[r], &vip->prefix);
-		if (!inside && vip->state != VIP_WITHDRAWN)
+		if (!config_owns(&next->routing, &vip->prefix) && vip->state != VIP_WITHDRAWN)
 			return vip;
 	}
 	return NULL;

@@ -694,14 +694,6 @@ static void check_collisions(struct load *load, const struct vip_set *set)
 		refuse_in_vip(load, set, &node->decap_local[i], "local");
 }
 
-static bool is_in_ranges(const struct config_routing *routing, const struct prefix *prefix)
-{
-	for (size_t i = 0; i < routing->n_vip_ranges; i++)
-		if (prefix_has_prefix(&routing->vip_ranges[i], prefix))
-			return true;
-	return false;
-}
-
 static void check_vip_address(struct load *load, const struct config_vip *vip)
 {
 	const struct config_routing *routing = &load->config->routing;
@@ -717,7 +709,7 @@ static void check_vip_address(struct load *load, const struct config_vip *vip)
 		load_error(load, node, "address: %s is too wide for a VIP",
 			   prefix_text(load, &vip->prefix));
 	else if (is_given(load, &routing->vip_ranges) && routing->n_vip_ranges &&
-		 !is_in_ranges(routing, &vip->prefix))
+		 !config_owns(routing, &vip->prefix))
 		load_error(load, node, "address: %s is outside vip-ranges (line %zu)",
 			   prefix_text(load, &vip->prefix), line_of(load, &routing->vip_ranges));
 }

@@ -136,6 +136,15 @@ struct config_routing {
 	enum config_loss_then common_mode_then; /* keep means hold */
 };
 
+/* True when the prefix lies inside vip-ranges: its lines and routes are Shoal's. */
+static inline bool config_owns(const struct config_routing *routing, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < routing->n_vip_ranges; i++)
+		if (prefix_has_prefix(&routing->vip_ranges[i], prefix))
+			return true;
+	return false;
+}
+
 struct config_check {
 	const char *name;
 	enum config_check_type type;

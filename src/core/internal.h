@@ -160,7 +160,6 @@ uint32_t records_find_service(const struct records *records, uint32_t vip, uint8
 void records_build(const struct tables *tables, struct records *to,
 		   const struct tables *from_tables, const struct records *from,
 		   const struct observed *observed, usec_t now);
-bool vip_is_ours(const struct config *config, const struct prefix *prefix);
 bool route_stands(const struct observed_route *route);
 
 /* node.c */

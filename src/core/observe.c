@@ -59,7 +59,8 @@ static bool route_take(const struct core *core, struct records *records,
 	uint32_t vip = records_find_vip(&core->tables, records, &from->prefix);
 
 	if (vip == CORE_NONE)
-		return !route_stands(from) || !vip_is_ours(core->tables.config, &from->prefix);
+		return !route_stands(from) ||
+		       !config_owns(&core->tables.config->routing, &from->prefix);
 	records->vips[vip].route = *from;
 	return true;
 }

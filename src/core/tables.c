@@ -13,14 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool vip_is_ours(const struct config *config, const struct prefix *prefix)
-{
-	for (size_t i = 0; i < config->routing.n_vip_ranges; i++)
-		if (prefix_has_prefix(&config->routing.vip_ranges[i], prefix))
-			return true;
-	return false;
-}
-
 bool route_stands(const struct observed_route *route)
 {
 	return route->line != ROUTE_NONE || route->peers > 0;
@@ -109,7 +101,7 @@ static struct vip *vip_append(const struct layout *l, const struct prefix *prefi
 			.may_adopt = config && !l->from,
 		};
 	vip->view.config = config;
-	vip->is_ours = vip_is_ours(l->tables->config, prefix);
+	vip->is_ours = config_owns(&l->tables->config->routing, prefix);
 	if (!config)
 		vip->view.is_drained = false;
 	return vip;
@@ -154,7 +146,7 @@ static void vips_lay_out(const struct layout *l, const struct observed *observed
 	}
 	for (size_t i = 0; observed && i < observed->n_routes; i++)
 		if (route_stands(&observed->routes[i]) &&
-		    vip_is_ours(config, &observed->routes[i].prefix))
+		    config_owns(&config->routing, &observed->routes[i].prefix))
 			vip_append_leaving(l, &observed->routes[i].prefix);
 	for (size_t i = 0; observed && i < observed->n_services; i++)
 		if (observed->services[i].programmed)

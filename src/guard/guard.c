@@ -118,14 +118,6 @@ struct guard_verdict guard_step(struct guard *guard, const struct guard_facts *f
 
 /* ---- the plan ---- */
 
-static bool is_in_ranges(const struct config_routing *routing, const struct prefix *prefix)
-{
-	for (size_t i = 0; i < routing->n_vip_ranges; i++)
-		if (prefix_has_prefix(&routing->vip_ranges[i], prefix))
-			return true;
-	return false;
-}
-
 static const struct lease_prefix *find_announced(const struct lease_prefix *announced, size_t n,
 						 const struct prefix *prefix)
 {
@@ -167,7 +159,7 @@ static bool is_meant(const struct config_routing *routing, const struct bgp_conf
 
 	if (act == GUARD_DRAIN && route_map_is_drain(line->map))
 		return false;
-	if (!is_in_ranges(routing, &line->prefix))
+	if (!config_owns(routing, &line->prefix))
 		return lease && has_our_map;
 	if (act == GUARD_DRAIN)
 		return true;

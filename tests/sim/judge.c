@@ -106,14 +106,6 @@ uint64_t judge_digest(const struct core *core)
 
 /* ---- ops ---- */
 
-static bool in_ranges(const struct config *config, const struct prefix *prefix)
-{
-	for (size_t i = 0; i < config->routing.n_vip_ranges; i++)
-		if (prefix_has_prefix(&config->routing.vip_ranges[i], prefix))
-			return true;
-	return false;
-}
-
 /* Does the world hold the service, pointing to a ring with an owner? */
 static bool world_serves(struct sim *sim, const struct config_vip *vip,
 			 const struct config_service *service)
@@ -161,7 +153,7 @@ static void judge_route_op(struct sim *sim, const struct op *op)
 	const struct core_vip *vip = core_vip(sim->core, op->index);
 	const struct world_route *route;
 
-	if (!in_ranges(sim_config(sim), &vip->prefix))
+	if (!config_owns(&sim_config(sim)->routing, &vip->prefix))
 		sim_violation(sim, "%s outside vip-ranges", op_kind_str(op->kind));
 	if (op->kind == OP_ROUTE_WITHDRAW)
 		return;
@@ -186,7 +178,7 @@ static void judge_service_del(struct sim *sim, const struct op *op)
 
 	if (service->config)
 		sim_violation(sim, "deletes a service of the config");
-	if (vip->config || !in_ranges(sim_config(sim), &vip->prefix))
+	if (vip->config || !config_owns(&sim_config(sim)->routing, &vip->prefix))
 		return;
 	for (size_t r = 0; r < WORLD_ROUTES; r++)
 		if (sim->seen[r].used && prefix_eq(&sim->seen[r].prefix, &vip->prefix) &&
@@ -580,7 +572,7 @@ static void judge_announced(struct sim *sim, uint32_t i, const struct core_vip *
 {
 	const char *text = PREFIX_STR(&vip->prefix);
 
-	if (!in_ranges(sim_config(sim), &vip->prefix))
+	if (!config_owns(&sim_config(sim)->routing, &vip->prefix))
 		sim_violation(sim, "%s is outside vip-ranges", text);
 	if (!vip_has_quorum(sim, vip->config))
 		sim_violation(sim, "%s is announced without quorum", text);
@@ -681,12 +673,13 @@ static void judge_calm_vip(struct sim *sim, uint32_t i)
 	if (vip->state == VIP_ANNOUNCING || vip->state == VIP_WITHDRAWING)
 		sim_violation(sim, "%s is still %s (%s)", PREFIX_STR(&vip->prefix),
 			      vip_state_str(vip->state), vip_reason_str(vip->reason));
-	if (in_ranges(sim_config(sim), &vip->prefix) && line != vip->intent)
+	if (config_owns(&sim_config(sim)->routing, &vip->prefix) && line != vip->intent)
 		sim_violation(sim, "%s: line %s, intent %s", PREFIX_STR(&vip->prefix),
 			      route_intent_str(line), route_intent_str(vip->intent));
 	/* Without a single verdict a restarted controller announces nothing anew. */
-	if (vip_has_quorum(sim, vip->config) && in_ranges(sim_config(sim), &vip->prefix) &&
-	    !drained && vip->state != VIP_ANNOUNCED && sim->facts.verdict_since)
+	if (vip_has_quorum(sim, vip->config) &&
+	    config_owns(&sim_config(sim)->routing, &vip->prefix) && !drained &&
+	    vip->state != VIP_ANNOUNCED && sim->facts.verdict_since)
 		sim_violation(sim, "%s has quorum and is %s (%s)", PREFIX_STR(&vip->prefix),
 			      vip_state_str(vip->state), vip_reason_str(vip->reason));
 	if (drained && vip->state == VIP_DRAINING && !vip->is_drain_stuck)
@@ -731,7 +724,7 @@ void judge_calm(struct sim *sim)
 			sim_violation(sim, "calm, but pool %s is held", config->pools[i].name);
 	for (size_t i = 0; i < WORLD_ROUTES; i++)
 		if (sim->world.routes[i].used && sim->world.routes[i].line != ROUTE_NONE &&
-		    in_ranges(config, &sim->world.routes[i].prefix) &&
+		    config_owns(&config->routing, &sim->world.routes[i].prefix) &&
 		    core_vip_find(sim->core, &sim->world.routes[i].prefix) == CORE_NONE)
 			sim_violation(sim, "a stray line is left");
 }
