@@ -96,6 +96,52 @@ TEST(vip, waits_for_all_services_or_for_any)
 	}
 }
 
+/* The line of a withdrawal before was gone long ago; that is no moment of this one. */
+TEST(vip, withdrawn_before_its_line_stood_lingers_all_the_same)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_verdict_all(&s, REAL_DOWN);
+	site_pass(&s, 60 * S);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_NO_QUORUM);
+	s.is_silent_router = true;
+	site_verdict_all(&s, REAL_UP);
+	site_pass(&s, 60 * S);
+	assert_int_equal(site_vip(&s, 0)->state, VIP_ANNOUNCING);
+	site_verdict_all(&s, REAL_DOWN);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_QUORUM);
+	site_pass(&s, 4 * S);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_QUORUM);
+	site_pass(&s, 2 * S);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_NO_QUORUM);
+	site_stop(&s);
+}
+
+/* A read-back that lists only what stands says of all others that they are gone. */
+TEST(vip, a_route_that_a_read_back_leaves_out_is_read_as_gone)
+{
+	struct config_builder b;
+	struct observed observed;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_verdict_all(&s, REAL_DOWN);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_QUORUM);
+	observed = *world_observe(&s.world, s.core);
+	observed.n_routes = 0;
+	for (int i = 0; i < 2; i++) {
+		site_step(&s, (struct core_event){ .kind = CORE_EVENT_OBSERVED,
+						   .observed = &observed });
+		s.now += 6 * S;
+	}
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_NO_QUORUM);
+	site_stop(&s);
+}
+
 TEST(vip, without_services_is_never_announced)
 {
 	struct config_builder b;
@@ -483,6 +529,8 @@ TEST(fence, does_not_put_back_a_line_the_guard_withdrew)
 
 RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quorum_is_lost),
 	  T(vip, waits_for_all_services_or_for_any), T(vip, without_services_is_never_announced),
+	  T(vip, withdrawn_before_its_line_stood_lingers_all_the_same),
+	  T(vip, a_route_that_a_read_back_leaves_out_is_read_as_gone),
 	  T(vip, outside_vip_ranges_is_never_announced),
 	  T(vip, loses_the_route_at_once_when_xdp_is_gone),
 	  T(vip, is_withdrawn_when_one_of_two_uplinks_in_use_has_no_program),
