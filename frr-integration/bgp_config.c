@@ -86,6 +86,7 @@ static void enter_bgp(struct reader *reader, const char *text)
 		return;
 	reader->config->has_instance = true;
 	reader->config->as = as;
+	reader->config->import_check = true; /* unless a line says otherwise */
 	reader->section = SECTION_BGP;
 }
 
@@ -192,6 +193,8 @@ static int take_inner_line(struct reader *reader, const char *text)
 	case SECTION_BGP:
 		if ((rest = after(text, "address-family")))
 			enter_family(reader, rest);
+		else if (strcmp(text, "no bgp network import-check") == 0)
+			reader->config->import_check = false;
 		return 0;
 	case SECTION_UNICAST:
 	case SECTION_OTHER_AF:

@@ -42,6 +42,7 @@ struct bgp_config {
 	unsigned major, minor;
 	bool has_instance; /* a default instance, not of a VRF or view */
 	uint32_t as;
+	bool import_check;             /* a line without a route of zebra's is not originated */
 	struct bgp_config_line *lines; /* sorted by prefix */
 	size_t n_lines;
 	struct bgp_config_map *maps; /* sorted by name */

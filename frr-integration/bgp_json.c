@@ -363,25 +363,117 @@ int bgp_json_local(const char *text, size_t len, struct bgp_prefixes *ret, struc
 	return 0;
 }
 
-/* ---- last resets ---- */
+/* ---- neighbours ---- */
 
-int bgp_json_resets(const char *text, size_t len, bgp_reset_fn *fn, void *arg, struct err *err)
+const char *bgp_bfd_str(enum bgp_bfd bfd)
 {
-	static const char what[] = "'show bgp neighbors json'";
-	json_auto_t *root = load_object(text, len, what, err);
-	json_t *neighbour;
+	static const char *const words[BGP_BFD_MAX] = {
+		[BGP_BFD_NONE] = "none",       [BGP_BFD_UP] = "up",
+		[BGP_BFD_DOWN] = "down",       [BGP_BFD_ADMIN_DOWN] = "admin-down",
+		[BGP_BFD_UNKNOWN] = "unknown",
+	};
+
+	return bfd < BGP_BFD_MAX ? words[bfd] : "?";
+}
+
+static const char *text_of(json_t *object, const char *field)
+{
+	const char *text = json_string_value(json_object_get(object, field));
+
+	return text ? text : "";
+}
+
+/* 0 when it is no number, or one that cannot be. */
+static uint64_t number_of(json_t *object, const char *field, uint64_t max)
+{
+	json_int_t number = json_integer_value(json_object_get(object, field));
+
+	return number > 0 && (uint64_t)number <= max ? (uint64_t)number : 0;
+}
+
+/* "D:HH:MM:SS" in milliseconds. */
+static uint64_t parse_elapsed(const char *text)
+{
+	unsigned days, hours, minutes, seconds;
+
+	if (sscanf(text, "%5u:%2u:%2u:%2u", &days, &hours, &minutes, &seconds) != 4)
+		return 0;
+	return (((days * 24ULL + hours) * 60 + minutes) * 60 + seconds) * 1000;
+}
+
+static enum bgp_bfd parse_bfd(const char *status)
+{
+	static const struct {
+		const char *word;
+		enum bgp_bfd bfd;
+	} words[] = {
+		{ "Up", BGP_BFD_UP },
+		{ "Down", BGP_BFD_DOWN },
+		{ "Admin Down", BGP_BFD_ADMIN_DOWN },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(status, words[i].word) == 0)
+			return words[i].bfd;
+	return BGP_BFD_UNKNOWN;
+}
+
+static void read_bfd(struct bgp_neighbour *ret, json_t *bfd)
+{
+	if (!json_is_object(bfd))
+		return;
+	ret->bfd = parse_bfd(text_of(bfd, "status"));
+	ret->bfd_ms = parse_elapsed(text_of(bfd, "lastUpdate"));
+	ret->bfd_rx_ms = (uint32_t)number_of(bfd, "rxMinInterval", UINT32_MAX);
+	ret->bfd_tx_ms = (uint32_t)number_of(bfd, "txMinInterval", UINT32_MAX);
+	ret->bfd_multiplier = (uint32_t)number_of(bfd, "detectMultiplier", UINT32_MAX);
+}
+
+static void read_export(struct bgp_export *ret, json_t *family)
+{
+	static const char *const filters[] = { "routeMapForOutgoingAdvertisements",
+					       "outgoingUpdatePrefixFilterList",
+					       "outgoingUpdateNetworkFilterList",
+					       "outgoingUpdateAsPathFilterList",
+					       "unsuppressRouteMap" };
+
+	ret->lacks_policy = json_is_false(json_object_get(family, "outboundPathPolicyConfig"));
+	ret->max_out = (uint32_t)number_of(family, "prefixOutAllowedMax", UINT32_MAX);
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]) && !ret->filter; i++)
+		ret->filter = json_string_value(json_object_get(family, filters[i]));
+}
+
+static struct bgp_neighbour read_neighbour(const char *key, json_t *object)
+{
+	json_t *families = json_object_get(object, "addressFamilyInfo");
+	struct bgp_neighbour ret = {
+		.key = key,
+		.remote_as = (uint32_t)number_of(object, "remoteAs", UINT32_MAX),
+		.last_reset = text_of(object, "lastResetDueTo"),
+		.notification = text_of(object, "lastNotificationReason"),
+		.reset_ms = number_of(object, "lastResetTimerMsecs", INT64_MAX),
+	};
+
+	read_bfd(&ret, json_object_get(object, "peerBfdInfo"));
+	read_export(&ret.out[0], json_object_get(families, "ipv4Unicast"));
+	read_export(&ret.out[1], json_object_get(families, "ipv6Unicast"));
+	return ret;
+}
+
+int bgp_json_neighbours(const char *text, size_t len, bgp_neighbour_fn *fn, void *arg,
+			struct err *err)
+{
+	json_auto_t *root = load_object(text, len, "'show bgp neighbors json'", err);
+	json_t *object;
 	const char *key;
 
 	if (!root)
 		return -EBADMSG;
-	json_object_foreach (root, key, neighbour) {
-		json_t *reason = json_object_get(neighbour, "lastResetDueTo");
+	json_object_foreach (root, key, object) {
+		struct bgp_neighbour neighbour = read_neighbour(key, object);
 
-		if (!json_is_object(neighbour))
-			continue; /* something about the instance */
-		if (reason && !json_is_string(reason))
-			return missing(err, what, key, "lastResetDueTo", "text");
-		fn(arg, key, reason ? json_string_value(reason) : "");
+		if (json_is_object(object)) /* else something about the instance */
+			fn(arg, &neighbour);
 	}
 	return 0;
 }

@@ -62,9 +62,42 @@ int bgp_json_advertised(const char *text, size_t len, struct bgp_prefixes *ret, 
  */
 int bgp_json_local(const char *text, size_t len, struct bgp_prefixes *ret, struct err *err);
 
+/* BFD of a session as bgpd sees it. */
+enum bgp_bfd {
+	BGP_BFD_NONE, /* bgpd does not ask for it */
+	BGP_BFD_UP,
+	BGP_BFD_DOWN,
+	BGP_BFD_ADMIN_DOWN,
+	BGP_BFD_UNKNOWN, /* bfdd does not run, or a word we do not know */
+	BGP_BFD_MAX,
+};
+
+const char *bgp_bfd_str(enum bgp_bfd bfd);
+
+/* What a neighbour's configuration does to what is sent in one address family. */
+struct bgp_export {
+	bool lacks_policy;  /* eBGP that requires a policy, and has none: nothing is sent */
+	uint32_t max_out;   /* maximum-prefix-out; 0: none */
+	const char *filter; /* its outgoing route-map, or another filter; NULL: none */
+};
+
+/* One neighbour of `show bgp neighbors json`; the texts last as long as the call. */
+struct bgp_neighbour {
+	const char *key; /* as bgpd keys it: address or interface */
+	uint32_t remote_as;
+	const char *last_reset;   /* bgpd's reason, "" when it never had one */
+	const char *notification; /* the last one sent or received, "" when none */
+	uint64_t reset_ms;        /* ago; 0 when not told */
+	enum bgp_bfd bfd;
+	uint64_t bfd_ms; /* since its last change; 0 when not told */
+	uint32_t bfd_rx_ms, bfd_tx_ms, bfd_multiplier;
+	struct bgp_export out[2]; /* [1]: IPv6 */
+};
+
 /*
- * bgp_json_resets - `show bgp neighbors json`: calls fn for each neighbour with bgpd's reason of
- * the last reset ("" when it never had one).
+ * bgp_json_neighbours - calls fn for each neighbour of `show bgp neighbors json`. Nothing in it
+ * proves an announcement, so what is missing there, or of another type, is unknown and no error.
  */
-typedef void bgp_reset_fn(void *arg, const char *key, const char *reason);
-int bgp_json_resets(const char *text, size_t len, bgp_reset_fn *fn, void *arg, struct err *err);
+typedef void bgp_neighbour_fn(void *arg, const struct bgp_neighbour *neighbour);
+int bgp_json_neighbours(const char *text, size_t len, bgp_neighbour_fn *fn, void *arg,
+			struct err *err);

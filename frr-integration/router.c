@@ -528,6 +528,28 @@ const char *router_drain_map_name(const struct config_vip *vip, char buf[ROUTER_
 	return map_name(vip, true, buf);
 }
 
+bool router_has_import_check(const struct router *router)
+{
+	return router->has_import_check;
+}
+
+struct router_command router_command(const struct router *router, const struct prefix *prefix)
+{
+	const struct router_entry *entry = router_table_find(&router->table, prefix);
+
+	if (!entry)
+		return (struct router_command){ .refused = "" };
+	return (struct router_command){ .op = entry->op,
+					.is_waiting = entry->is_wanted,
+					.at = entry->told_at,
+					.refused = entry->refused ? entry->refused : "" };
+}
+
+const char *router_fault_sentence(const struct router *router)
+{
+	return router->fault;
+}
+
 const char *router_version(const struct router *router)
 {
 	return router->version;

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frr-integration/bgp_json.h"
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/base/usec.h"
@@ -24,6 +25,9 @@
 
 struct event_base;
 struct router;
+
+/* What can be done to a prefix, in the order in which it is written. */
+enum router_op { ROUTER_WITHDRAW, ROUTER_DRAIN, ROUTER_ANNOUNCE, ROUTER_OP_MAX };
 
 enum router_life {
 	ROUTER_CONNECTING,  /* no socket, or not answering yet */
@@ -35,23 +39,45 @@ enum router_life {
 
 const char *router_life_str(enum router_life life);
 
+/* What bgpd's configuration lets out to a peer in one address family. */
+struct router_export {
+	bool is_active;    /* the family is activated for the neighbour */
+	bool lacks_policy; /* eBGP that requires a policy and has none: nothing is sent */
+	uint32_t max_out;  /* maximum-prefix-out; 0: none */
+	char filter[64];   /* the outgoing route-map or other filter; "": none */
+};
+
 struct router_peer {
 	const char *name; /* from the config */
 	const char *key;  /* as bgpd keys it: address or interface */
-	bool is_found;    /* bgpd has such a neighbour */
+	bool is_found;    /* bgpd has such a neighbour, in some address family */
 	bool is_established;
 	char state[32]; /* bgpd's word */
 	usec_t since;   /* established since; 0 when not */
 	uint32_t prefixes_sent4, prefixes_sent6;
-	uint32_t dropped;    /* sessions lost since bgpd started */
-	char last_reset[64]; /* bgpd's reason, or empty */
+	uint32_t ours4, ours6; /* of these inside vip-ranges, as last read back in full */
+	uint32_t remote_as;    /* 0: not told */
+	uint32_t dropped;      /* sessions lost since bgpd started */
+	char last_reset[64];   /* bgpd's reason, or empty */
+	char notification[64]; /* the last one sent or received, or empty */
+	usec_t reset_at;       /* when; 0: never or not told */
+	enum bgp_bfd bfd;      /* as bgpd sees it */
+	usec_t bfd_since;      /* of that state; 0: not told */
+	uint32_t bfd_rx_ms, bfd_tx_ms, bfd_multiplier;
+	struct router_export out[2]; /* [1]: IPv6 */
 };
+
+/* BFD asked for on the session, and not up. */
+static inline bool router_peer_lacks_bfd(const struct router_peer *peer)
+{
+	return peer->bfd != BGP_BFD_NONE && peer->bfd != BGP_BFD_UP;
+}
 
 /* One prefix inside vip-ranges, as read back. */
 struct router_route {
 	struct prefix prefix;
 	bool has_line;         /* a `network` line stands */
-	bool is_local;         /* and bgpd originates it: in its table, valid, our own */
+	bool is_local;         /* bgpd originates it: in its table, valid, our own */
 	bool is_drained;       /* the line names a drain twin and the table shows 65535:0 */
 	bool attributes_match; /* its route-map is its VIP's or the twin, and that map is intact */
 	uint32_t peers;        /* established configured peers whose Adj-RIB-Out holds it */
@@ -105,6 +131,20 @@ size_t router_n_routes(const struct router *router);
 const struct router_route *router_route(const struct router *router, size_t i);
 const struct router_route *router_route_find(const struct router *router,
 					     const struct prefix *prefix);
+/* True when bgpd originates only what zebra has a route for: `no bgp network import-check`. */
+bool router_has_import_check(const struct router *router);
+
+/* What bgpd was told of a prefix on this connection. */
+struct router_command {
+	enum router_op op;
+	bool is_waiting;     /* not written yet */
+	usec_t at;           /* when bgpd answered; 0: not told anything yet */
+	const char *refused; /* bgpd's words when it refused the line, else "" */
+};
+struct router_command router_command(const struct router *router, const struct prefix *prefix);
+/* The last failure of a batch, "" when none since the last one that went through. */
+const char *router_fault_sentence(const struct router *router);
+
 /*
  * The names of the route-maps for a VIP's attributes: a function of the attributes alone, so that
  * every node and every process arrives at the same. A VIP without attributes has maps too

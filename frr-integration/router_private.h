@@ -24,7 +24,7 @@ enum router_flow { FLOW_NONE, FLOW_OPEN, FLOW_SUMMARY, FLOW_READ, FLOW_WRITE };
 enum read_step {
 	READ_CONFIG,
 	READ_SUMMARY,
-	READ_RESETS,
+	READ_NEIGHBOURS,
 	READ_ADVERTISED, /* per peer and family */
 	READ_DRAINED,    /* per family */
 	READ_LOCAL,      /* per range of vip-ranges */
@@ -80,6 +80,7 @@ struct router {
 	struct router_peer *peers;
 	char (*peer_keys)[BGP_PEER_KEY_MAX];
 	size_t n_peers;
+	bool has_import_check;
 	struct router_route *routes; /* sorted by prefix */
 	size_t n_routes;
 	struct router_stats stats;

@@ -3,11 +3,12 @@
  * router_read.c - the read-back.
  *
  * A full one asks, in this order: `show running-config` (version, instance, lines, route-maps),
- * `show bgp summary json` (peers), `show bgp neighbors json` (last resets), the Adj-RIB-Out of each
- * established peer and family that sent anything, the table's routes with 65535:0 where a line
- * names a drain twin, and the table inside vip-ranges where a line is missing in some Adj-RIB-Out.
- * Nothing is published before all of it was understood. Between two full ones the summary is looked
- * at each second; when what it shows differs from the last full one, that is made at once.
+ * `show bgp summary json` (peers), `show bgp neighbors json` (last resets, BFD, export policy), the
+ * Adj-RIB-Out of each established peer and family that sent anything, the table's routes with
+ * 65535:0 where a line names a drain twin, and the table inside vip-ranges where a line is missing
+ * in some Adj-RIB-Out. Nothing is published before all of it was understood. Between two full ones
+ * the summary is looked at each second; when what it shows differs from the last full one, that is
+ * made at once.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -67,7 +68,9 @@ static bool peers_are(const struct router *router, const struct bgp_summary *sum
 		if (now &&
 		    (now->is_established != peer->is_established ||
 		     strcmp(now->state, peer->state) != 0 || now->sent4 != peer->prefixes_sent4 ||
-		     now->sent6 != peer->prefixes_sent6 || now->dropped != peer->dropped))
+		     now->sent6 != peer->prefixes_sent6 || now->dropped != peer->dropped ||
+		     now->in_ipv4 != peer->out[0].is_active ||
+		     now->in_ipv6 != peer->out[1].is_active))
 			return false;
 	}
 	return true;
@@ -81,6 +84,8 @@ static void set_peer(struct router_peer *peer, const struct bgp_peer *now)
 	peer->is_established = now && now->is_established;
 	peer->prefixes_sent4 = now ? now->sent4 : 0;
 	peer->prefixes_sent6 = now ? now->sent6 : 0;
+	peer->out[0].is_active = now && now->in_ipv4;
+	peer->out[1].is_active = now && now->in_ipv6;
 	peer->dropped = now ? now->dropped : 0;
 	snprintf(peer->state, sizeof(peer->state), "%s", now ? now->state : "not configured");
 	if (!peer->is_established) {
@@ -123,6 +128,10 @@ void router_forget(struct router *router)
 		peer->since = 0;
 		peer->prefixes_sent4 = 0;
 		peer->prefixes_sent6 = 0;
+		peer->ours4 = 0;
+		peer->ours6 = 0;
+		peer->bfd = BGP_BFD_NONE;
+		peer->bfd_since = 0;
 		strcpy(peer->state, "unknown");
 	}
 	router->n_routes = 0;
@@ -231,28 +240,73 @@ static void on_summary(void *arg, const struct vty_reply *reply)
 	if (bgp_json_summary(reply->text, reply->len, &router->read.summary, &err) < 0)
 		router_give_up(router, err.text);
 	else
-		step_to(router, READ_RESETS);
+		step_to(router, READ_NEIGHBOURS);
 }
 
-static void take_reset(void *arg, const char *key, const char *reason)
+/* The moment so long ago; bgpd counts whole seconds: keep the former while it fits. */
+static usec_t moment_ago(usec_t former, uint64_t ms)
+{
+	usec_t now = usec_now(), moment;
+
+	if (ms == 0 || ms * USEC_PER_MSEC >= now)
+		return 0;
+	moment = now - ms * USEC_PER_MSEC;
+	if (former && former + 2 * USEC_PER_SEC > moment && moment + 2 * USEC_PER_SEC > former)
+		return former;
+	return moment;
+}
+
+static void take_export(struct router_export *to, const struct bgp_export *from)
+{
+	to->lacks_policy = from->lacks_policy;
+	to->max_out = from->max_out;
+	snprintf(to->filter, sizeof(to->filter), "%s", from->filter ? from->filter : "");
+}
+
+static void log_bfd(const struct router_peer *peer, enum bgp_bfd former)
+{
+	if (peer->bfd == former)
+		return;
+	log_event(router_peer_lacks_bfd(peer) ? LOG_LEVEL_WARN : LOG_LEVEL_NOTICE, "peer_bfd",
+		  "peer=%s key=%s from=%s to=%s bgp=%s", LOG_QUOTE(peer->name),
+		  LOG_QUOTE(peer->key), bgp_bfd_str(former), bgp_bfd_str(peer->bfd),
+		  LOG_QUOTE(peer->state));
+}
+
+static void set_neighbour(struct router_peer *peer, const struct bgp_neighbour *from)
+{
+	enum bgp_bfd former = peer->bfd;
+
+	snprintf(peer->last_reset, sizeof(peer->last_reset), "%s", from->last_reset);
+	snprintf(peer->notification, sizeof(peer->notification), "%s", from->notification);
+	peer->reset_at = moment_ago(peer->reset_at, from->reset_ms);
+	peer->remote_as = from->remote_as;
+	peer->bfd = from->bfd;
+	peer->bfd_since = moment_ago(peer->bfd == former ? peer->bfd_since : 0, from->bfd_ms);
+	peer->bfd_rx_ms = from->bfd_rx_ms;
+	peer->bfd_tx_ms = from->bfd_tx_ms;
+	peer->bfd_multiplier = from->bfd_multiplier;
+	for (unsigned family = 0; family < 2; family++)
+		take_export(&peer->out[family], &from->out[family]);
+	log_bfd(peer, former);
+}
+
+static void take_neighbour(void *arg, const struct bgp_neighbour *neighbour)
 {
 	struct router *router = arg;
 
-	for (size_t i = 0; i < router->n_peers; i++) {
-		struct router_peer *peer = &router->peers[i];
-
-		if (strcmp(peer->key, key) == 0)
-			snprintf(peer->last_reset, sizeof(peer->last_reset), "%s", reason);
-	}
+	for (size_t i = 0; i < router->n_peers; i++)
+		if (strcmp(router->peers[i].key, neighbour->key) == 0)
+			set_neighbour(&router->peers[i], neighbour);
 }
 
-static void on_resets(void *arg, const struct vty_reply *reply)
+static void on_neighbours(void *arg, const struct vty_reply *reply)
 {
 	struct router *router = arg;
 	struct err err;
 
 	router_count(router, reply);
-	if (bgp_json_resets(reply->text, reply->len, take_reset, router, &err) < 0)
+	if (bgp_json_neighbours(reply->text, reply->len, take_neighbour, router, &err) < 0)
 		router_give_up(router, err.text);
 	else
 		step_to(router, READ_ADVERTISED);
@@ -349,7 +403,26 @@ static uint64_t held_by(const struct router *router, const struct prefix *prefix
 	return bits;
 }
 
-/* True when some line of the range is not in any Adj-RIB-Out: only the table tells why. */
+/* True when a peer still holds a prefix of the range that has no line any more. */
+static bool range_has_remains(const struct router *router, const struct prefix *range)
+{
+	const struct router_read *read = &router->read;
+
+	for (size_t i = 0; i < read->n_advertised; i++)
+		for (size_t k = 0; k < read->advertised[i].n; k++) {
+			const struct prefix *prefix = &read->advertised[i].items[k];
+
+			if (prefix_has_prefix(range, prefix) &&
+			    !bgp_config_find_line(&read->config, prefix))
+				return true;
+		}
+	return false;
+}
+
+/*
+ * True when some line of the range is not in any Adj-RIB-Out, or the other way round for longer
+ * than it takes after a write: only the table tells why.
+ */
 static bool range_needs_table(const struct router *router, const struct prefix *range)
 {
 	const struct bgp_config *config = &router->read.config;
@@ -363,7 +436,7 @@ static bool range_needs_table(const struct router *router, const struct prefix *
 		if (n == 0)
 			return true;
 	}
-	return false;
+	return router->settle_until == 0 && range_has_remains(router, range);
 }
 
 static void on_local(void *arg, const struct vty_reply *reply)
@@ -406,8 +479,8 @@ static void read_next(struct router *router)
 	case READ_SUMMARY:
 		router_ask(router, on_summary, "show bgp summary json");
 		break;
-	case READ_RESETS:
-		router_ask(router, on_resets, "show bgp neighbors json");
+	case READ_NEIGHBOURS:
+		router_ask(router, on_neighbours, "show bgp neighbors json");
 		break;
 	case READ_ADVERTISED:
 		read_advertised(router);
@@ -493,10 +566,11 @@ static struct router_route make_route(const struct router *router, const struct 
 	struct router_route route = { .prefix = *prefix };
 
 	route.held_by = held_by(router, prefix, &route.peers);
+	route.is_local = bgp_prefixes_has(&read->local, prefix);
 	if (!line)
 		return route;
 	route.has_line = true;
-	route.is_local = route.peers > 0 || bgp_prefixes_has(&read->local, prefix);
+	route.is_local |= route.peers > 0;
 	route.is_drained =
 		route_map_is_drain(line->map) && bgp_prefixes_has(&read->drained, prefix);
 	route.attributes_match = entry && (router_entry_is_in_force(entry, ROUTER_ANNOUNCE) ||
@@ -538,6 +612,22 @@ static bool routes_are(const struct router *router, const struct router_route *r
 			return false;
 	}
 	return true;
+}
+
+static void count_ours(struct router *router)
+{
+	for (size_t i = 0; i < router->n_peers; i++) {
+		struct router_peer *peer = &router->peers[i];
+
+		peer->ours4 = peer->ours6 = 0;
+		for (size_t k = 0; i < 64 && k < router->n_routes; k++) {
+			const struct router_route *route = &router->routes[k];
+
+			if (route->held_by & 1ULL << i)
+				(*(addr_is_ipv4(&route->prefix.addr) ? &peer->ours4
+								     : &peer->ours6))++;
+		}
+	}
 }
 
 /* What was written last is seen where it leads: in every peer's Adj-RIB-Out, or in none. */
@@ -615,6 +705,8 @@ static void publish(struct router *router)
 	router->routes = routes;
 	router->n_routes = n;
 	set_peers(router, &read->summary);
+	count_ours(router);
+	router->has_import_check = read->config.import_check;
 	router->stats.read_backs++;
 	router->stats.last_read_back_us = now - read->started;
 	/* The stamp is the moment of the oldest answer in it. */

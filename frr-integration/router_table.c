@@ -80,10 +80,16 @@ int router_table_init(struct router_table *table, const struct config *config, s
 	return r;
 }
 
+static void entry_free(struct router_entry *entry)
+{
+	free(entry->refused);
+	free(entry);
+}
+
 void router_table_fini(struct router_table *table)
 {
 	for (size_t i = 0; i < table->n_entries; i++)
-		free(table->entries[i]);
+		entry_free(table->entries[i]);
 	free(table->entries);
 	free(table->sets);
 	free(table->obsolete);
@@ -173,8 +179,23 @@ bool router_entry_is_in_force(const struct router_entry *entry, enum router_op o
 	       entry->set->intact[op == ROUTER_DRAIN ? 1 : 0];
 }
 
-void router_entry_written(struct router_entry *entry, enum router_op op)
+static void tell(struct router_entry *entry, enum router_op op, const char *refused, usec_t now)
 {
+	free(entry->refused);
+	entry->refused = refused ? strndup(refused, strcspn(refused, "\r\n")) : NULL;
+	entry->op = op;
+	entry->told_at = now;
+}
+
+void router_entry_refused(struct router_entry *entry, enum router_op op, const char *words,
+			  usec_t now)
+{
+	tell(entry, op, words, now);
+}
+
+void router_entry_written(struct router_entry *entry, enum router_op op, usec_t now)
+{
+	tell(entry, op, NULL, now);
 	entry->has_line = op != ROUTER_WITHDRAW;
 	entry->line_has_more = false;
 	snprintf(entry->map, sizeof(entry->map), "%s", router_entry_map(entry, op));
@@ -194,8 +215,13 @@ void router_table_unwant(struct router_table *table, struct router_entry *entry)
 void router_table_unwant_all(struct router_table *table)
 {
 	for (size_t i = 0; i < table->n_entries; i++) {
-		router_table_unwant(table, table->entries[i]);
-		table->entries[i]->is_asked = false;
+		struct router_entry *entry = table->entries[i];
+
+		router_table_unwant(table, entry);
+		entry->is_asked = false;
+		free(entry->refused);
+		entry->refused = NULL;
+		entry->told_at = 0;
 	}
 }
 
@@ -247,7 +273,7 @@ static void prune(struct router_table *table)
 		if (entry->set || entry->has_line || entry->is_wanted || entry->is_unsettled)
 			table->entries[kept++] = entry;
 		else
-			free(entry);
+			entry_free(entry);
 	}
 	table->n_entries = kept;
 }

@@ -16,12 +16,10 @@
 
 #include "frr-integration/bgp_config.h"
 #include "frr-integration/route_map.h"
+#include "frr-integration/router.h"
 #include "src/base/addr.h"
 #include "src/base/err.h"
 #include "src/config/config.h"
-
-/* In the order in which they are written. */
-enum router_op { ROUTER_WITHDRAW, ROUTER_DRAIN, ROUTER_ANNOUNCE, ROUTER_OP_MAX };
 
 /* One distinct attribute set of the config with its two maps, [0] as configured, [1] the twin. */
 struct router_set {
@@ -44,6 +42,8 @@ struct router_entry {
 	bool is_unsettled; /* written, and not yet seen where it leads */
 	bool is_asked;     /* the owner asked for what the line says, on this connection */
 	enum router_op op;
+	usec_t told_at; /* bgpd answered to `op`; 0: not told on this connection */
+	char *refused;  /* bgpd's words when it refused that line; owned, NULL: it took it */
 	TAILQ_ENTRY(router_entry) link; /* while is_wanted */
 };
 
@@ -90,8 +90,10 @@ struct router_entry *router_table_next(struct router_table *table, bool current_
 
 /* True when the line that stands is the one the operation leads to. */
 bool router_entry_is_in_force(const struct router_entry *entry, enum router_op op);
-/* Note that a command went through. */
-void router_entry_written(struct router_entry *entry, enum router_op op);
+/* Note that a command went through, or that bgpd refused it in these words. */
+void router_entry_written(struct router_entry *entry, enum router_op op, usec_t now);
+void router_entry_refused(struct router_entry *entry, enum router_op op, const char *words,
+			  usec_t now);
 
 /*
  * router_table_read - take over what `show running-config` says: lines inside vip-ranges, which

@@ -305,9 +305,10 @@ static void on_line(void *arg, const struct vty_reply *reply)
 	write->n_lines++;
 	if (line_went_through(write, reply)) {
 		router->stats.writes++;
-		router_entry_written(write->entry, write->op);
+		router_entry_written(write->entry, write->op, usec_now());
 		log_line(write->entry, write->op, write->n_lines);
 	} else {
+		router_entry_refused(write->entry, write->op, reply->text, usec_now());
 		router_fault(router, "'%.100s': %s: %.200s", reply->command,
 			     vty_status_str(reply->status), reply->text);
 	}

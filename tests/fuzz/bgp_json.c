@@ -5,9 +5,13 @@
 #include "frr-integration/bgp_json.h"
 #include "tests/fuzz/fuzz.h"
 
-static void on_reset(void *arg, const char *key, const char *reason)
+static void on_neighbour(void *arg, const struct bgp_neighbour *neighbour)
 {
-	*(size_t *)arg += strlen(key) + strlen(reason);
+	*(size_t *)arg += strlen(neighbour->key) + strlen(neighbour->last_reset) +
+			  strlen(neighbour->notification) + strlen(bgp_bfd_str(neighbour->bfd));
+	for (unsigned i = 0; i < 2; i++)
+		if (neighbour->out[i].filter)
+			*(size_t *)arg += strlen(neighbour->out[i].filter);
 }
 
 static int read_one(unsigned which, const char *text, size_t len, struct err *err)
@@ -28,7 +32,7 @@ static int read_one(unsigned which, const char *text, size_t len, struct err *er
 		r = bgp_json_local(text, len, &prefixes, err);
 		break;
 	case 3:
-		r = bgp_json_resets(text, len, on_reset, &total, err);
+		r = bgp_json_neighbours(text, len, on_neighbour, &total, err);
 		break;
 	}
 	if (r == 0)

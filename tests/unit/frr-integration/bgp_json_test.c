@@ -307,22 +307,87 @@ TEST(local, refuses_each_renamed_field)
 	}
 }
 
-static void take_reset(void *arg, const char *key, const char *reason)
+static void copy_neighbour(void *arg, const struct bgp_neighbour *neighbour)
 {
-	snprintf(arg, 128, "%s: %s", key, reason);
+	static char texts[4][64];
+	struct bgp_neighbour *copy = arg;
+
+	*copy = *neighbour;
+	snprintf(texts[0], sizeof(texts[0]), "%s", neighbour->key);
+	snprintf(texts[1], sizeof(texts[1]), "%s", neighbour->last_reset);
+	snprintf(texts[2], sizeof(texts[2]), "%s", neighbour->notification);
+	snprintf(texts[3], sizeof(texts[3]), "%s",
+		 neighbour->out[0].filter ? neighbour->out[0].filter : "");
+	copy->key = texts[0];
+	copy->last_reset = texts[1];
+	copy->notification = texts[2];
+	copy->out[0].filter = texts[3];
 }
 
-TEST(resets, name_peer_and_reason)
+static struct bgp_neighbour read_one(const char *text)
 {
-	static const char text[] = "{\"10.2.1.1\":{\"bgpState\":\"Idle\",\"lastResetDueTo\":"
-				   "\"BFD down received\",\"lastResetCode\":26}}";
-	static const char bad[] = "{\"10.2.1.1\":{\"lastResetDueTo\":26}}";
-	char said[128] = "";
+	struct bgp_neighbour ret = { 0 };
 
-	assert_int_equal(bgp_json_resets(text, strlen(text), take_reset, said, NULL), 0);
-	assert_string_equal(said, "10.2.1.1: BFD down received");
-	assert_int_equal(bgp_json_resets(bad, strlen(bad), take_reset, said, NULL), -EBADMSG);
-	assert_int_equal(bgp_json_resets("{\n}", 3, take_reset, said, NULL), 0);
+	assert_int_equal(bgp_json_neighbours(text, strlen(text), copy_neighbour, &ret, NULL), 0);
+	return ret;
+}
+
+/* As FRR 8.4.4 prints it when BFD ended a session. */
+TEST(neighbours, tell_resets_bfd_and_export_policy)
+{
+	struct bgp_neighbour tor = read_one(
+		"{\"10.2.1.1\":{\"remoteAs\":65000,\"bgpState\":\"Active\",\"lastResetDueTo\":"
+		"\"BGP Notification send\",\"lastResetTimerMsecs\":3000,\"lastNotificationReason\":"
+		"\"Cease/BFD Down\",\"addressFamilyInfo\":{\"ipv4Unicast\":{"
+		"\"outboundPathPolicyConfig\":true,\"routeMapForOutgoingAdvertisements\":\"TO\","
+		"\"prefixOutAllowedMax\":1000},\"ipv6Unicast\":{\"outboundPathPolicyConfig\":false}"
+		"},"
+		"\"peerBfdInfo\":{\"type\":\"single hop\",\"detectMultiplier\":3,"
+		"\"rxMinInterval\":300,\"txMinInterval\":100,\"status\":\"Down\","
+		"\"lastUpdate\":\"1:02:03:04\"}}}");
+
+	assert_string_equal(tor.key, "10.2.1.1");
+	assert_int_equal(tor.remote_as, 65000);
+	assert_string_equal(tor.last_reset, "BGP Notification send");
+	assert_string_equal(tor.notification, "Cease/BFD Down");
+	assert_int_equal(tor.reset_ms, 3000);
+	assert_int_equal(tor.bfd, BGP_BFD_DOWN);
+	assert_int_equal(tor.bfd_ms, (((24 + 2) * 60 + 3) * 60 + 4) * 1000);
+	assert_int_equal(tor.bfd_rx_ms, 300);
+	assert_int_equal(tor.bfd_tx_ms, 100);
+	assert_int_equal(tor.bfd_multiplier, 3);
+	assert_string_equal(tor.out[0].filter, "TO");
+	assert_int_equal(tor.out[0].max_out, 1000);
+	assert_false(tor.out[0].lacks_policy);
+	assert_true(tor.out[1].lacks_policy);
+}
+
+/* Nothing here proves an announcement: a field of another FRR must not cost the connection. */
+TEST(neighbours, take_what_is_missing_or_of_another_type_for_unknown)
+{
+	struct bgp_neighbour tor = read_one("{\"eth0\":{\"lastResetDueTo\":26,\"remoteAs\":-1,"
+					    "\"lastResetTimerMsecs\":\"soon\","
+					    "\"peerBfdInfo\":{\"state\":\"Up\"}}}");
+
+	assert_string_equal(tor.key, "eth0");
+	assert_string_equal(tor.last_reset, "");
+	assert_int_equal(tor.remote_as, 0);
+	assert_int_equal(tor.reset_ms, 0);
+	assert_int_equal(tor.bfd, BGP_BFD_UNKNOWN);
+	assert_int_equal(tor.bfd_ms, 0);
+	tor = read_one("{\"eth0\":{\"addressFamilyInfo\":[],\"peerBfdInfo\":true}}");
+	assert_int_equal(tor.bfd, BGP_BFD_NONE);
+	assert_int_equal(tor.out[0].max_out, 0);
+	assert_null(read_one("{\"warning\":\"No BGP neighbors\"}").key);
+}
+
+TEST(neighbours, refuse_what_is_no_object)
+{
+	struct err err;
+
+	assert_int_equal(bgp_json_neighbours("[1", 2, copy_neighbour, NULL, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "'show bgp neighbors json'"));
+	assert_int_equal(bgp_json_neighbours("[]", 2, copy_neighbour, NULL, &err), -EBADMSG);
 }
 
 RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no_as),
@@ -334,4 +399,6 @@ RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no
 	  T(advertised, is_refused_wherever_it_is_cut), T(advertised, is_found_among_anything),
 	  T(advertised, refuses_what_is_no_json), T(local, are_the_valid_ones_of_our_own),
 	  T(local, several_answers_make_one_set), T(local, refuses_each_renamed_field),
-	  T(resets, name_peer_and_reason))
+	  T(neighbours, tell_resets_bfd_and_export_policy),
+	  T(neighbours, take_what_is_missing_or_of_another_type_for_unknown),
+	  T(neighbours, refuse_what_is_no_object))
