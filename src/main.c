@@ -22,6 +22,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "health/path.h"
 #include "health/prober.h"
@@ -71,6 +72,7 @@ struct shoald {
 	struct core *core;
 	struct dataplane *dataplane;
 	struct router *router;
+	struct loop *loop; /* of each VIP, from intent to the peers */
 	struct prober *prober;
 	struct paths *paths;
 	struct reconcile *reconcile;
@@ -369,6 +371,26 @@ static void tick_after_ops(struct shoald *d)
 
 /* ---- the pass ---- */
 
+/* What the i-th VIP shall be, in the router's words. */
+static struct loop_intent intent_of(void *arg, size_t i)
+{
+	static const enum router_op words[] = {
+		[ROUTE_NONE] = ROUTER_WITHDRAW,
+		[ROUTE_ANNOUNCE] = ROUTER_ANNOUNCE,
+		[ROUTE_DRAIN] = ROUTER_DRAIN,
+	};
+	const struct shoald *d = arg;
+	const struct core_vip *vip = core_vip(d->core, (uint32_t)i);
+
+	return (struct loop_intent){ vip->prefix, words[vip->intent] };
+}
+
+static void follow_routes(struct shoald *d)
+{
+	if (loop_update(d->loop, d->router, core_n_vips(d->core), intent_of, d, usec_now()))
+		router_read_back(d->router);
+}
+
 static void on_pass(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
@@ -383,6 +405,7 @@ static void on_pass(evutil_socket_t fd, short what, void *arg)
 	timer = core_next_timer(d->core);
 	tick_after_ops(d);
 	log_changes(d);
+	follow_routes(d);
 	if (!d->has_ticked) /* the guard may be about to act on an earlier controller's silence */
 		keep_lease(d, now);
 	if (timer < next)
@@ -627,6 +650,7 @@ static void on_router(void *arg)
 		.established_peers = (uint32_t)router_n_established(d->router),
 	};
 	step(d, &event);
+	follow_routes(d);
 }
 
 static void on_real_programmed(const struct addr *real, void *arg)
@@ -1079,6 +1103,9 @@ static int open_ports(struct shoald *d, struct err *err)
 	struct paths_options paths;
 	int r;
 
+	d->loop = loop_new();
+	if (!d->loop)
+		return err_set(err, -ENOMEM, "routes: %m");
 	r = router_new(d->base, d->config, &router, &d->router, err);
 	if (r < 0)
 		return r;
@@ -1112,6 +1139,7 @@ static void fill_context(struct shoald *d)
 		.net = paths_net(d->paths),
 		.prober = d->prober,
 		.router = d->router,
+		.loop = d->loop,
 		.config_file = d->options.config_file,
 		.run_dir = d->options.run_dir,
 		.started = d->started,
@@ -1210,6 +1238,7 @@ static void stop(struct shoald *d)
 	paths_free(d->paths);
 	prober_free(d->prober);
 	router_free(d->router);
+	loop_free(d->loop);
 	orders_free(d->orders);
 	core_free(d->core);
 	dataplane_close(d->dataplane);

@@ -410,19 +410,49 @@ void render_reals(const struct screen *screen, const json_t *result)
 
 /* ---- peers ---- */
 
+static void put_bfd(struct table *table, const json_t *bfd)
+{
+	const char *state = json_is_object(bfd) ? get_text(bfd, "state") : "-";
+	bool is_well = strcmp(state, "up") == 0;
+
+	table_cell(table,
+		   is_well               ? STYLE_GOOD
+		   : json_is_object(bfd) ? STYLE_BAD
+					 : STYLE_PLAIN,
+		   "%s", state);
+}
+
+/* "Hold Timer Expired, 3m12s ago"; of a notification its reason, which says more. */
+static void put_reset(struct table *table, const json_t *reset)
+{
+	const char *notification = get_text(reset, "notification");
+	const char *reason = get_text(reset, "reason");
+	bool is_notified = *notification && strstr(reason, "Notification");
+
+	if (!*reason)
+		table_cell(table, STYLE_PLAIN, "%s", "");
+	else if (get_has(reset, "since_us"))
+		table_cell(table, STYLE_PLAIN, "%s, %s ago", is_notified ? notification : reason,
+			   GET_AGE(reset));
+	else
+		table_cell(table, STYLE_PLAIN, "%s", is_notified ? notification : reason);
+}
+
 static void put_peer_row(struct table *table, const json_t *peer)
 {
 	bool is_up = get_bool(peer, "is_established");
-	const char *reset = get_text(peer, "last_reset");
 
 	table_cell(table, STYLE_BOLD, "%s", get_text(peer, "name"));
 	table_cell(table, STYLE_PLAIN, "%s", get_text(peer, "key"));
 	table_cell(table, is_up ? STYLE_GOOD : STYLE_BAD, "%s",
 		   get_bool(peer, "is_found") ? get_text(peer, "state") : "not in bgpd");
 	table_cell(table, STYLE_PLAIN, "%s", GET_AGE(peer));
+	put_bfd(table, json_object_get(peer, "bfd"));
 	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(peer, "prefixes_sent4"));
 	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(peer, "prefixes_sent6"));
-	table_cell(table, STYLE_PLAIN, "%s", reset);
+	table_cell(table, STYLE_PLAIN, "%u",
+		   (unsigned)(get_count(peer, "vips_sent4") + get_count(peer, "vips_sent6")));
+	put_reset(table, json_object_get(peer, "reset"));
 }
 
 void render_peers(const struct screen *screen, const json_t *result)
@@ -432,8 +462,10 @@ void render_peers(const struct screen *screen, const json_t *result)
 		{ .title = "NEIGHBOUR" },
 		{ .title = "STATE" },
 		{ .title = "SINCE", .is_right = true },
+		{ .title = "BFD" },
 		{ .title = "IPV4 SENT", .is_right = true },
 		{ .title = "IPV6 SENT", .is_right = true },
+		{ .title = "VIPS", .is_right = true },
 		{ .title = "LAST RESET", .at_least = 10 },
 	};
 	const json_t *router = json_object_get(result, "router"), *peer;
@@ -456,18 +488,104 @@ void render_peers(const struct screen *screen, const json_t *result)
 
 /* ---- routes ---- */
 
+/* "announce 1m05s" */
+static void put_stage(struct table *table, const json_t *stages, const char *name)
+{
+	const json_t *stage = json_object_get(stages, name);
+
+	if (!json_is_object(stage))
+		table_cell(table, STYLE_PLAIN, "-");
+	else
+		table_cell(table, STYLE_PLAIN, "%s %s", get_text(stage, "state"), GET_AGE(stage));
+}
+
+/* What bgpd was told, or the line that was found standing: "announce 1m05s", "refused". */
+static void put_command(struct table *table, const json_t *stages)
+{
+	const json_t *commanded = json_object_get(stages, "commanded");
+
+	if (get_bool(commanded, "is_waiting"))
+		table_cell(table, STYLE_WARN, "waits");
+	else if (get_has(commanded, "refused"))
+		table_cell(table, STYLE_BAD, "refused");
+	else
+		put_stage(table, stages, get_has(commanded, "since_us") ? "commanded" : "line");
+}
+
+static void put_in_table(struct table *table, const json_t *stage)
+{
+	bool is_there = strcmp(get_text(stage, "state"), "there") == 0;
+
+	table_cell(table, STYLE_PLAIN, "%s", is_there ? GET_AGE(stage) : "-");
+}
+
+/* "tor1 1m05s, tor2 -": since when each peer has it. */
+static void put_sent(struct table *table, const json_t *sent_to)
+{
+	char text[256] = "";
+	const json_t *peer;
+	size_t i, len = 0;
+
+	json_array_foreach (sent_to, i, peer) {
+		bool is_sent = get_bool(peer, "is_sent");
+		int n = snprintf(text + len, sizeof(text) - len, "%s%s %s", i ? ", " : "",
+				 get_text(peer, "peer"), is_sent ? GET_AGE(peer) : "-");
+
+		if (n < 0 || (size_t)n >= sizeof(text) - len)
+			break;
+		len += (size_t)n;
+	}
+	table_cell(table, STYLE_PLAIN, "%s", text);
+}
+
+static bool is_as_intended(const json_t *stage_or_peer)
+{
+	return strcmp(get_text(stage_or_peer, "reason"), "as-intended") == 0;
+}
+
+/* Where the route, or else its way to a peer, is not as intended; NULL: nowhere. */
+static const json_t *find_lack(const json_t *route)
+{
+	const json_t *peer;
+	size_t i;
+
+	if (!is_as_intended(route))
+		return route;
+	json_array_foreach (json_object_get(route, "sent_to"), i, peer) {
+		if (!is_as_intended(peer))
+			return peer;
+	}
+	return NULL;
+}
+
+/* "yes", "in part" where some peer lacks it but enough have it, "NO"; an alarm is red. */
+static void put_verdict(struct table *table, const json_t *route)
+{
+	const json_t *lack = find_lack(route);
+	bool is_well = get_bool(route, "is_as_intended");
+	const char *reason = lack ? get_text(lack, "reason") : "";
+
+	if (strcmp(reason, "unknown") == 0)
+		table_cell(table, STYLE_WARN, "unknown");
+	else if (!lack)
+		table_cell(table, is_well ? STYLE_GOOD : STYLE_BAD, "%s", is_well ? "yes" : "NO");
+	else
+		table_cell(table, is_well && !get_bool(lack, "is_alarm") ? STYLE_WARN : STYLE_BAD,
+			   "%s: %s", is_well ? "in part" : "NO", reason);
+}
+
 static void put_route_row(struct table *table, const json_t *route)
 {
-	bool is_well = get_bool(route, "is_as_intended");
+	const json_t *stages = json_object_get(route, "stages");
 	const char *vip = get_text(route, "vip");
 
 	table_cell(table, STYLE_BOLD, "%s", get_text(route, "prefix"));
 	table_cell(table, STYLE_PLAIN, "%s", *vip ? vip : "-");
-	table_cell(table, STYLE_PLAIN, "%s", get_text(route, "intent"));
-	table_cell(table, STYLE_PLAIN, "%s", get_text(route, "line"));
-	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(route, "peers"));
-	table_cell(table, STYLE_PLAIN, "%u", (unsigned)get_count(route, "require_peers"));
-	table_cell(table, is_well ? STYLE_GOOD : STYLE_BAD, "%s", is_well ? "yes" : "NO");
+	put_stage(table, stages, "intent");
+	put_command(table, stages);
+	put_in_table(table, json_object_get(stages, "table"));
+	put_sent(table, json_object_get(route, "sent_to"));
+	put_verdict(table, route);
 }
 
 void render_routes(const struct screen *screen, const json_t *result)
@@ -476,9 +594,9 @@ void render_routes(const struct screen *screen, const json_t *result)
 		{ .title = "PREFIX" },
 		{ .title = "VIP", .at_least = 8 },
 		{ .title = "INTENDED" },
-		{ .title = "IN BGPD" },
-		{ .title = "PEERS", .is_right = true },
-		{ .title = "NEEDS", .is_right = true },
+		{ .title = "COMMANDED" },
+		{ .title = "IN TABLE", .is_right = true },
+		{ .title = "SENT TO", .at_least = 20 },
 		{ .title = "AS INTENDED" },
 	};
 	struct table *table = table_new(columns, N_COLUMNS(columns));

@@ -158,6 +158,16 @@ static void put_capture(const struct screen *screen, const json_t *capture)
 		    get_text(capture, "owner"));
 }
 
+/* "   BFD 1/2 up", where a session asks for it. */
+static void put_bfd(const struct screen *screen, const json_t *bfd)
+{
+	uint64_t sessions = get_count(bfd, "sessions"), up = get_count(bfd, "up");
+
+	if (sessions)
+		screen_printf(screen, up < sessions ? STYLE_WARN : STYLE_PLAIN, "   BFD %u/%u up",
+			      (unsigned)up, (unsigned)sessions);
+}
+
 static void put_routing(const struct screen *screen, const json_t *status)
 {
 	const json_t *router = json_object_get(status, "router");
@@ -175,6 +185,7 @@ static void put_routing(const struct screen *screen, const json_t *status)
 	screen_printf(screen, STYLE_PLAIN, "FRR %s", *version ? version : "?");
 	screen_printf(screen, established < peers ? STYLE_BAD : STYLE_PLAIN, "   peers %u/%u up",
 		      (unsigned)established, (unsigned)peers);
+	put_bfd(screen, json_object_get(router, "bfd"));
 	screen_line(screen, sent < intended ? STYLE_WARN : STYLE_PLAIN, "   routes %u/%u sent",
 		    (unsigned)sent, (unsigned)intended);
 }

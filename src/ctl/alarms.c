@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "health/prober.h"
 #include "src/base/auto.h"
@@ -28,6 +29,15 @@ enum level { LEVEL_CRITICAL, LEVEL_WARNING };
 static void raise_alarm(struct alarms *alarms, enum level level, const char *thing,
 			const char *command, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+
+/* The alarm raised last has a word of its own, for machines. */
+static void name_alarm(struct alarms *alarms, enum level level, const char *word)
+{
+	json_t *list = level == LEVEL_CRITICAL ? alarms->critical : alarms->warnings;
+
+	json_object_set_new(json_array_get(list, json_array_size(list) - 1), "alarm",
+			    json_string(word));
+}
 
 static void raise_alarm(struct alarms *alarms, enum level level, const char *thing,
 			const char *command, const char *fmt, ...)
@@ -215,9 +225,16 @@ static void check_peer(struct alarms *alarms, const struct router_peer *peer)
 	const char *reset = peer_last_reset(peer);
 	char command[96];
 
+	snprintf(command, sizeof(command), "shoal why %s", peer->name);
+	if (peer->is_established && router_peer_lacks_bfd(peer)) {
+		raise_alarm(alarms, LEVEL_WARNING, peer->name, command,
+			    "peer %s stands without BFD, which is %s: configured at one end only, "
+			    "or bfdd does not run",
+			    peer->name, bgp_bfd_str(peer->bfd));
+		name_alarm(alarms, LEVEL_WARNING, "bfd-down");
+	}
 	if (peer->is_established)
 		return;
-	snprintf(command, sizeof(command), "shoal why %s", peer->name);
 	if (!peer->is_found)
 		raise_alarm(alarms, LEVEL_CRITICAL, peer->name, command,
 			    "peer %s: bgpd has no neighbour %s", peer->name, peer->key);
@@ -232,12 +249,128 @@ static void check_router(struct alarms *alarms)
 	const struct router *router = alarms->view->daemon->router;
 
 	if (router_life(router) != ROUTER_READY) {
-		raise_alarm(alarms, LEVEL_CRITICAL, "bgpd", "systemctl status frr", "%s",
+		static const char *const words[ROUTER_LIFE_MAX] = {
+			[ROUTER_CONNECTING] = "router-down",
+			[ROUTER_NO_INSTANCE] = "router-no-instance",
+			[ROUTER_STUCK] = "router-stuck",
+		};
+
+		raise_alarm(alarms, LEVEL_CRITICAL, "bgpd", "systemctl status frr", "%s%s",
+			    router_life(router) == ROUTER_STUCK ? "router-stuck: " : "",
 			    router_sentence(router));
+		name_alarm(alarms, LEVEL_CRITICAL, words[router_life(router)]);
 		return; /* what is known of peers is old */
 	}
 	for (size_t i = 0; i < router_n_peers(router); i++)
 		check_peer(alarms, router_peer(router, i));
+}
+
+/* ---- the closed loop ---- */
+
+/* Route alarms of one kind: a reason, and one peer or none (the last place). */
+struct route_alarms {
+	unsigned counts[LOOP_REASON_MAX][LOOP_PEERS_MAX + 1];
+};
+
+/* Traffic comes that should not, or too few peers have the route: else it is only less. */
+static enum level route_level(const struct view *view, const struct loop_route *route,
+			      const struct core_vip *vip)
+{
+	return route->intent == ROUTER_WITHDRAW ||
+			       vip->peers < core_config(view->daemon->core)->routing.require_peers
+		       ? LEVEL_CRITICAL
+		       : LEVEL_WARNING;
+}
+
+static void alarm_route(struct alarms *alarms, const struct core_vip *vip,
+			const struct loop_route *route, const struct router_peer *peer,
+			const struct loop_lack *lack)
+{
+	enum level level = route_level(alarms->view, route, vip);
+	char command[96], text[LOOP_SENTENCE_MAX];
+
+	snprintf(command, sizeof(command), "shoal why %.64s", VIP_NAME(vip));
+	raise_alarm(alarms, level, VIP_NAME(vip), command, "vip %s, for %.0f s: %s", VIP_NAME(vip),
+		    view_age(alarms->view, lack->since),
+		    loop_sentence(alarms->view->daemon->router, route, peer, lack->reason, text));
+	name_alarm(alarms, level, loop_reason_str(lack->reason));
+}
+
+static void alarm_routes(struct alarms *alarms, const struct core_vip *vip,
+			 const struct loop_route *route, const struct router_peer *peer,
+			 const struct loop_lack *lack, unsigned n)
+{
+	enum level level = route_level(alarms->view, route, vip);
+	char text[LOOP_SENTENCE_MAX];
+
+	raise_alarm(alarms, level, peer ? peer->name : "vips", "shoal routes", "%u VIPs, as %s: %s",
+		    n, VIP_NAME(vip),
+		    loop_sentence(alarms->view->daemon->router, route, peer, lack->reason, text));
+	name_alarm(alarms, level, loop_reason_str(lack->reason));
+}
+
+/* Each alarm of a VIP's route; peer: LOOP_PEERS_MAX for the stages before the peers. */
+typedef void route_alarm_fn(struct alarms *alarms, struct route_alarms *all,
+			    const struct core_vip *vip, const struct loop_route *route,
+			    size_t peer);
+
+static void count_route(struct alarms *alarms, struct route_alarms *all, const struct core_vip *vip,
+			const struct loop_route *route, size_t peer)
+{
+	const struct loop_lack *lack =
+		peer < LOOP_PEERS_MAX ? &route->peers[peer].lack : &route->lack;
+
+	(void)alarms;
+	(void)vip;
+	all->counts[lack->reason][peer]++;
+}
+
+/* Few are said one by one, many of a kind together. */
+static void say_route(struct alarms *alarms, struct route_alarms *all, const struct core_vip *vip,
+		      const struct loop_route *route, size_t peer)
+{
+	const struct loop_lack *lack =
+		peer < LOOP_PEERS_MAX ? &route->peers[peer].lack : &route->lack;
+	const struct router_peer *of =
+		peer < LOOP_PEERS_MAX ? router_peer(alarms->view->daemon->router, peer) : NULL;
+	unsigned *count = &all->counts[lack->reason][peer];
+
+	if (*count == 0)
+		return;
+	if (*count <= VIPS_NAMED_MAX) {
+		alarm_route(alarms, vip, route, of, lack);
+		return;
+	}
+	alarm_routes(alarms, vip, route, of, lack, *count);
+	*count = 0;
+}
+
+static void each_route_alarm(struct alarms *alarms, struct route_alarms *all, route_alarm_fn *fn)
+{
+	const struct commands_context *daemon = alarms->view->daemon;
+
+	for (uint32_t i = 0; i < core_n_vips(daemon->core); i++) {
+		const struct core_vip *vip = core_vip(daemon->core, i);
+		const struct loop_route *route = loop_find(daemon->loop, &vip->prefix);
+
+		if (!route)
+			continue;
+		if (route->lack.is_alarm)
+			fn(alarms, all, vip, route, LOOP_PEERS_MAX);
+		for (size_t k = 0; k < loop_n_peers(daemon->loop); k++)
+			if (route->peers[k].lack.is_alarm)
+				fn(alarms, all, vip, route, k);
+	}
+}
+
+static void check_routes(struct alarms *alarms)
+{
+	struct route_alarms all = { 0 };
+
+	if (core_node(alarms->view->daemon->core)->is_fenced)
+		return; /* an alarm of its own; the guard acts beside us */
+	each_route_alarm(alarms, &all, count_route);
+	each_route_alarm(alarms, &all, say_route);
 }
 
 /* ---- services ---- */
@@ -276,9 +409,23 @@ static bool is_told_elsewhere(const struct view *view, enum vip_reason reason)
 	       reason == VIP_REASON_FENCED;
 }
 
+/* The alarm of its route says what is missing, and where. */
+static bool has_route_alarm(const struct view *view, const struct core_vip *vip)
+{
+	const struct loop_route *route = loop_find(view->daemon->loop, &vip->prefix);
+	bool is_alarm = route && route->lack.is_alarm;
+
+	for (size_t i = 0; route && i < loop_n_peers(view->daemon->loop); i++)
+		is_alarm |= route->peers[i].lack.is_alarm;
+	return is_alarm;
+}
+
 static bool needs_alarm(const struct view *view, const struct core_vip *vip)
 {
 	if (vip->state == VIP_ANNOUNCED && vip->reason == VIP_REASON_SERVING)
+		return false;
+	if ((vip->reason == VIP_REASON_ROUTE_PENDING || vip->reason == VIP_REASON_NO_PEER) &&
+	    has_route_alarm(view, vip))
 		return false;
 	return !is_planned(view, vip) && !is_told_elsewhere(view, vip->reason);
 }
@@ -458,6 +605,7 @@ json_t *view_alarms(const struct view *view)
 
 	check_node(&alarms);
 	check_router(&alarms);
+	check_routes(&alarms);
 	check_vips(&alarms);
 	for (uint32_t i = 0; i < core_n_pools(core); i++)
 		check_pool(&alarms, i);

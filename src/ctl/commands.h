@@ -16,6 +16,7 @@
 
 struct dataplane;
 struct dataplane_transition;
+struct loop;
 struct net;
 struct prober;
 struct router;
@@ -35,6 +36,7 @@ struct commands_context {
 	struct net *net;
 	struct prober *prober;
 	struct router *router;
+	struct loop *loop;
 	const char *config_file;
 	const char *run_dir;
 	usec_t started;

@@ -57,6 +57,8 @@ json_t *view_next_hops(const struct view *view, const struct addr *real);
 json_t *view_address(const struct view *view, uint32_t pool, const struct addr *addr);
 json_t *view_router(const struct view *view);
 json_t *view_peer(const struct view *view, const struct router_peer *peer);
+/* From what shall be to each peer that shall hold it, with the moments. */
+json_t *view_route(const struct view *view, const struct core_vip *vip);
 json_t *view_dataplane(const struct view *view);
 /* null, or who captures, how many packets so far, since when. */
 json_t *view_capture(const struct view *view);

@@ -2,6 +2,7 @@
 /* view_route.c - bgpd, its peers and our routes as JSON. */
 #include <string.h>
 
+#include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "src/ctl/list.h"
 #include "src/ctl/view.h"
@@ -28,6 +29,18 @@ static void count_routes(const struct view *view, json_int_t *ret_intended, json
 	}
 }
 
+/* Sessions on which bgpd asks for BFD, and those of them where it is up. */
+static json_t *bfd_counts(const struct router *router)
+{
+	json_int_t asked = 0, up = 0;
+
+	for (size_t i = 0; i < router_n_peers(router); i++) {
+		asked += router_peer(router, i)->bfd != BGP_BFD_NONE;
+		up += router_peer(router, i)->bfd == BGP_BFD_UP;
+	}
+	return json_pack("{s:I, s:I}", "sessions", asked, "up", up);
+}
+
 json_t *view_router(const struct view *view)
 {
 	const struct router *router = view->daemon->router;
@@ -43,10 +56,50 @@ json_t *view_router(const struct view *view)
 		"peers", (json_int_t)router_n_peers(router), "established",
 		(json_int_t)router_n_established(router), "require_peers",
 		(json_int_t)require_peers(view), "routes_intended", intended, "routes_sent", sent);
+	json_object_set_new(object, "bfd", bfd_counts(router));
 	json_object_set_new(object, "commands", json_integer((json_int_t)stats->commands));
 	json_object_set_new(object, "failures", json_integer((json_int_t)stats->failures));
 	json_object_set_new(object, "reconnects", json_integer((json_int_t)stats->reconnects));
 	json_object_set_new(object, "read_backs", json_integer((json_int_t)stats->read_backs));
+	return object;
+}
+
+/* null, or what bgpd knows of BFD on the session. */
+static json_t *peer_bfd(const struct view *view, const struct router_peer *peer)
+{
+	json_t *object;
+
+	if (peer->bfd == BGP_BFD_NONE)
+		return json_null();
+	object = json_pack("{s:s, s:I, s:I, s:I}", "state", bgp_bfd_str(peer->bfd), "receive_ms",
+			   (json_int_t)peer->bfd_rx_ms, "transmit_ms", (json_int_t)peer->bfd_tx_ms,
+			   "multiplier", (json_int_t)peer->bfd_multiplier);
+	view_set_since(object, view, peer->bfd_since);
+	return object;
+}
+
+/* null where the family is not activated. */
+static json_t *peer_export(const struct router_peer *peer, bool is_v6)
+{
+	const struct router_export *out = &peer->out[is_v6];
+
+	if (!out->is_active)
+		return json_null();
+	/* bgpd's text may hold anything. */
+	return json_pack("{s:o, s:I, s:b}", "policy",
+			 out->filter[0] ? json_string(out->filter) : json_null(),
+			 "maximum_prefix_out", (json_int_t)out->max_out, "lacks_policy",
+			 out->lacks_policy);
+}
+
+static json_t *peer_reset(const struct view *view, const struct router_peer *peer)
+{
+	json_t *object = json_pack("{s:s, s:s}", "reason", peer_last_reset(peer), "notification",
+				   peer->notification);
+
+	if (!object)
+		object = json_object();
+	view_set_since(object, view, peer->reset_at);
 	return object;
 }
 
@@ -63,6 +116,14 @@ json_t *view_peer(const struct view *view, const struct router_peer *peer)
 		object = json_pack("{s:s, s:b, s:b}", "name", peer->name, "is_found",
 				   peer->is_found, "is_established", peer->is_established);
 	view_set_since(object, view, peer->since);
+	json_object_set_new(object, "remote_as", json_integer(peer->remote_as));
+	json_object_set_new(object, "vips_sent4", json_integer(peer->ours4));
+	json_object_set_new(object, "vips_sent6", json_integer(peer->ours6));
+	json_object_set_new(object, "sessions_lost", json_integer(peer->dropped));
+	json_object_set_new(object, "reset", peer_reset(view, peer));
+	json_object_set_new(object, "bfd", peer_bfd(view, peer));
+	json_object_set_new(object, "export4", peer_export(peer, false));
+	json_object_set_new(object, "export6", peer_export(peer, true));
 	return object;
 }
 
@@ -122,29 +183,129 @@ static const char *line_str(const struct router_route *route)
 	return route_intent_str(route->is_drained ? ROUTE_DRAIN : ROUTE_ANNOUNCE);
 }
 
+/* ---- the stages ---- */
+
+static json_t *stage(const struct view *view, const char *state, usec_t since)
+{
+	json_t *object = json_pack("{s:s}", "state", state);
+
+	view_set_since(object, view, since);
+	return object;
+}
+
+static const char *op_str(enum router_op op)
+{
+	static const char *const words[ROUTER_OP_MAX] = {
+		[ROUTER_WITHDRAW] = "none",
+		[ROUTER_DRAIN] = "drain",
+		[ROUTER_ANNOUNCE] = "announce",
+	};
+
+	return op < ROUTER_OP_MAX ? words[op] : "?";
+}
+
+/* What bgpd was told last on this connection. */
+static json_t *stage_commanded(const struct view *view, const struct prefix *prefix)
+{
+	struct router_command command = router_command(view->daemon->router, prefix);
+	json_t *object = stage(view, command.at ? op_str(command.op) : "nothing", command.at);
+
+	json_object_set_new(object, "is_waiting", json_boolean(command.is_waiting));
+	json_object_set_new(object, "refused",
+			    command.refused[0] ? json_string(command.refused) : json_null());
+	return object;
+}
+
+static json_t *stages(const struct view *view, const struct loop_route *route)
+{
+	bool is_known = loop_is_known(view->daemon->loop);
+	json_t *object = json_pack("{s:o, s:o}", "intent",
+				   stage(view, op_str(route->intent), route->intent_since),
+				   "commanded", stage_commanded(view, &route->prefix));
+
+	json_object_set_new(object, "line",
+			    stage(view, is_known ? op_str(route->line) : "unknown",
+				  is_known ? route->line_since : 0));
+	json_object_set_new(object, "table",
+			    stage(view,
+				  !is_known         ? "unknown"
+				  : route->is_local ? "there"
+						    : "absent",
+				  is_known ? route->local_since : 0));
+	return object;
+}
+
+static void set_lack(json_t *object, const struct view *view, const struct loop_route *route,
+		     const struct router_peer *peer, const struct loop_lack *lack)
+{
+	char text[LOOP_SENTENCE_MAX];
+	const char *word = loop_reason_str(lack->reason);
+	json_t *sentence = NULL;
+
+	if (!loop_is_known(view->daemon->loop))
+		word = "unknown";
+	else if (lack->reason != LOOP_AS_INTENDED)
+		sentence = json_string(
+			loop_sentence(view->daemon->router, route, peer, lack->reason, text));
+	json_object_set_new(object, "reason", json_string(word));
+	json_object_set_new(object, "text", sentence ? sentence : json_null());
+	json_object_set_new(object, "is_alarm", json_boolean(lack->is_alarm));
+}
+
+static json_t *sent_to(const struct view *view, const struct loop_route *route)
+{
+	const struct router *router = view->daemon->router;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < loop_n_peers(view->daemon->loop); i++) {
+		const struct router_peer *peer = router_peer(router, i);
+		const struct loop_peer *held = &route->peers[i];
+		bool is_known = loop_is_known(view->daemon->loop);
+		json_t *object = json_pack("{s:s, s:b}", "peer", peer->name, "is_sent",
+					   is_known && held->is_held);
+
+		view_set_since(object, view, is_known ? held->since : 0);
+		set_lack(object, view, route, peer, &held->lack);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static void set_loop(json_t *object, const struct view *view, const struct prefix *prefix)
+{
+	const struct loop_route *route = loop_find(view->daemon->loop, prefix);
+
+	if (!route)
+		return;
+	json_object_set_new(object, "stages", stages(view, route));
+	json_object_set_new(object, "sent_to", sent_to(view, route));
+	set_lack(object, view, route, NULL, &route->lack);
+}
+
 static json_t *route_object(const struct view *view, const struct prefix *prefix, const char *name,
 			    enum route_intent intent)
 {
 	const struct router_route *route = router_route_find(view->daemon->router, prefix);
 	uint32_t peers = route ? route->peers : 0;
 	bool is_as_intended = strcmp(line_str(route), route_intent_str(intent)) == 0;
+	json_t *object;
 
 	if (intent == ROUTE_NONE)
 		is_as_intended = is_as_intended && peers == 0;
 	else
 		is_as_intended = is_as_intended && route && route->attributes_match &&
 				 peers >= require_peers(view);
-	return json_pack("{s:s, s:s?, s:s, s:s, s:b, s:i, s:i, s:b}", "prefix", PREFIX_STR(prefix),
-			 "vip", name, "intent", route_intent_str(intent), "line", line_str(route),
-			 "attributes_match", route && route->attributes_match, "peers", (int)peers,
-			 "require_peers", (int)require_peers(view), "is_as_intended",
-			 is_as_intended);
+	object = json_pack("{s:s, s:s?, s:s, s:s, s:b, s:i, s:i, s:b}", "prefix",
+			   PREFIX_STR(prefix), "vip", name, "intent", route_intent_str(intent),
+			   "line", line_str(route), "attributes_match",
+			   route && route->attributes_match, "peers", (int)peers, "require_peers",
+			   (int)require_peers(view), "is_as_intended", is_as_intended);
+	set_loop(object, view, prefix);
+	return object;
 }
 
-static json_t *vip_route(const struct view *view, uint32_t index)
+json_t *view_route(const struct view *view, const struct core_vip *vip)
 {
-	const struct core_vip *vip = core_vip(view->daemon->core, index);
-
 	return route_object(view, &vip->prefix, vip->config ? vip->config->name : NULL,
 			    vip->intent);
 }
@@ -171,7 +332,7 @@ static json_t *route_row(const struct view *view, size_t group, size_t i)
 	const struct router_route *route;
 
 	if (group == ROUTES_OF_VIPS)
-		return i < core_n_vips(core) ? vip_route(view, (uint32_t)i) : NULL;
+		return i < core_n_vips(core) ? view_route(view, core_vip(core, (uint32_t)i)) : NULL;
 	if (i >= router_n_routes(view->daemon->router))
 		return NULL;
 	route = router_route(view->daemon->router, i);

@@ -89,6 +89,8 @@ json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_
 			: json_null());
 	json_object_set_new(object, "pools", pools);
 	if (detail == VIEW_FULL)
+		json_object_set_new(object, "route", view_route(view, vip));
+	if (detail == VIEW_FULL)
 		json_object_set_new(object, "services", json_incref(services));
 	json_decref(services);
 	return object;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "health/judge.h"
 #include "health/prober.h"
@@ -395,25 +396,52 @@ static json_t *dataplane_link(const struct view *view, const struct core_vip *vi
 
 /* ---- routing ---- */
 
+static json_t *bfd_link(const struct view *view, const struct router_peer *peer)
+{
+	const struct link link = {
+		.kind = "BFD",
+		.name = "",
+		.state = bgp_bfd_str(peer->bfd),
+		.verdict = router_peer_lacks_bfd(peer) ? VERDICT_BAD : VERDICT_OK,
+		.since = peer->bfd_since,
+	};
+
+	return link_new(view, &link, "receives every %u ms, sends every %u ms, down after %u%s",
+			peer->bfd_rx_ms, peer->bfd_tx_ms, peer->bfd_multiplier,
+			router_peer_lacks_bfd(peer) && peer->is_established
+				? "; the session stands without it: configured at one end only, or "
+				  "bfdd does not run"
+				: "");
+}
+
 static json_t *peer_link(const struct view *view, const struct router_peer *peer)
 {
+	bool lacks_bfd = peer->is_established && router_peer_lacks_bfd(peer);
 	const struct link link = {
 		.kind = "peer",
 		.name = peer->name,
 		.state = peer->is_established ? "established" : "down",
-		.verdict = peer->is_established ? VERDICT_OK : VERDICT_BAD,
+		.verdict = lacks_bfd              ? VERDICT_WARN
+			   : peer->is_established ? VERDICT_OK
+						  : VERDICT_BAD,
 		.since = peer->since,
 	};
-
 	const char *reset = peer_last_reset(peer);
+	json_t *object;
 
 	if (!peer->is_found)
 		return link_new(view, &link, "bgpd has no neighbour %s", peer->key);
 	if (peer->is_established)
-		return link_new(view, &link, "%u IPv4 and %u IPv6 routes sent",
-				peer->prefixes_sent4, peer->prefixes_sent6);
-	return link_new(view, &link, "bgpd says %s%s%s", peer->state[0] ? peer->state : "nothing",
-			*reset ? ", last reset: " : "", reset);
+		object = link_new(view, &link, "%u IPv4 and %u IPv6 routes sent, %u of them VIPs",
+				  peer->prefixes_sent4, peer->prefixes_sent6,
+				  peer->ours4 + peer->ours6);
+	else
+		object = link_new(view, &link, "bgpd says %s%s%s",
+				  peer->state[0] ? peer->state : "nothing",
+				  *reset ? ", last reset: " : "", reset);
+	if (peer->bfd != BGP_BFD_NONE)
+		add_cause(object, bfd_link(view, peer));
+	return object;
 }
 
 static json_t *bgpd_link(const struct view *view)
@@ -433,6 +461,107 @@ static json_t *bgpd_link(const struct view *view)
 	return object;
 }
 
+#define SENT_NAMED_MAX 8 /* peers that hold a route as they shall, one by one */
+
+static json_t *sent_link(const struct view *view, const struct loop_route *route, size_t i)
+{
+	const struct router_peer *peer = router_peer(view->daemon->router, i);
+	const struct loop_peer *held = &route->peers[i];
+	bool is_well = held->lack.reason == LOOP_AS_INTENDED;
+	const struct link link = {
+		.kind = "sent to",
+		.name = peer->name,
+		.state = held->is_held ? "yes" : "no",
+		.verdict = is_well               ? VERDICT_OK
+			   : held->lack.is_alarm ? VERDICT_BAD
+						 : VERDICT_WARN,
+		.since = held->since,
+	};
+	char text[LOOP_SENTENCE_MAX];
+
+	return link_new(view, &link, "%s",
+			is_well ? held->is_held ? "in its Adj-RIB-Out" : "not in its Adj-RIB-Out"
+				: loop_sentence(view->daemon->router, route, peer,
+						held->lack.reason, text));
+}
+
+/* What bgpd was told, or was found with, and what stands in its configuration. */
+static json_t *command_link(const struct view *view, const struct loop_route *route)
+{
+	static const char *const lines[ROUTER_OP_MAX] = {
+		[ROUTER_WITHDRAW] = "no network line",
+		[ROUTER_DRAIN] = "a network line with 65535:0",
+		[ROUTER_ANNOUNCE] = "a network line",
+	};
+	static const char *const words[ROUTER_OP_MAX] = {
+		[ROUTER_WITHDRAW] = "withdraw",
+		[ROUTER_DRAIN] = "drain",
+		[ROUTER_ANNOUNCE] = "announce",
+	};
+	struct router_command command = router_command(view->daemon->router, &route->prefix);
+	const struct link link = {
+		.kind = "commanded",
+		.name = "",
+		.state = command.at ? words[command.op] : "found so",
+		.verdict = route->line == route->intent ? VERDICT_OK : VERDICT_WARN,
+		.since = command.at ? command.at : route->line_since,
+	};
+
+	return link_new(view, &link, "%s in bgpd's configuration%s", lines[route->line],
+			command.is_waiting ? "; a change waits to be written" : "");
+}
+
+static json_t *table_link(const struct view *view, const struct loop_route *route)
+{
+	bool is_well = route->is_local == (route->intent != ROUTER_WITHDRAW);
+	const struct link link = {
+		.kind = "table",
+		.name = "",
+		.state = route->is_local ? "there" : "absent",
+		.verdict = is_well ? VERDICT_OK : VERDICT_WARN,
+		.since = route->local_since,
+	};
+
+	return link_new(view, &link, "%s",
+			route->is_local ? "bgpd originates it" : "bgpd does not originate it");
+}
+
+/* From the line to each peer, with the moments; nothing while bgpd is not read. */
+static void add_stages(const struct view *view, const struct prefix *prefix, json_t *object)
+{
+	const struct loop_route *route = loop_find(view->daemon->loop, prefix);
+	size_t named = 0;
+
+	if (!route || !loop_is_known(view->daemon->loop))
+		return;
+	add_cause(object, command_link(view, route));
+	add_cause(object, table_link(view, route));
+	for (size_t i = 0; i < loop_n_peers(view->daemon->loop); i++)
+		if (route->peers[i].lack.reason != LOOP_AS_INTENDED || named++ < SENT_NAMED_MAX)
+			add_cause(object, sent_link(view, route, i));
+}
+
+/* "; its line stands, but ...": what the loop found wrong before the peers. */
+static void print_lack(const struct view *view, const struct loop_route *route, char *buf,
+		       size_t size)
+{
+	char text[LOOP_SENTENCE_MAX];
+
+	buf[0] = '\0';
+	if (route && route->lack.reason != LOOP_AS_INTENDED)
+		snprintf(
+			buf, size, "; %s",
+			loop_sentence(view->daemon->router, route, NULL, route->lack.reason, text));
+}
+
+static bool some_peer_lacks(const struct view *view, const struct loop_route *route)
+{
+	for (size_t i = 0; route && i < loop_n_peers(view->daemon->loop); i++)
+		if (route->peers[i].lack.is_alarm)
+			return true;
+	return false;
+}
+
 static json_t *route_link(const struct view *view, const struct core_vip *vip)
 {
 	static const char *const intents[] = {
@@ -441,6 +570,7 @@ static json_t *route_link(const struct view *view, const struct core_vip *vip)
 		[ROUTE_DRAIN] = "announced as draining",
 	};
 	const struct router *router = view->daemon->router;
+	const struct loop_route *loop = loop_find(view->daemon->loop, &vip->prefix);
 	const struct router_route *route = router_route_find(router, &vip->prefix);
 	uint32_t need = core_config(view->daemon->core)->routing.require_peers;
 	bool has_line = route && route->has_line;
@@ -449,20 +579,24 @@ static json_t *route_link(const struct view *view, const struct core_vip *vip)
 	const struct link link = {
 		.kind = "route",
 		.name = PREFIX_STR(&vip->prefix),
-		.state = is_well ? "as intended" : "not as intended",
-		.verdict = is_well ? VERDICT_OK : VERDICT_BAD,
+		.state = !is_well                      ? "not as intended"
+			 : some_peer_lacks(view, loop) ? "as intended in part"
+						       : "as intended",
+		.verdict = !is_well                      ? VERDICT_BAD
+			   : some_peer_lacks(view, loop) ? VERDICT_WARN
+							 : VERDICT_OK,
+		.since = loop ? loop->intent_since : 0,
 	};
-	char needs[32] = "";
+	char needs[32] = "", lack[LOOP_SENTENCE_MAX + 4];
 	json_t *object;
 
 	if (vip->intent != ROUTE_NONE)
 		snprintf(needs, sizeof(needs), " (needs %u)", need);
-	object = link_new(view, &link, "shall be %s; %s, in the Adj-RIB-Out of %u peer%s%s",
-			  intents[vip->intent],
-			  !has_line           ? "no line in bgpd"
-			  : route->is_drained ? "a line with 65535:0 in bgpd"
-					      : "a line in bgpd",
-			  vip->peers, vip->peers == 1 ? "" : "s", needs);
+	print_lack(view, loop, lack, sizeof(lack));
+	object =
+		link_new(view, &link, "shall be %s; in the Adj-RIB-Out of %u peer%s%s%s",
+			 intents[vip->intent], vip->peers, vip->peers == 1 ? "" : "s", needs, lack);
+	add_stages(view, &vip->prefix, object);
 	if (!is_well || vip->reason == VIP_REASON_NO_PEER || vip->reason == VIP_REASON_ROUTER_DOWN)
 		add_cause(object, bgpd_link(view));
 	return object;
@@ -863,12 +997,11 @@ static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t i
 
 static json_t *why_peer(const struct view *view, const struct router_peer *peer)
 {
-	json_t *object = peer_link(view, peer), *next = json_array();
+	json_t *object = peer_link(view, peer), *bgpd = bgpd_link(view), *next = json_array();
 	char command[160];
 
-	add_cause(object, bgpd_link(view));
-	json_array_clear(
-		json_object_get(json_array_get(json_object_get(object, "causes"), 0), "causes"));
+	json_array_clear(json_object_get(bgpd, "causes"));
+	add_cause(object, bgpd);
 	snprintf(command, sizeof(command), "vtysh -c 'show bgp neighbors %.64s'", peer->key);
 	add_next(next, command, "the sessions are the operator's, in frr.conf");
 	return answer("peer", object, next);

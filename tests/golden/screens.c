@@ -197,6 +197,39 @@ static void peer_down(struct site *site)
 		 "Hold Timer Expired");
 }
 
+/* tor2 has no BFD, and its policy lets nothing pass. */
+static void not_sent(struct site *site)
+{
+	serve(site);
+	site_router(site, true, true, 1);
+	site->world.routes[0].peers = site->world.routes[1].peers = 1;
+	site_run(site);
+	parts.command = (struct router_command){ .op = ROUTER_ANNOUNCE,
+						 .at = site->now - 65 * USEC_PER_SEC,
+						 .refused = "" };
+	parts.peers[0].bfd = BGP_BFD_UP;
+	parts.peers[1].bfd = BGP_BFD_DOWN;
+	parts.peers[1].ours4 = parts.peers[1].ours6 = 0;
+	parts.peers[1].prefixes_sent4 = parts.peers[1].prefixes_sent6 = 0;
+	for (size_t i = 0; i < 2; i++) {
+		parts.peers[i].bfd_since = site->now - 700 * USEC_PER_SEC;
+		parts.peers[i].bfd_rx_ms = parts.peers[i].bfd_tx_ms = 100;
+		parts.peers[i].bfd_multiplier = 3;
+	}
+	strcpy(parts.peers[1].out[0].filter, "TO-TOR2");
+	parts.peers[1].out[1].lacks_policy = true;
+	strcpy(parts.peers[1].last_reset, "BGP Notification send");
+	strcpy(parts.peers[1].notification, "Cease/BFD Down");
+	parts.peers[1].reset_at = site->now - 760 * USEC_PER_SEC;
+}
+
+static void stuck(struct site *site)
+{
+	no_bgpd(site);
+	parts.life = ROUTER_STUCK;
+	parts.sentence = "vty socket '/run/frr/bgpd.vty': no answer for 3.0 s to 'enable'";
+}
+
 static void starting(struct site *site)
 {
 	site_facts_good(site);
@@ -335,6 +368,8 @@ static const struct {
 	{ "drained", drained, { "status", "why www", "why node" } },
 	{ "no-bgpd", no_bgpd, { "status", "why www", "peers" } },
 	{ "peer-down", peer_down, { "status", "why tor2", "peers" } },
+	{ "not-sent", not_sent, { "status", "peers", "routes", "why www", "why tor2" } },
+	{ "stuck", stuck, { "status", "routes", "why www" } },
 	{ "starting", starting, { "status", "why www", "why web" } },
 	{ "no-way", no_way, { "status", "why node", "why web", "reals web/web1" } },
 	{ "taken-out",

@@ -13,6 +13,7 @@ void fake_parts_init(struct site *site)
 {
 	const struct config *config = core_config(site->core);
 
+	loop_free(parts.loop);
 	parts = (struct fake_parts){
 		.site = site,
 		.life = ROUTER_READY,
@@ -44,7 +45,12 @@ void fake_parts_init(struct site *site)
 						       .state = "Established",
 						       .since = site->now - 754 * USEC_PER_SEC,
 						       .prefixes_sent4 = 2,
-						       .prefixes_sent6 = 1 };
+						       .prefixes_sent6 = 1,
+						       .ours4 = 2,
+						       .ours6 = 1,
+						       .remote_as = 65000,
+						       .out = { { .is_active = true },
+								{ .is_active = true } } };
 }
 
 /* ---- router ---- */
@@ -116,8 +122,38 @@ static const struct router_route *as_route(const struct world_route *route)
 					   .has_line = route->line != ROUTE_NONE,
 					   .is_drained = route->line == ROUTE_DRAIN,
 					   .attributes_match = true,
+					   .is_local = route->line != ROUTE_NONE,
+					   .held_by = (1ULL << route->peers) - 1,
 					   .peers = route->peers };
 	return &routes[i];
+}
+
+bool router_is_read(const struct router *router, usec_t *ret_at)
+{
+	(void)router;
+	*ret_at = parts.site->now;
+	return parts.life == ROUTER_READY;
+}
+
+bool router_has_import_check(const struct router *router)
+{
+	(void)router;
+	return parts.has_import_check;
+}
+
+struct router_command router_command(const struct router *router, const struct prefix *prefix)
+{
+	(void)router;
+	(void)prefix;
+	if (!parts.command.refused)
+		parts.command.refused = "";
+	return parts.command;
+}
+
+const char *router_fault_sentence(const struct router *router)
+{
+	(void)router;
+	return "";
 }
 
 size_t router_n_routes(const struct router *router)
@@ -414,10 +450,26 @@ static bool removed_real(void *daemon, size_t i, struct commands_removed *ret)
 	return i == 0 && parts.removed.since;
 }
 
+static struct loop_intent intent_of(void *arg, size_t i)
+{
+	static const enum router_op words[] = { ROUTER_WITHDRAW, ROUTER_ANNOUNCE, ROUTER_DRAIN };
+	const struct site *site = arg;
+	const struct core_vip *vip = core_vip(site->core, (uint32_t)i);
+
+	return (struct loop_intent){ vip->prefix, words[vip->intent] };
+}
+
 struct commands_context fake_context(struct site *site)
 {
+	size_t n = core_n_vips(site->core);
+
+	if (!parts.loop)
+		parts.loop = loop_new();
+	loop_update(parts.loop, NULL, n, intent_of, site, site->now - 30 * USEC_PER_SEC);
+	loop_update(parts.loop, NULL, n, intent_of, site, site->now);
 	return (struct commands_context){
 		.core = site->core,
+		.loop = parts.loop,
 		.config_file = "/etc/shoal/shoal.yaml",
 		.run_dir = "/run/shoal",
 		.started = site->now - 754 * USEC_PER_SEC,

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "health/prober.h"
 #include "src/ctl/commands.h"
@@ -22,6 +23,9 @@ struct fake_parts {
 	const char *sentence, *version;
 	struct router_peer peers[PARTS_MAX];
 	size_t n_peers;
+	bool has_import_check;
+	struct router_command command; /* told of every prefix */
+	struct loop *loop;             /* followed half a minute ago and now */
 
 	struct net_uplink uplinks[PARTS_MAX];
 	struct dataplane_uplink attached[PARTS_MAX];
