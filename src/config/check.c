@@ -235,6 +235,17 @@ static void check_http(struct load *load, const struct config_check *check)
 			   check->body_contains ? "body-contains" : "body-matches");
 }
 
+/* What is not looked at, but was asked for. */
+static void check_unverified(struct load *load, const struct config_check *check)
+{
+	if (is_given(load, &check->ca_file))
+		load_warn(load, load_node(load, &check->ca_file),
+			  "ca-file has no effect with verify: false");
+	if (is_given(load, &check->expiry_warning_us))
+		load_warn(load, load_node(load, &check->expiry_warning_us),
+			  "expiry-warning has no effect with verify: false");
+}
+
 static void check_grpc(struct load *load, const struct config_check *check)
 {
 	if (!check->tls && is_given(load, &check->ca_file))
@@ -242,20 +253,77 @@ static void check_grpc(struct load *load, const struct config_check *check)
 			  "ca-file has no effect without tls: true");
 }
 
-static void check_dns(struct load *load, const struct config_check *check)
+static void check_dns_addresses(struct load *load, const struct config_check *check)
 {
 	bool is_ipv4 = check->record == CONFIG_RECORD_A;
 	struct addr addr;
 
-	if (!load_is_good(load, &check->record) ||
-	    (!is_ipv4 && check->record != CONFIG_RECORD_AAAA))
-		return;
 	for (size_t i = 0; i < check->n_answers; i++)
 		if (check->answers[i] &&
 		    (addr_parse(check->answers[i], &addr) < 0 || addr_is_ipv4(&addr) != is_ipv4))
 			load_error(load, load_node_or(load, &check->answers[i], &check->answers),
 				   "answer: '%.80s' is no IPv%d address; record: %s has those",
 				   check->answers[i], is_ipv4 ? 4 : 6, is_ipv4 ? "A" : "AAAA");
+}
+
+/* How records are written that have no addresses: numbers, then as many words. TXT may be anything.
+ */
+static const struct record_form {
+	enum config_record record;
+	unsigned n_numbers, n_words;
+	const char *type, *like;
+} record_forms[] = {
+	{ CONFIG_RECORD_NS, 0, 1, "NS", "ns.example.net." },
+	{ CONFIG_RECORD_CNAME, 0, 1, "CNAME", "www.example.net." },
+	{ CONFIG_RECORD_PTR, 0, 1, "PTR", "www.example.net." },
+	{ CONFIG_RECORD_SOA, 0, 7, "SOA",
+	  "ns.example.net. admin.example.net. 1 7200 900 604800 300" },
+	{ CONFIG_RECORD_MX, 1, 1, "MX", "10 mail.example.net." },
+	{ CONFIG_RECORD_SRV, 3, 1, "SRV", "1 2 443 www.example.net." },
+	{ CONFIG_RECORD_CAA, 1, 2, "CAA", "0 issue \"ca.example.net\"" },
+};
+
+/* The next word of a text, and what follows it; "" at its end. A quote holds spaces. */
+static size_t word_len(const char **text)
+{
+	*text += strspn(*text, " \t");
+	return **text == '"' ? strlen(*text) : strcspn(*text, " \t");
+}
+
+static bool has_form(const struct record_form *form, const char *text)
+{
+	for (unsigned i = 0; i < form->n_numbers + form->n_words; i++) {
+		size_t len = word_len(&text);
+
+		if (len == 0 || (i < form->n_numbers && strspn(text, "0123456789") != len))
+			return false;
+		text += len;
+	}
+	return word_len(&text) == 0;
+}
+
+static void check_dns_words(struct load *load, const struct config_check *check)
+{
+	const struct record_form *form = record_forms;
+	const size_t n_forms = sizeof(record_forms) / sizeof(record_forms[0]);
+
+	while (form < record_forms + n_forms && form->record != check->record)
+		form++;
+	for (size_t i = 0; form < record_forms + n_forms && i < check->n_answers; i++)
+		if (check->answers[i] && !has_form(form, check->answers[i]))
+			load_error(load, load_node_or(load, &check->answers[i], &check->answers),
+				   "answer: '%.80s' is no %s record; write one like '%s'",
+				   check->answers[i], form->type, form->like);
+}
+
+static void check_dns(struct load *load, const struct config_check *check)
+{
+	if (!load_is_good(load, &check->record))
+		return;
+	if (check->record == CONFIG_RECORD_A || check->record == CONFIG_RECORD_AAAA)
+		check_dns_addresses(load, check);
+	else
+		check_dns_words(load, check);
 }
 
 static void check_intervals(struct load *load, const struct config_check *check)
@@ -300,6 +368,8 @@ static void check_checks(struct load *load)
 			check_http(load, check);
 		if (check->type == CONFIG_CHECK_GRPC)
 			check_grpc(load, check);
+		if (!check->verify)
+			check_unverified(load, check);
 	}
 }
 

@@ -503,6 +503,18 @@ static void warn_without_effect(struct load *load, const struct schema *schema,
 			  row->key);
 }
 
+/* "http, https": the types that have a row's key. */
+static const char *types_with(struct load *load, const struct schema *schema,
+			      const struct schema_row *row)
+{
+	struct text text = { .arena = load->scratch };
+
+	for (const struct value_word *word = schema->variant_words; word->word; word++)
+		if (row->variants & (1U << word->value))
+			text_add(&text, "%s%s", text.len ? ", " : "", word->word);
+	return text.bytes;
+}
+
 static bool is_applicable(struct load *load, const struct schema *schema,
 			  const struct schema_row *row, const struct node *node, const void *object)
 {
@@ -515,8 +527,9 @@ static bool is_applicable(struct load *load, const struct schema *schema,
 	if (!node || !load_node(load, type) || !load_is_good(load, type))
 		return false;
 	memcpy(&variant, type, sizeof(variant));
-	load_error(load, node->key, "%s: a %s of type %s has no such key", row->key, schema->noun,
-		   value_word_of(schema->variant_words, variant));
+	load_error(load, node->key, "%s: a %s of type %s has no such key; there it is with %s",
+		   row->key, schema->noun, value_word_of(schema->variant_words, variant),
+		   types_with(load, schema, row));
 	return false;
 }
 
