@@ -68,6 +68,9 @@ struct check_kind {
 	/* Begin without a connection; NULL: the probe is dialled, and connected() called. It may
 	 * end the probe before it returns. */
 	void (*start)(struct probe *probe, struct event_base *base);
+	/* Whether one more may begin now, as far as memory goes; NULL: always. A patient one leaves
+	 * room for others: its target did not answer last time, or is new. */
+	bool (*has_room)(const struct check_spec *spec, bool is_patient);
 	/* The connection stands: go on. fd is this function's to close. */
 	void (*connected)(struct probe *probe, int fd);
 	/* Cut a probe off that is past its connection; no probe_end() after that. */

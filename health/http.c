@@ -12,7 +12,9 @@
  * otherwise what never becomes a header or a body, as the extensions of chunks, is bounded by what
  * the kernel has received on the connection.
  *
- * One curl handle serves many probes one after another; idle ones wait in a list.
+ * One curl handle serves many probes one after another; idle ones wait in a list. Servers that take
+ * a request and say nothing hold theirs until the timeout: so there is a bound to how many
+ * transfers run at once, and a part of them is for targets that did say something last time.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -40,6 +42,8 @@
 #define HEADERS_MAX   (64 * 1024)   /* bytes, of all header lines together */
 #define BODY_MAX      (1024 * 1024) /* bytes */
 #define IDLE_MAX      1024          /* handles kept for later */
+#define PLAIN_MAX     7168          /* transfers at once: 13 KiB each */
+#define RATIONED_MAX  1024          /* with TLS or HTTP/2: some 85 KiB each */
 #define EVENTS_A_LOOK 8             /* so many, then what was received is counted */
 
 /* What one answer came to, and the handle it came through. */
@@ -76,8 +80,14 @@ static struct {
 	struct curl_slist *connect_to; /* any host: a number, so that nothing is resolved */
 	struct http_run *idle;
 	unsigned n_idle;
-	int tls_index; /* of the run in the TLS context that curl makes for it */
+	unsigned n_running[2]; /* plain, rationed */
+	int tls_index;         /* of the run in the TLS context that curl makes for it */
 } http;
+
+static bool is_rationed(const struct http_wish *wish)
+{
+	return wish->has_tls || wish->is_http2;
+}
 
 static const struct http_wish *wish_of(const struct http_run *run)
 {
@@ -302,7 +312,8 @@ static bool easy_set_up(struct http_run *run)
 		{ CURLOPT_FORBID_REUSE, 1 },
 		{ CURLOPT_TCP_NODELAY, 0 },
 		{ CURLOPT_TCP_KEEPALIVE, 0 },
-		{ CURLOPT_BUFFERSIZE, 4096 },
+		{ CURLOPT_BUFFERSIZE, 1024 }, /* of each transfer, for as long as it runs */
+		{ CURLOPT_UPLOAD_BUFFERSIZE, 16384 },
 		{ CURLOPT_SSL_SESSIONID_CACHE, 0 },
 		{ CURLOPT_CA_CACHE_TIMEOUT, 0 },
 		{ CURLOPT_PATH_AS_IS, 1 },
@@ -371,6 +382,8 @@ static void run_give_back(struct http_run *run)
 	run->fd = -1;
 	relay_stop(run->relay);
 	run->relay = NULL;
+	if (run->probe)
+		http.n_running[is_rationed(wish_of(run))]--;
 	run->probe = NULL;
 	body_free(&run->body);
 	if (http.n_idle >= IDLE_MAX) {
@@ -697,11 +710,6 @@ static void http_forget(struct check_spec *spec)
 	http_wish_free(spec->own);
 }
 
-static bool is_rationed(const struct http_wish *wish)
-{
-	return wish->has_tls || wish->is_http2;
-}
-
 /* The connection is curl's, or its relay's. Where this fails it is closed. */
 static bool take_connection(struct http_run *run, int fd)
 {
@@ -713,16 +721,27 @@ static bool take_connection(struct http_run *run, int fd)
 	return run->relay != NULL;
 }
 
+static bool http_has_room(const struct check_spec *spec, bool is_patient)
+{
+	bool rationed = is_rationed(spec->own);
+	unsigned max = rationed ? RATIONED_MAX : PLAIN_MAX;
+
+	return http.n_running[rationed] < (is_patient ? max - max / 8 : max);
+}
+
 static void http_connected(struct probe *probe, int fd)
 {
-	struct http_run *run = run_take();
+	/* Those that were connecting when the last place was taken, or are watched, find none. */
+	struct http_run *run = http_has_room(probe->spec, false) ? run_take() : NULL;
 
 	if (!run) {
 		close(fd);
-		probe_end(probe, PROBE_LOCAL_ERROR, "out of memory");
+		probe_end(probe, PROBE_LOCAL_ERROR,
+			  "no memory for one more answer that is waited for");
 		return;
 	}
 	run->probe = probe;
+	http.n_running[is_rationed(wish_of(run))]++;
 	if (!take_connection(run, fd)) {
 		run_give_back(run);
 		probe_end(probe, PROBE_LOCAL_ERROR, "relay: %s", strerror(errno));
@@ -769,6 +788,7 @@ static const char *http_waiting_for(const struct probe *probe)
 const struct check_kind check_http = {
 	.prepare = http_prepare,
 	.forget = http_forget,
+	.has_room = http_has_room,
 	.connected = http_connected,
 	.stop = http_stop,
 	.waiting_for = http_waiting_for,

@@ -43,6 +43,7 @@ struct target {
 	usec_t planned;
 	uint64_t n_runs;
 	enum schedule_pace pace; /* by which it was planned */
+	bool has_answered;       /* in its last result that counts */
 	struct check_spec spec;
 	struct schedule_timing timing;
 	uint32_t rise, fall;
@@ -266,12 +267,15 @@ static bool is_worth_reporting(const struct target *target, bool changed, usec_t
 
 /* ---- signs of life ---- */
 
-static bool has_descriptors(const struct targets *table, uint32_t more)
+/* What is patient, because it may wait for its timeout, leaves some to the others: so no number of
+ * silent reals keeps those that answer from being probed. */
+static bool has_descriptors(const struct targets *table, uint32_t more, bool is_patient)
 {
 	uint32_t used = table->n_running + VITAL_DESCRIPTORS * table->n_vitals +
 			MTU_DESCRIPTORS * table->n_mtus + TRIAL_DESCRIPTORS * table->n_trials;
+	uint32_t max = table->options.max_running;
 
-	return used + more <= table->options.max_running;
+	return used + more <= (is_patient ? max - max / 8 : max);
 }
 
 static void look_for_life(struct target *target);
@@ -299,7 +303,7 @@ static void look_for_life(struct target *target)
 					       .arg = target };
 
 	target->is_to_look_again = target->vital != NULL;
-	if (!target->has_real || target->vital || !has_descriptors(table, VITAL_DESCRIPTORS))
+	if (!target->has_real || target->vital || !has_descriptors(table, VITAL_DESCRIPTORS, true))
 		return;
 	target->vital = vital_start(table->base, &options);
 	table->n_vitals += target->vital != NULL;
@@ -353,6 +357,8 @@ static void take_result(struct target *target, enum probe_reason reason, const c
 	changed |= listen_to(target, reason);
 	if (judge_classify(reason) != JUDGE_NO_VERDICT && target->judge.in_a_row == 1)
 		target->row_started = target->probe.started;
+	if (judge_classify(reason) != JUDGE_NO_VERDICT)
+		target->has_answered = reason != PROBE_TIMEOUT;
 	table->n_probes++;
 	table->n_verdicts += judge_classify(reason) != JUDGE_NO_VERDICT;
 	table->n_late += reason == PROBE_LATE;
@@ -522,7 +528,8 @@ static void look_at_mtu(struct target *target, usec_t now)
 					     .done = on_mtu_done,
 					     .arg = target };
 
-	if (target->mtu_bytes == 0 || target->mtu || !has_descriptors(table, MTU_DESCRIPTORS) ||
+	if (target->mtu_bytes == 0 || target->mtu ||
+	    !has_descriptors(table, MTU_DESCRIPTORS, true) ||
 	    (now < target->mtu_due && !mtu_is_undecided(&target->mtu_record)))
 		return;
 	target->mtu_due = now + target->mtu_probe_us;
@@ -530,17 +537,35 @@ static void look_at_mtu(struct target *target, usec_t now)
 	table->n_mtus += target->mtu != NULL;
 }
 
+static bool has_room(const struct target *target)
+{
+	const struct check_kind *kind = check_kind_of(&target->spec);
+
+	return !kind->has_room || kind->has_room(&target->spec, !target->has_answered);
+}
+
+/* There will be room when others have ended. Its plan stands, so that it gives no verdict when that
+ * takes half its timeout. */
+static void put_off(struct target *target, usec_t now)
+{
+	set_due(target, now + target->timing.timeout_us / 8);
+}
+
 static void start_probe(struct target *target, usec_t now)
 {
 	struct targets *table = target->table;
 
+	if (!has_room(target) && !schedule_is_late(&target->timing, target->planned, now)) {
+		put_off(target, now);
+		return;
+	}
 	lateness_add(&table->lateness, now - target->planned);
 	if (schedule_is_late(&target->timing, target->planned, now)) {
 		take_result_fmt(target, PROBE_LATE, "started %.1f ms late",
 				(double)(now - target->planned) / 1000);
 		return;
 	}
-	if (!has_descriptors(table, 1)) {
+	if (!has_descriptors(table, 1, !target->has_answered)) {
 		take_result_fmt(target, PROBE_LOCAL_ERROR,
 				"%u probes are running, more than descriptors allow",
 				table->n_running);
@@ -849,7 +874,7 @@ void targets_try(struct targets *table, const struct message_probe_now *now)
 		refuse_trial(table, now->ticket, "shoal-probe does not have this check yet");
 	else if (target->trial)
 		refuse_trial(table, now->ticket, "somebody else watches this check just now");
-	else if (table->n_trials == TRIALS_MAX || !has_descriptors(table, TRIAL_DESCRIPTORS))
+	else if (table->n_trials == TRIALS_MAX || !has_descriptors(table, TRIAL_DESCRIPTORS, false))
 		refuse_trial(table, now->ticket, "too many probes are running");
 	else
 		start_trial(target, now->ticket);
