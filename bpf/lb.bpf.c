@@ -604,18 +604,6 @@ __noinline int watch_longer(struct xdp_md *ctx, struct lb_counters *line,
 	return 0;
 }
 
-LB_INLINE void watch(struct xdp_md *ctx, const struct lb_uplink *uplink, struct lb_counters *line,
-		     const struct lb_service *service, const struct packet *packet, __u32 real,
-		     bool is_quick)
-{
-	if (!real || uplink->is_self_test)
-		return;
-	if (is_quick)
-		watch_anew(ctx, line, service, real);
-	else
-		watch_longer(ctx, line, service, packet, real);
-}
-
 LB_INLINE struct lb_ring *find_ring(const struct lb_service *service)
 {
 	return bpf_map_lookup_elem(&rings, &service->ring); /* not by a copy on the stack */
@@ -659,6 +647,13 @@ LB_INLINE int decide_longer(struct xdp_md *ctx, const struct lb_uplink *uplink,
 		return cause;
 	decision->real = choice.real & (LB_REALS - 1);
 	decision->why = choice.why;
+	if (lb_unlikely(service->flags & LB_SERVICE_WATCHED) && decision->real &&
+	    !choice.is_probe) {
+		if (is_quick)
+			watch_anew(ctx, line, service, decision->real);
+		else
+			watch_longer(ctx, line, service, packet, decision->real);
+	}
 	/* As katran: what is not hashed keeps its outer source, destination-port or not. */
 	if (choice.why == LB_WHY_ID)
 		decision->entropy.client = packet->src[3];
@@ -699,6 +694,49 @@ LB_INLINE bool quick_flow(const char *frame, const char *end, const struct lb_se
 	return true;
 }
 
+/* The same of either family, read anew. */
+LB_INLINE bool any_quick_flow(const char *frame, const char *end, const struct lb_service *service,
+			      __u64 *hash, __u32 *kind)
+{
+	if (frame + ETH_HLEN > end)
+		return false;
+	if (LB_LOAD(__be16, frame + 12) == lb_htons(ETH_P_IPV6))
+		return quick_flow(frame, end, service, true, hash, kind);
+	return quick_flow(frame, end, service, false, hash, kind);
+}
+
+/* Where the TCP header of a common packet begins; NULL: not all of it is there. */
+LB_INLINE const __u8 *quick_tcp(const char *frame, const char *end)
+{
+	__u32 ip_len = LB_LOAD(__be16, frame + 12) == lb_htons(ETH_P_IPV6) ? sizeof(struct ipv6hdr)
+									   : sizeof(struct iphdr);
+
+	return parse_bytes(frame, end, ETH_HLEN + ip_len, sizeof(struct tcphdr));
+}
+
+/* As ask_flows(), of a watched service: its slot may be steady, its flows not remembered. */
+__noinline __u32 ask_watched(struct xdp_md *ctx, struct lb_counters *line, struct lb_ring *ring,
+			     const struct lb_service *service, __u64 slot_and_word)
+{
+	const char *frame = frame_start(ctx), *end = frame_end(ctx);
+	__u32 word = (__u32)slot_and_word, slot = (__u32)(slot_and_word >> 32), kind = 0;
+	__u32 answer = LB_SLOT_CUR(word);
+	const __u8 *tcp;
+	__u64 hash = 0;
+
+	if (!line || !ring || !service || !any_quick_flow(frame, end, service, &hash, &kind))
+		return answer;
+	if (!(service->flags & LB_SERVICE_TRACK_NONE) &&
+	    (!flow_slot_is_steady(word) || service->flags & LB_SERVICE_TRACK_ALL))
+		answer = flow_look(line, ring, hash, word, kind | slot << FLOW_SLOT_SHIFT);
+	if (!(kind & FLOW_NEW) || !(answer & 0xffff))
+		return answer;
+	tcp = quick_tcp(frame, end);
+	if (tcp)
+		syn_count(line, syn_hash(hash, LB_LOAD(__be32, tcp + 4)), answer & 0xffff);
+	return answer;
+}
+
 /*
  * Ask the flow table for a common packet. It is read anew: what only few packets need is not to be
  * kept for all. Returns as flow_look().
@@ -709,30 +747,27 @@ __noinline __u32 ask_flows(struct xdp_md *ctx, struct lb_counters *line, struct 
 	const char *frame = frame_start(ctx), *end = frame_end(ctx);
 	__u32 word = (__u32)slot_and_word, slot = (__u32)(slot_and_word >> 32), kind = 0;
 	__u64 hash = 0;
-	bool is_read;
 
-	if (!line || !ring || !service || frame + ETH_HLEN > end)
+	if (!line || !ring || !service)
 		return LB_SLOT_CUR(word);
-	if (LB_LOAD(__be16, frame + 12) == lb_htons(ETH_P_IPV6))
-		is_read = quick_flow(frame, end, service, true, &hash, &kind);
-	else
-		is_read = quick_flow(frame, end, service, false, &hash, &kind);
-	if (!is_read)
+	if (lb_unlikely(service->flags & LB_SERVICE_WATCHED))
+		return ask_watched(ctx, line, ring, service, slot_and_word);
+	if (!any_quick_flow(frame, end, service, &hash, &kind))
 		return LB_SLOT_CUR(word); /* cannot be: it was read before */
 	return flow_look(line, ring, hash, word, kind | slot << FLOW_SLOT_SHIFT);
 }
 
-/* A common packet whose slot is not steady, or whose service remembers every flow. */
+/* A common packet whose slot is not steady, or whose service remembers every flow or is watched. */
 LB_INLINE void decide_quick(struct xdp_md *ctx, const struct lb_uplink *uplink,
 			    struct lb_counters *line, struct lb_ring *ring,
 			    const struct lb_service *service, __u32 word, struct decision *decision)
 {
 	__u32 answer;
 
-	if (service->flags & LB_SERVICE_TRACK_NONE || uplink->is_self_test)
+	if ((service->flags & (LB_SERVICE_TRACK_NONE | LB_SERVICE_WATCHED)) ==
+		    LB_SERVICE_TRACK_NONE ||
+	    uplink->is_self_test)
 		return;
-	if (flow_slot_is_steady(word) && !(service->flags & LB_SERVICE_TRACK_ALL))
-		return; /* only watched */
 	answer = ask_flows(ctx, line, ring, service, (__u64)decision->slot << 32 | word);
 	decision->real = answer & 0xffff;
 	decision->why = flow_why(answer);
@@ -745,7 +780,6 @@ LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct 
 {
 	struct lb_ring *ring;
 	__u32 slot, word;
-	int cause = 0;
 
 	/* A fragment cannot tell which port it is for. */
 	if (packet->is_fragment && service->hash != LB_HASH_SOURCE_IP)
@@ -763,14 +797,11 @@ LB_INLINE int decide(struct xdp_md *ctx, const struct lb_uplink *uplink, struct 
 		      !(LB_READ_ONCE(service->flags) &
 			(LB_SERVICE_SPECIAL | LB_SERVICE_TRACK_ALL | LB_SERVICE_WATCHED))))
 		return 0;
-	if (is_quick && !(service->flags & LB_SERVICE_SPECIAL))
+	if (is_quick && !(service->flags & LB_SERVICE_SPECIAL)) {
 		decide_quick(ctx, uplink, line, ring, service, word, decision);
-	else
-		cause = decide_longer(ctx, uplink, line, ring, service, packet, word, decision,
-				      is_quick);
-	if (lb_unlikely(service->flags & LB_SERVICE_WATCHED) && !cause)
-		watch(ctx, uplink, line, service, packet, decision->real, is_quick);
-	return cause;
+		return 0;
+	}
+	return decide_longer(ctx, uplink, line, ring, service, packet, word, decision, is_quick);
 }
 
 /* A flow to a VIP. Returns how the packet ends. */

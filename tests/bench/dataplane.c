@@ -95,8 +95,9 @@ struct bench_case {
 #define TENTH4  "10.200.1.5" /* one slot of ten is */
 #define TRACK4  "10.200.1.6" /* remembers every flow */
 #define QUIC4   "10.200.1.7"
-#define IDS4    "10.200.1.8" /* server ids in TCP options */
-#define ROUTED4 "10.200.1.9" /* with a source route for the client */
+#define IDS4    "10.200.1.8"  /* server ids in TCP options */
+#define ROUTED4 "10.200.1.9"  /* with a source route for the client */
+#define WATCH4  "10.200.1.10" /* its pool is watched */
 #define NO_VIP4 "10.200.9.9"
 
 /* Tunnels to these are opened: what is inside is the host's, or served. */
@@ -156,6 +157,9 @@ static const struct bench_case cases[] = {
 	  .is_remembered = true, .cause = "sent/forwarded" },
 	{ "track-all-512k", CLIENT4, TRACK4, IPPROTO_TCP, .flows = FLOWS_512K, .head = 20,
 	  .is_remembered = true, .cause = "sent/forwarded" },
+	{ "watched", CLIENT4, WATCH4, IPPROTO_TCP, .head = 20, .cause = "sent/forwarded" },
+	{ "watched-new-flows", CLIENT4, WATCH4, IPPROTO_TCP, .tcp_flags = TCP_SYN,
+	  .flows = FLOWS_NEW, .head = 20, .cause = "sent/forwarded" },
 };
 
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
@@ -235,13 +239,17 @@ static void provision_flows(struct fixture *f, uint32_t ring)
 					   .port = 80,
 					   .ring = ring,
 					   .track = CONFIG_TRACK_ALL };
-	uint32_t moving = make_ring(f, "10.0.1."), tenth = make_ring(f, "10.0.1.");
+	uint32_t moving = make_ring(f, "10.0.1."), tenth = make_ring(f, "10.0.1."),
+		 watched = make_ring(f, "10.0.1.");
 	struct err err = { "" };
 
 	if (dataplane_set_service(f->dp, &track, &err) < 0)
 		die("%s", err.text);
 	fixture_service(f, MOVING4, IPPROTO_TCP, 80, moving);
 	fixture_service(f, TENTH4, IPPROTO_TCP, 80, tenth);
+	fixture_service(f, WATCH4, IPPROTO_TCP, 80, watched);
+	if (dataplane_watch(f->dp, watched, true, &err) < 0)
+		die("%s", err.text);
 	move_slots(f, moving, 1);
 	move_slots(f, tenth, 10);
 }
