@@ -447,7 +447,6 @@ static const struct schema_row routing_rows[] = {
 	{ .key = "common-mode",
 	  .form = ROW_SECTION,
 	  .schema = &schema_common_mode,
-	  .flags = ROW_NOT_CARRIED_OUT,
 	  .meaning = "Failures that are the node's own." },
 };
 static const struct schema schema_routing = {

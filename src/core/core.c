@@ -109,6 +109,7 @@ void core_settle(struct core *core)
 
 	core->timer = USEC_NEVER;
 	node_update(core);
+	common_update(core);
 	pools_settle(core);
 	for (size_t i = 0; i < records->n_vips; i++)
 		vip_update(core, &records->vips[i]);

@@ -248,7 +248,10 @@ struct core_event {
 	X(NONE, "none", "by its checks")                                                           \
 	X(FLOOR, "depool-floor", "failed reals keep getting new flows: the depool floor")          \
 	X(OPEN, "all-down-open", "every check fails: all reals get new flows")                     \
-	X(HOLD, "all-down-hold", "every check fails: the last ring stays as it was")
+	X(HOLD, "all-down-hold", "every check fails: the last ring stays as it was")               \
+	X(COMMON, "common-mode",                                                                   \
+	  "fails together with pools that share no real with it, so by this node: its reals "      \
+	  "stay as they were")
 
 enum pool_override {
 #define X(name, word, sentence) POOL_OVERRIDE_##name,
@@ -346,7 +349,15 @@ struct core_flaps {
 	usec_t hold_down_until;    /* 0: none */
 };
 
+/* Pools that share no real failed together: the node's own failure. */
+struct core_common {
+	usec_t since, until; /* 0: it is not in force */
+	uint64_t n;          /* how often it came into force */
+	uint32_t n_pools;    /* that are held now, also while it is only suspected */
+};
+
 struct core_node {
+	struct core_common common;
 	bool is_drained;
 	struct core_drain drain; /* when is_drained */
 	bool is_fenced;

@@ -32,6 +32,8 @@ struct real_facts {
 	bool is_forgiven;      /* this once it need not start slowly */
 	usec_t started_at;     /* its slow start; 0: none */
 	usec_t way_lost_since; /* the next hop is gone, 0: it is not */
+	usec_t fell_at;        /* when it went down last, and whether it took new flows then */
+	bool took_when_fell;
 };
 
 struct pool {
@@ -49,6 +51,10 @@ struct pool {
 	bool is_heard_anew; /* the sign of a real changed */
 	bool was_needed;    /* by the desired state before this one */
 	usec_t deadline;    /* of the moments its conclusions wait for */
+	/* Common mode; 0: it is not so. */
+	usec_t shaky_since;   /* it would fail if what its last probes say came true */
+	usec_t failing_since; /* its checks cost it its quorum, or would if it were not held */
+	usec_t common_from;   /* its reals are held as they were before */
 	struct observed_pool observed;
 };
 
@@ -134,6 +140,7 @@ struct core {
 	bool xdp_gone;
 	bool uplinks_lost;
 	usec_t no_uplink_since;
+	usec_t common_ended; /* the last common mode */
 };
 
 /* core.c */
@@ -179,6 +186,18 @@ void pool_update(struct core *core, struct pool *pool);
 bool pool_has_taker(const struct pool *pool);
 /* Reals and ring are as desired, or nobody takes new flows and the last ring stands. */
 bool pool_is_in_force(const struct core *core, uint32_t pool, const struct observed_pool *observed);
+
+/* The last probe of a check that passes so far failed. */
+bool pool_doubts_real(const struct pool *pool, size_t real);
+
+/* common.c */
+void common_update(struct core *core);
+/* This real gets new flows because it did before it failed with others that share nothing with it.
+ */
+bool common_keeps(const struct core *core, const struct pool *pool, size_t real);
+/* A pool of this VIP is held; asks: common mode is in force, and that is the policy. */
+bool common_holds(const struct core *core, const struct vip *vip);
+bool common_asks(const struct core *core, const struct vip *vip, enum config_loss_then then);
 
 /* life.c: conclude what becomes of each real's flows; true when that, or what
  * the join over pools rests on, changed. */

@@ -150,10 +150,26 @@ static void check_take(struct core_check *check, const struct core_verdict *verd
 	check->evidence[sizeof(check->evidence) - 1] = '\0';
 }
 
+static bool check_is_in_doubt(const struct core_check *check)
+{
+	return check->state == REAL_UP && probe_reason_is_failure(check->reason);
+}
+
+bool pool_doubts_real(const struct pool *pool, size_t real)
+{
+	size_t n = pool->view.config->n_checks;
+
+	for (size_t i = 0; i < n; i++)
+		if (check_is_in_doubt(&pool->checks[real * n + i]))
+			return true;
+	return false;
+}
+
 bool pool_verdict(struct core *core, const struct core_verdict *verdict)
 {
 	struct pool *pool = pool_of(core, verdict->pool, verdict->real);
 	struct core_check *check = check_of(core, verdict);
+	bool was_in_doubt = check && check_is_in_doubt(check);
 
 	if (!check)
 		return false;
@@ -163,6 +179,7 @@ bool pool_verdict(struct core *core, const struct core_verdict *verdict)
 		first_verdict(core);
 	check_take(check, verdict, core->now);
 	check->told_at = core->now;
+	pool->is_dirty |= check_is_in_doubt(check) != was_in_doubt; /* common mode asks */
 	pool_judge_real(pool, verdict->real, core->now);
 	return core->first_verdict_at == core->now || pool->is_dirty;
 }
@@ -289,11 +306,12 @@ static uint32_t serving(const struct tally *tally)
 struct tallies {
 	struct tally usable;  /* surely */
 	struct tally healthy; /* up, whatever their next hop */
+	struct tally kept;    /* surely, or by common mode */
 	uint32_t possible;    /* the most that could turn out to be serving */
 	bool any_unknown;
 };
 
-static struct tallies pool_tally(const struct pool *pool)
+static struct tallies pool_tally(const struct core *core, const struct pool *pool)
 {
 	struct tallies t = { 0 };
 	struct tally unknown = { 0 }, most;
@@ -303,6 +321,7 @@ static struct tallies pool_tally(const struct pool *pool)
 
 		tally_add(&t.usable, real, real_is_usable(real));
 		tally_add(&t.healthy, real, real->state == REAL_UP && !real->order);
+		tally_add(&t.kept, real, real_is_usable(real) || common_keeps(core, pool, i));
 		tally_add(&unknown, real, real_is_unknown(pool, i));
 	}
 	most = (struct tally){ t.usable.normal + unknown.normal, t.usable.backup + unknown.backup };
@@ -326,7 +345,8 @@ static bool quorum_holds(struct core *core, struct pool *pool, const struct tall
 	}
 	if (pool->view.has_quorum && pool->view.is_held && t->possible >= need)
 		return true;
-	if (pool_keeps_quorum(pool)) {
+	if (pool_keeps_quorum(pool) ||
+	    (pool->view.has_quorum && pool->common_from && serving(&t->kept) >= need)) {
 		pool->short_since = 0;
 		return true;
 	}
@@ -377,7 +397,7 @@ bool pool_has_taker(const struct pool *pool)
 
 void pool_update(struct core *core, struct pool *pool)
 {
-	struct tallies t = pool_tally(pool);
+	struct tallies t = pool_tally(core, pool);
 	bool had_quorum = pool->view.has_quorum;
 
 	if (pool->view.is_held && (!t.any_unknown || core_is_due(core, pool->held_until))) {

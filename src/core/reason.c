@@ -52,6 +52,17 @@ const char *life_reason_sentence(enum life_reason reason)
 	return reason < LIFE_REASON_MAX ? life_reasons[reason].sentence : "unknown reason";
 }
 
+bool probe_reason_is_failure(enum probe_reason reason)
+{
+	static const bool says_nothing[PROBE_REASON_MAX] = {
+		[PROBE_NONE] = true,           [PROBE_OK] = true,         [PROBE_NO_CHECK] = true,
+		[PROBE_NOT_EXECUTABLE] = true, [PROBE_PROBE_PATH] = true, [PROBE_LATE] = true,
+		[PROBE_LOCAL_ERROR] = true,
+	};
+
+	return reason < PROBE_REASON_MAX && !says_nothing[reason];
+}
+
 enum probe_reason probe_reason_find(const char *word)
 {
 	enum probe_reason reason = 0;

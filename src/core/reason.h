@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* How one probe ended. X(enumerator, word, sentence) */
 #define PROBE_REASONS(X)                                                                           \
 	X(NONE, "none", "not probed yet")                                                          \
@@ -48,6 +50,8 @@ enum probe_reason {
 	X(SELF_TEST, "self-test", "the self-test of a service failed")                             \
 	X(XDP_GONE, "xdp-gone", "an uplink in use has no XDP program of ours")                     \
 	X(NO_NEXT_HOP, "no-next-hop", "no usable uplink or next hop")                              \
+	X(COMMON_MODE, "common-mode",                                                              \
+	  "pools that share no real fail together, so this node does; by routing.common-mode")     \
 	X(WARM_UP, "warm-up", "waiting for the warm-up to end")                                    \
 	X(HOLD_DOWN, "hold-down", "held down after flapping")                                      \
 	X(FENCED, "fenced", "the guard acted; waiting for a complete pass and the warm-up")        \
@@ -107,6 +111,9 @@ const char *vip_reason_str(enum vip_reason reason);
 const char *vip_reason_sentence(enum vip_reason reason);
 const char *life_reason_str(enum life_reason reason);
 const char *life_reason_sentence(enum life_reason reason);
+
+/* The probe ran, judged, and failed. */
+bool probe_reason_is_failure(enum probe_reason reason);
 
 /* The reason a word names, or PROBE_REASON_MAX. */
 enum probe_reason probe_reason_find(const char *word);

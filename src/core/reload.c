@@ -126,6 +126,9 @@ static void pool_carry(struct core *core, uint32_t old_index, struct tables *to,
 	pool->view.override = old->view.override;
 	pool->view.override_since = old->view.override_since;
 	pool->view.n_overrides = old->view.n_overrides;
+	pool->shaky_since = old->shaky_since;
+	pool->failing_since = old->failing_since;
+	pool->common_from = old->common_from;
 	for (size_t i = 0; i < config->n_reals; i++)
 		pool->facts[i].starts_slowly = true; /* but for those it had */
 	for (size_t i = 0; i < config->n_reals; i++) {

@@ -10,6 +10,7 @@
  * Overrides are the rules by which a real is forwarded to, or a VIP stays announced, against the
  * checks: the depool floor, and the policy for all down. They change no quorum by themselves: the
  * policy keeps a quorum that was there when the last real failed its check, and never makes one.
+ * Common mode (common.c) is another: reals that it holds serve as if nothing had happened.
  */
 #include "src/core/internal.h"
 
@@ -117,8 +118,10 @@ bool pool_keeps_quorum(const struct pool *pool)
 	       all_are_down(pool);
 }
 
-static enum pool_override override_of(const struct pool *pool, enum ring_rule rule)
+static enum pool_override override_of(const struct pool *pool, enum ring_rule rule, bool by_common)
 {
+	if (by_common)
+		return POOL_OVERRIDE_COMMON;
 	if (rule == RING_FLOOR)
 		return POOL_OVERRIDE_FLOOR;
 	if (rule == RING_OPEN)
@@ -158,18 +161,19 @@ bool pool_serve(struct core *core, struct pool *pool, const bool *takes)
 {
 	struct ring_policy policy = policy_of(pool);
 	size_t n = pool->view.config->n_reals;
-	bool changed = false;
+	bool changed = false, by_common = false;
 	enum ring_rule rule;
 
 	for (size_t i = 0; i < n; i++)
-		start_update(core, pool, i, takes[i]);
+		if (!common_keeps(core, pool, i)) /* it never left */
+			start_update(core, pool, i, takes[i]);
 	for (size_t i = 0; i < n; i++) {
 		struct ring_real *real = &pool->ring[i];
 		uint16_t withheld = start_withheld(core, pool, i);
 
 		changed |= withheld != real->withheld;
 		real->withheld = withheld;
-		real->takes_new_flows = takes[i];
+		real->takes_new_flows = takes[i] || common_keeps(core, pool, i);
 		real->is_out = pool->reals[i].order != REAL_ORDER_NONE;
 		real->has_no_way = pool->facts[i].next_hop_known && !pool->reals[i].has_next_hop;
 		real->never_kept = pool->reals[i].state == REAL_UNKNOWN ||
@@ -182,6 +186,9 @@ bool pool_serve(struct core *core, struct pool *pool, const bool *takes)
 	for (size_t i = 0; i < n; i++) {
 		bool is_kept = pool->ring[i].serves && !takes[i];
 
+		by_common |= is_kept && common_keeps(core, pool, i);
+		if (common_keeps(core, pool, i) && !is_kept) /* a backup that nobody needs */
+			pool->facts[i].started_at = pool->ring[i].withheld = 0;
 		changed |= pool->takes[i] != (takes[i] || is_kept);
 		pool->takes[i] = takes[i] || is_kept;
 		pool->reals[i].takes_new_flows = pool->takes[i];
@@ -190,7 +197,7 @@ bool pool_serve(struct core *core, struct pool *pool, const bool *takes)
 			(uint8_t)(100 - pool->ring[i].withheld * 100 / RING_PARTS);
 		pool->view.n_kept += is_kept;
 	}
-	override_update(core, pool, override_of(pool, rule));
+	override_update(core, pool, override_of(pool, rule, by_common));
 	return changed;
 }
 

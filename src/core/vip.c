@@ -92,6 +92,8 @@ static enum vip_reason vip_lost(struct core *core, const struct vip *vip)
 	lack = services_lack_quorum(core, vip);
 	if (lack != VIP_REASON_SERVING)
 		return lack;
+	if (common_asks(core, vip, CONFIG_LOSS_WITHDRAW))
+		return VIP_REASON_COMMON_MODE;
 	if (any_service(core, vip, is_failing))
 		return VIP_REASON_SELF_TEST;
 	if (vip->unproven_since && core_is_due(core, vip->unproven_since + REPAIR_GRACE_US))
@@ -110,6 +112,8 @@ static enum vip_reason vip_unwell(struct core *core, const struct vip *vip)
 		return VIP_REASON_FENCED;
 	if (core->node.usable_uplinks == 0)
 		return core->no_uplink_since ? VIP_REASON_NO_NEXT_HOP : VIP_REASON_STARTING;
+	if (common_holds(core, vip)) /* what stands may stand; nothing new rests on it */
+		return VIP_REASON_COMMON_MODE;
 	if (any_service(core, vip, is_unjudged))
 		return VIP_REASON_STARTING;
 	return VIP_REASON_SERVING;
@@ -142,7 +146,7 @@ static void vip_withdraw(struct core *core, struct vip *vip, enum vip_reason rea
 	static const bool is_flap[VIP_REASON_MAX] = {
 		[VIP_REASON_NO_QUORUM] = true,      [VIP_REASON_SELF_TEST] = true,
 		[VIP_REASON_NOT_PROGRAMMED] = true, [VIP_REASON_XDP_GONE] = true,
-		[VIP_REASON_NO_NEXT_HOP] = true,
+		[VIP_REASON_NO_NEXT_HOP] = true,    [VIP_REASON_COMMON_MODE] = true,
 	};
 
 	if (is_flap[reason])
@@ -197,7 +201,8 @@ static void step_announced(struct core *core, struct vip *vip)
 
 	if (lost != VIP_REASON_SERVING)
 		vip_withdraw(core, vip, lost);
-	else if (core->node.is_fenced || vip_is_drained(core, vip))
+	else if (core->node.is_fenced || vip_is_drained(core, vip) ||
+		 common_asks(core, vip, CONFIG_LOSS_DRAIN))
 		vip_move(core, vip, never_stood ? VIP_WITHDRAWING : VIP_DRAINING);
 	else if (vip->view.state == VIP_ANNOUNCING && is_in_enough_peers(core, vip))
 		vip_move(core, vip, VIP_ANNOUNCED);

@@ -205,6 +205,27 @@ static void check_exec(struct alarms *alarms)
 		check_silence(alarms, PROBER_EXEC, "shoal-exec", "systemctl status shoal-exec");
 }
 
+static void check_common(struct alarms *alarms)
+{
+	const struct core *core = alarms->view->daemon->core;
+	const struct core_common *common = &core_node(core)->common;
+	static const char *const does[] = {
+		[CONFIG_LOSS_DRAIN] = "drained",
+		[CONFIG_LOSS_WITHDRAW] = "withdrawn",
+		[CONFIG_LOSS_KEEP] = "held",
+	};
+
+	if (common->since == 0)
+		return;
+	raise_alarm(alarms, LEVEL_CRITICAL, "node", "shoal why node",
+		    "common mode: %u pools fail together that share no real, so this node "
+		    "does; %s for %.0f s more",
+		    common->n_pools, does[core_config(core)->routing.common_mode_then],
+		    view_seconds(common->until > alarms->view->now
+					 ? common->until - alarms->view->now
+					 : 0));
+}
+
 static void check_node(struct alarms *alarms)
 {
 	const struct commands_context *daemon = alarms->view->daemon;
@@ -213,6 +234,7 @@ static void check_node(struct alarms *alarms)
 		check_uplink(alarms, i);
 	check_prober(alarms);
 	check_exec(alarms);
+	check_common(alarms);
 	if (core_node(daemon->core)->is_fenced)
 		raise_alarm(alarms, LEVEL_CRITICAL, "guard", "journalctl -u shoal-guard",
 			    "shoal-guard acted; nothing is announced until a complete pass");

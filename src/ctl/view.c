@@ -243,6 +243,16 @@ static json_t *all_peers(const struct view *view)
 	return peers;
 }
 
+static json_t *view_common(const struct view *view)
+{
+	const struct core_common *common = &core_node(view->daemon->core)->common;
+	json_t *object = json_pack("{s:b, s:i, s:I}", "is_in_force", common->since != 0, "pools",
+				   (int)common->n_pools, "count", (json_int_t)common->n);
+
+	view_set_since(object, view, common->since);
+	return object;
+}
+
 static json_t *status_brief(const struct view *view)
 {
 	const struct commands_context *daemon = view->daemon;
@@ -257,6 +267,7 @@ static json_t *status_brief(const struct view *view)
 	json_object_set_new(status, "orders", all_orders(view));
 	json_object_set_new(status, "watches", view_watches(view));
 	json_object_set_new(status, "is_fenced", json_boolean(node->is_fenced));
+	json_object_set_new(status, "common_mode", view_common(view));
 	json_object_set_new(status, "alarms", view_alarms(view));
 	json_object_set_new(status, "dataplane", view_dataplane(view));
 	json_object_set_new(status, "router", view_router(view));

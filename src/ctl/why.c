@@ -708,6 +708,9 @@ static const struct {
 	[VIP_REASON_NO_NEXT_HOP] = { "announced when an uplink has carrier and the gateway to the "
 				     "reals answers",
 				     "shoal reals" },
+	[VIP_REASON_COMMON_MODE] = { "by its checks again when the pools recover, or when "
+				     "common-mode.for is over",
+				     "shoal why node" },
 	[VIP_REASON_FENCED] = { "announced after a complete pass and the warm-up", NULL },
 	[VIP_REASON_NODE_DRAINED] = { "announced when the drain of the node ends",
 				      "shoal undrain" },
@@ -773,6 +776,7 @@ static json_t *vip_what_next(const struct view *view, const struct core_vip *vip
 	case VIP_REASON_SELF_TEST:
 	case VIP_REASON_XDP_GONE:
 	case VIP_REASON_NO_NEXT_HOP:
+	case VIP_REASON_COMMON_MODE:
 	case VIP_REASON_FENCED:
 	case VIP_REASON_NODE_DRAINED:
 	case VIP_REASON_ROUTER_DOWN:
@@ -858,7 +862,10 @@ static json_t *why_pool(const struct view *view, uint32_t index)
 	char command[96];
 
 	snprintf(command, sizeof(command), "shoal reals %.64s", pool->config->name);
-	if (pool->override == POOL_OVERRIDE_OPEN || pool->override == POOL_OVERRIDE_HOLD)
+	if (pool->override == POOL_OVERRIDE_COMMON)
+		add_next(next, "shoal why node",
+			 "goes back to its checks when they pass, or when common-mode.for is over");
+	else if (pool->override == POOL_OVERRIDE_OPEN || pool->override == POOL_OVERRIDE_HOLD)
 		add_next(next, command,
 			 "goes back to its checks when one real is up; set "
 			 "all-down: withdraw to withdraw instead");
@@ -1040,6 +1047,13 @@ static json_t *why_node(const struct view *view)
 	for (uint32_t i = 0; i < node->n_uplinks; i++)
 		add_cause(object, uplink_link(view, i));
 	add_cause(object, bgpd_link(view));
+	if (node->common.since)
+		add_next(next, "shoal pools",
+			 "pools that share no real fail together: look at this node's way to them; "
+			 "their checks decide again in %.0f s",
+			 view_seconds(node->common.until > view->now
+					      ? node->common.until - view->now
+					      : 0));
 	if (node->is_drained)
 		add_next(next, "shoal undrain", "in service when its drain ends");
 	else

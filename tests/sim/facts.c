@@ -91,6 +91,7 @@ static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 					if (to->checks[c] == from->checks[o]) {
 						is->check[c] = was->check[o];
 						is->sign[c] = was->sign[o];
+						is->in_doubt[c] = was->in_doubt[o];
 					}
 		}
 }
@@ -104,6 +105,8 @@ void facts_reload(struct facts *facts, const struct config *from, const struct c
 	memset(facts->short_since, 0, sizeof(facts->short_since));
 	memset(facts->takes_since, 0, sizeof(facts->takes_since));
 	memset(facts->share, 0, sizeof(facts->share));
+	memset(facts->common_since, 0, sizeof(facts->common_since));
+	memset(facts->trouble_at, 0, sizeof(facts->trouble_at));
 	memset(facts->unproven_since, 0, sizeof(facts->unproven_since));
 	memset(facts->ring_wrong_since, 0, sizeof(facts->ring_wrong_since));
 	for (uint32_t j = 0; j < to->n_pools; j++)

@@ -101,6 +101,9 @@ uint64_t judge_digest(const struct core *core)
 	mix(&h, core_desired(core)->lives_version);
 	mix(&h, node->usable_uplinks);
 	mix(&h, (uint64_t)node->is_drained << 1 | node->is_fenced);
+	mix(&h, node->common.since);
+	mix(&h, node->common.until);
+	mix(&h, node->common.n << 32 | node->common.n_pools);
 	return h;
 }
 
@@ -300,13 +303,14 @@ static void judge_pool(struct sim *sim, uint32_t i)
 		sim_violation(sim, "pool %s has %u usable reals but no quorum", config->name,
 			      usable);
 	if (pool->has_quorum && !pool->is_held && usable < config->quorum_stay && !lacks_next_hop &&
-	    !keeps_quorum(sim, i))
+	    !keeps_quorum(sim, i) && pool->override != POOL_OVERRIDE_COMMON)
 		sim_violation(sim, "pool %s has quorum with %u usable reals", config->name, usable);
 	if (pool->has_quorum && !pool->is_held && pool->quorum_since == sim->now &&
 	    usable < config->quorum_return)
 		sim_violation(sim, "pool %s got its quorum with %u usable reals", config->name,
 			      usable);
 	if (pool->has_quorum && sim->facts.short_since[i] &&
+	    pool->override != POOL_OVERRIDE_COMMON &&
 	    sim->now >= sim->facts.short_since[i] + NEXT_HOP_GRACE_US)
 		sim_violation(sim, "pool %s has quorum without next hops", config->name);
 	for (uint32_t r = 0; r < config->n_reals; r++) {
@@ -353,7 +357,7 @@ static size_t floor_of(const struct config_pool *config)
  * Who gets new flows against its checks: as many as the floor lacks, while a healthy normal real
  * serves; all normal ones when every check fails and the pool opens; else nobody.
  */
-static void judge_overrides(struct sim *sim, uint32_t i)
+static void judge_by_checks(struct sim *sim, uint32_t i)
 {
 	const struct config_pool *config = &sim_config(sim)->pools[i];
 	const struct core_pool *pool = core_pool(sim->core, i);
@@ -401,6 +405,83 @@ static void judge_overrides(struct sim *sim, uint32_t i)
 		sim_violation(sim, "pool %s holds its ring without reason", config->name);
 }
 
+static bool share_a_real(const struct config_pool *a, const struct config_pool *b)
+{
+	for (size_t i = 0; i < a->n_reals; i++)
+		for (size_t j = 0; j < b->n_reals; j++)
+			if (addr_eq(&a->reals[i].addr, &b->reals[j].addr))
+				return true;
+	return false;
+}
+
+static bool is_in_doubt(const struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+
+	for (uint32_t r = 0; r < config->n_reals; r++)
+		for (size_t c = 0; c < config->n_checks; c++)
+			if (sim->facts.reals[i][r].in_doubt[c])
+				return true;
+	return false;
+}
+
+/* A pool that shares no real with this one had trouble so shortly before or after. */
+static bool has_company(const struct sim *sim, uint32_t i, usec_t at)
+{
+	const struct config *config = sim_config(sim);
+	usec_t within = 2 * config->routing.common_mode_within_us; /* of the fall, then of that */
+
+	if (sim->facts.held_since + within >= at) /* trouble of before a reload counts on */
+		return true;
+	for (uint32_t j = 0; j < config->n_pools; j++) {
+		usec_t trouble = sim->facts.trouble_at[j];
+
+		if (j != i && ((trouble && trouble + within >= at) || is_in_doubt(sim, j)) &&
+		    !share_a_real(&config->pools[i], &config->pools[j]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Common mode keeps only reals that failed and can be reached, begins only with another pool that
+ * shares none of them and is in trouble as well, and has an end.
+ */
+static void judge_common(struct sim *sim, uint32_t i)
+{
+	const struct config_pool *config = &sim_config(sim)->pools[i];
+	const struct config_routing *routing = &sim_config(sim)->routing;
+	const struct core_pool *pool = core_pool(sim->core, i);
+	usec_t *since = &sim->facts.common_since[i];
+	bool begins = *since == 0;
+
+	if (!pool->has_quorum || pool->n_kept == 0)
+		sim_violation(sim, "pool %s is held and keeps nothing", config->name);
+	for (uint32_t r = 0; r < config->n_reals; r++) {
+		const struct real_told *told = &sim->facts.reals[i][r];
+
+		if (pool->reals[r].is_kept &&
+		    (told->order || (told->next_hop_known && !told->has_next_hop) ||
+		     told_usable(&sim->facts, config, i, r)))
+			sim_violation(sim, "common mode keeps real %u of pool %s", r, config->name);
+	}
+	if (lasts_too_long(sim, since, true,
+			   routing->common_mode_for_us + 2 * routing->common_mode_within_us))
+		sim_violation(sim, "pool %s is held for ever", config->name);
+	if (begins && !has_company(sim, i, sim->now) && !core_node(sim->core)->common.since)
+		sim_violation(sim, "pool %s is held, and no other is in trouble", config->name);
+}
+
+static void judge_overrides(struct sim *sim, uint32_t i)
+{
+	if (core_pool(sim->core, i)->override == POOL_OVERRIDE_COMMON) {
+		judge_common(sim, i);
+		return;
+	}
+	sim->facts.common_since[i] = 0;
+	judge_by_checks(sim, i);
+}
+
 /* Slow start: some of its share from the start, more with time, all of it in the end. */
 static void judge_shares(struct sim *sim, uint32_t i)
 {
@@ -414,7 +495,7 @@ static void judge_shares(struct sim *sim, uint32_t i)
 		if (real->share_percent == 0 || real->share_percent > 100)
 			sim_violation(sim, "real %u of pool %s has a share of %u", r, config->name,
 				      real->share_percent);
-		if (real->share_percent < 100 &&
+		if (real->share_percent < 100 && !real->is_kept &&
 		    (since == 0 || sim->now >= since + config->slow_start_us))
 			sim_violation(sim, "real %u of pool %s starts slowly for ever", r,
 				      config->name);
@@ -632,7 +713,8 @@ void judge_clocks(struct sim *sim)
 	clock_run(sim, &sim->facts.no_uplink_since, no_uplink(sim));
 	for (uint32_t i = 0; i < core_n_pools(sim->core); i++)
 		clock_run(sim, &sim->facts.short_since[i],
-			  pool_lacks_next_hop(sim, i) && !core_pool(sim->core, i)->is_held);
+			  pool_lacks_next_hop(sim, i) && !core_pool(sim->core, i)->is_held &&
+				  core_pool(sim->core, i)->override != POOL_OVERRIDE_COMMON);
 	for (uint32_t i = 0; i < core_n_pools(sim->core); i++) {
 		for (uint32_t r = 0; r < sim_config(sim)->pools[i].n_reals; r++) {
 			const struct core_real *real = &core_pool(sim->core, i)->reals[r];
@@ -719,6 +801,8 @@ void judge_calm(struct sim *sim)
 	for (uint32_t i = 0; i < config->n_vips; i++)
 		judge_calm_vip(sim, i);
 	judge_calm_services(sim);
+	if (core_node(sim->core)->common.since || core_node(sim->core)->common.n_pools)
+		sim_violation(sim, "calm, but common mode is in force");
 	for (uint32_t i = 0; i < config->n_pools; i++)
 		if (core_pool(sim->core, i)->is_held && sim->facts.verdict_since)
 			sim_violation(sim, "calm, but pool %s is held", config->pools[i].name);

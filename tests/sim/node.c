@@ -62,24 +62,30 @@ void node_tell_verdict(struct sim *sim, uint32_t pool, uint32_t real, uint32_t c
 		       enum real_state state)
 {
 	enum real_sign sign = REAL_SIGN_ANSWERS;
+	bool in_doubt;
 
 	if (!sim->core)
 		return;
+	in_doubt = state == REAL_UP && !sim->calm && chance_percent(&sim->chance, 20);
 	if (state == REAL_DOWN)
 		sign = (enum real_sign)chance_below(&sim->chance, REAL_SIGN_MAX);
 	sim->facts.reals[pool][real].check[check] = state;
 	sim->facts.reals[pool][real].sign[check] = sign;
+	sim->facts.reals[pool][real].in_doubt[check] = in_doubt;
+	if (in_doubt || state == REAL_DOWN)
+		sim->facts.trouble_at[pool] = sim->now;
 	if (sim->facts.verdict_since == 0)
 		sim->facts.verdict_since = sim->now;
-	node_tell(sim, (struct core_event){
-			       .kind = CORE_EVENT_VERDICT,
-			       .verdict = { .pool = pool,
-					    .real = real,
-					    .check = check,
-					    .state = state,
-					    .sign = sign,
-					    .reason = state == REAL_UP ? PROBE_OK : PROBE_TIMEOUT,
-					    .in_a_row = 3 } });
+	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_VERDICT,
+					    .verdict = { .pool = pool,
+							 .real = real,
+							 .check = check,
+							 .state = state,
+							 .sign = sign,
+							 .reason = state == REAL_UP && !in_doubt
+									   ? PROBE_OK
+									   : PROBE_TIMEOUT,
+							 .in_a_row = 3 } });
 }
 
 void node_tell_next_hop(struct sim *sim, uint32_t pool, uint32_t real, bool usable)

@@ -32,6 +32,7 @@ bool chance_percent(struct chance *chance, unsigned percent);
 struct real_told {
 	enum real_state check[BUILD_CHECKS];
 	enum real_sign sign[BUILD_CHECKS];
+	bool in_doubt[BUILD_CHECKS]; /* up, but its last probe failed */
 	bool next_hop_known, has_next_hop;
 	enum real_order order;
 };
@@ -46,6 +47,8 @@ struct facts {
 	usec_t ring_wrong_since[BUILD_POOLS];
 	usec_t takes_since[BUILD_POOLS][BUILD_REALS]; /* by its health */
 	uint8_t share[BUILD_POOLS][BUILD_REALS];      /* as last seen, percent */
+	usec_t common_since[BUILD_POOLS];             /* kept by common mode */
+	usec_t trouble_at[BUILD_POOLS];               /* a real of it fell or was in doubt last */
 	usec_t held_since;                            /* of the last start or reload */
 	usec_t verdict_since; /* of the first verdict after that start, 0: none */
 	bool fenced, node_drained;

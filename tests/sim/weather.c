@@ -47,6 +47,18 @@ static void config_pool(struct sim *sim, struct config_builder *b, unsigned lett
 	config_serving(c, pool);
 }
 
+static void config_common(struct chance *c, struct config_builder *b)
+{
+	static const enum config_loss_then policies[] = { CONFIG_LOSS_KEEP, CONFIG_LOSS_DRAIN,
+							  CONFIG_LOSS_WITHDRAW };
+
+	if (!chance_percent(c, 70))
+		return;
+	b->config.routing.common_mode_within_us = (1 + chance_below(c, 6)) * USEC_PER_SEC;
+	b->config.routing.common_mode_for_us = (1 + chance_below(c, 60)) * USEC_PER_SEC;
+	b->config.routing.common_mode_then = policies[chance_below(c, 3)];
+}
+
 void weather_config(struct sim *sim, struct config_builder *b)
 {
 	static const char *const prefixes[] = { "203.0.113.1/32",       "203.0.113.2/32",
@@ -57,6 +69,7 @@ void weather_config(struct sim *sim, struct config_builder *b)
 	build_start(b);
 	b->config.node.n_uplinks = 1 + chance_below(c, 2);
 	b->config.routing.require_peers = chance_below(c, 3);
+	config_common(c, b);
 	for (unsigned letter = 0; letter < 4; letter++)
 		if (letter == 0 || chance_percent(c, 60))
 			config_pool(sim, b, letter);
