@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* find.c - from what people type to the thing they mean. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,13 +209,39 @@ static void try_every_name(const struct config *config, struct suggest *suggest)
 			suggest_try(suggest, config->pools[i].reals[real].name);
 }
 
+/* "web/web1" for "wbe/web1" or "web/wbe1"; "" where no pool is near, or no real of it. */
+static void suggest_path(const struct config *config, const char *text, char *buf, size_t size)
+{
+	const char *slash = strchr(text, '/');
+	char word[64];
+	struct suggest pool = { .word = word }, real = { .word = slash ? slash + 1 : "" };
+	const struct config_pool *of = NULL;
+
+	*buf = '\0';
+	if (!slash || (size_t)(slash - text) >= sizeof(word))
+		return;
+	snprintf(word, sizeof(word), "%.*s", (int)(slash - text), text);
+	for (size_t i = 0; i < config->n_pools; i++) {
+		suggest_try(&pool, config->pools[i].name);
+		if (pool.best == config->pools[i].name)
+			of = &config->pools[i];
+	}
+	for (size_t i = 0; of && i < of->n_reals; i++)
+		suggest_try(&real, of->reals[i].name);
+	if (real.best)
+		snprintf(buf, size, "%s/%s", pool.best, real.best);
+}
+
 bool find_nothing(const struct view *view, const char *kind, const char *text, struct err *err)
 {
+	const struct config *config = core_config(view->daemon->core);
 	struct suggest suggest = { .word = text };
+	char path[2 * 64 + 2];
 	const char *meant;
 
-	try_every_name(core_config(view->daemon->core), &suggest);
-	meant = suggest.best;
+	try_every_name(config, &suggest);
+	suggest_path(config, text, path, sizeof(path));
+	meant = *path ? path : suggest.best;
 	if (meant && strcmp(meant, text) != 0)
 		err_set(err, -ENOENT, "no %s '%.64s', did you mean '%s'?", kind, text, meant);
 	else

@@ -963,8 +963,14 @@ static void next_ordered(const struct core_pool *pool, uint32_t index, json_t *n
 }
 
 /* What brings a real up again, by why it is down. */
-static const char *remedy(enum probe_reason reason)
+static const char *remedy(const struct core_real *real)
 {
+	enum probe_reason reason = real->reason;
+
+	if (real->life == REAL_DEAD && judge_heard_in(reason) != JUDGE_HEARD_ANSWER)
+		return "up after enough passing probes in a row; nothing answers at its address: "
+		       "mend "
+		       "the machine, or the network to it";
 	if (reason == PROBE_MTU)
 		return "up after enough passing probes in a row; let the way to it take larger "
 		       "packets, or let client-mtu say less";
@@ -994,7 +1000,7 @@ static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t i
 	else if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)
 		add_next(next, "journalctl -u shoal-probe", "mend the node's own probe path");
 	else if (real->state == REAL_DOWN)
-		add_next(next, NULL, "%s", remedy(real->reason));
+		add_next(next, NULL, "%s", remedy(real));
 	else if (real->state == REAL_UNKNOWN)
 		add_next(next, NULL, "judged when the check has run often enough");
 	else

@@ -245,6 +245,10 @@ TEST(served, unknown_names_are_usage_errors_with_a_suggestion)
 	assert_int_equal(SHOAL(&node, "pools", "wbe"), CTL_USAGE);
 	assert_said(&node, "no pool 'wbe', did you mean 'web'?");
 	assert_int_equal(SHOAL(&node, "reals", "web/none"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "reals", "wbe/r2"), CTL_USAGE);
+	assert_said(&node, "no pool or POOL/REAL 'wbe/r2', did you mean 'web/r2'?");
+	assert_int_equal(SHOAL(&node, "why", "wbe/r2"), CTL_USAGE);
+	assert_said(&node, "did you mean 'web/r2'?");
 	assert_int_equal(SHOAL(&node, "reals", "web", "web"), CTL_USAGE);
 	assert_said(&node, "'web' is named twice");
 	assert_int_equal(SHOAL(&node, "drain", "web"), CTL_USAGE);
