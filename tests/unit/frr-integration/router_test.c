@@ -33,6 +33,7 @@ static struct {
 	struct router *router;
 	bool is_allowed;
 	unsigned changes;
+	uint64_t reconnects; /* to wait for */
 } t;
 
 static void on_changed(void *arg)
@@ -139,6 +140,24 @@ static bool has_no_routes(void *arg)
 	return is_read(NULL) && router_n_routes(t.router) == 0;
 }
 
+static bool has_failed(void *arg)
+{
+	(void)arg;
+	return router_stats(t.router)->failures > 0;
+}
+
+static bool has_reconnected(void *arg)
+{
+	(void)arg;
+	return router_stats(t.router)->reconnects >= t.reconnects;
+}
+
+static bool has_no_import_check(void *arg)
+{
+	(void)arg;
+	return !router_has_import_check(t.router);
+}
+
 static bool never(void *arg)
 {
 	(void)arg;
@@ -187,11 +206,11 @@ static const char plain_maps[] = "route-map SHOAL-VIP-PLAIN permit 10\nexit\n!\n
 
 /* ---- recorded ---- */
 
-TEST(router, announces_drains_and_withdraws_as_recorded)
+static void live_through(const char *transcript, const char *version)
 {
-	fake_bgpd_play(t.fake, "life.txt");
+	fake_bgpd_play(t.fake, transcript);
 	wait_life(ROUTER_READY);
-	assert_string_equal(router_version(t.router), "8.4.4");
+	assert_string_equal(router_version(t.router), version);
 	assert_int_equal(router_n_established(t.router), 1);
 	for (unsigned i = 0; i < 3; i++)
 		router_announce(t.router, &vips[i]);
@@ -207,6 +226,26 @@ TEST(router, announces_drains_and_withdraws_as_recorded)
 		router_withdraw(t.router, &vips[i].prefix);
 	wait_for(has_no_routes, NULL);
 	wait_for(is_played, NULL);
+}
+
+TEST(router, announces_drains_and_withdraws_as_recorded)
+{
+	live_through("life.txt", "8.4.4");
+	assert_int_equal(router_peer(t.router, 0)->bfd, BGP_BFD_NONE);
+	assert_string_equal(router_peer(t.router, 0)->out[0].filter, "OUT4");
+}
+
+TEST(router, does_the_same_with_the_forms_of_frr_9)
+{
+	live_through("life-9.txt", "9.1.3");
+	assert_int_equal(router_peer(t.router, 0)->bfd, BGP_BFD_UP);
+}
+
+TEST(router, does_the_same_with_the_forms_of_frr_10)
+{
+	live_through("life-10.txt", "10.2.1");
+	assert_int_equal(router_peer(t.router, 0)->bfd, BGP_BFD_UP);
+	assert_int_equal(router_peer(t.router, 0)->bfd_rx_ms, 100);
 }
 
 TEST(router, mends_maps_that_were_deleted_or_edited)
@@ -296,7 +335,154 @@ TEST(router, refuses_an_old_version_in_words)
 	assert_non_null(strstr(router_sentence(t.router), "'8.2.2', Shoal needs FRR 8.4"));
 }
 
+TEST(router, refuses_a_version_it_cannot_read)
+{
+	fake_bgpd_say(t.fake, "show running-config", 0, "frr version banana\nrouter bgp 65100\n");
+	wait_for(has_failed, NULL);
+	assert_int_equal(router_life(t.router), ROUTER_CONNECTING);
+	assert_non_null(strstr(router_sentence(t.router), "'banana', Shoal needs FRR 8.4"));
+}
+
 /* ---- misbehaviour ---- */
+
+TEST(router, whatever_answer_is_bad_nothing_is_written_and_all_is_tried_again)
+{
+	static const char *const commands[] = { "enable", "show running-config",
+						"show bgp summary json", "show bgp neighbors json",
+						NULL };
+	static const enum fake_manner manners[] = { FAKE_GARBAGE, FAKE_HANG_UP, FAKE_TWICE };
+
+	say_config("", plain_maps);
+	for (size_t i = 0; commands[i]; i++) {
+		for (size_t k = 0; k < sizeof(manners) / sizeof(manners[0]); k++) {
+			wait_life(ROUTER_READY);
+			fake_bgpd_misbehave(t.fake, commands[i], manners[k]);
+			fake_bgpd_stop(t.fake); /* so that it is asked all of it again */
+			fake_bgpd_start(t.fake);
+			t.reconnects = router_stats(t.router)->reconnects + 2;
+			wait_for(has_reconnected, NULL);
+			assert_int_equal(router_life(t.router), ROUTER_CONNECTING);
+			router_announce(t.router, &vips[0]);
+			assert_false(router_is_busy(t.router));
+			fake_bgpd_misbehave(t.fake, NULL, FAKE_ANSWERS);
+		}
+	}
+	wait_life(ROUTER_READY);
+	assert_int_equal(fake_bgpd_asked(t.fake, "configure"), 0);
+	assert_int_equal(fake_bgpd_asked(t.fake, "network"), 0);
+}
+
+static const char one_peer[] = "{\"ipv4Unicast\":{\"as\":65100,\"peers\":{\"10.2.1.1\":{"
+			       "\"state\":\"Established\",\"peerUptimeMsec\":1000,"
+			       "\"pfxSnt\":1,\"connectionsDropped\":0}}}}";
+static const char ask_sent[] = "show bgp ipv4 unicast neighbors 10.2.1.1 advertised-routes json";
+
+/* Each answer that proves something, with a field renamed as another FRR might. */
+TEST(router, a_renamed_field_of_any_proof_is_one_sentence_and_no_announcement)
+{
+	static const struct {
+		const char *command, *answer, *sentence;
+	} cases[] = {
+		{ "show running-config", "router bgp 65100\n", "no line 'frr version'" },
+		{ "show bgp summary json", "{\"ipv4Uni\":{}}", "neither 'ipv4Unicast'" },
+		{ ask_sent, "{\"sentRoutes\":{}}", "advertisedRoutes" },
+		{ "show bgp ipv4 unicast 198.18.0.0/15 longer-prefixes json", "{\"paths\":{}}",
+		  "has no object 'routes'" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		say_config("  network 198.18.0.1/32 route-map SHOAL-VIP-PLAIN\n", plain_maps);
+		fake_bgpd_say(t.fake, "show bgp summary json", 0, one_peer);
+		fake_bgpd_say(t.fake, ask_sent, 0, "{\"advertisedRoutes\":{}}");
+		wait_life(ROUTER_READY);
+		fake_bgpd_say(t.fake, cases[i].command, 0, cases[i].answer);
+		router_read_back(t.router);
+		wait_life(ROUTER_CONNECTING);
+		if (!strstr(router_sentence(t.router), cases[i].sentence))
+			fail_msg("'%s' without '%s'", router_sentence(t.router), cases[i].sentence);
+		assert_int_equal(router_n_routes(t.router), 0);
+		router_announce(t.router, &vips[0]);
+		assert_false(router_is_busy(t.router));
+	}
+	assert_int_equal(fake_bgpd_asked(t.fake, "network"), 0);
+}
+
+TEST(router, a_neighbour_it_does_not_understand_costs_nothing)
+{
+	say_config("", "");
+	fake_bgpd_say(t.fake, "show bgp summary json", 0, one_peer);
+	fake_bgpd_say(t.fake, ask_sent, 0, "{\"advertisedRoutes\":{}}");
+	fake_bgpd_say(t.fake, "show bgp neighbors json", 0,
+		      "{\"10.2.1.1\":{\"lastResetDueTo\":7,\"peerBfdInfo\":{\"bfd\":[]}}}");
+	wait_life(ROUTER_READY);
+	assert_true(router_peer(t.router, 0)->is_established);
+	assert_string_equal(router_peer(t.router, 0)->last_reset, "");
+	assert_int_equal(router_peer(t.router, 0)->bfd, BGP_BFD_UNKNOWN);
+}
+
+TEST(router, an_as_that_changes_under_it_is_left_alone)
+{
+	say_config("", plain_maps);
+	fake_bgpd_say(t.fake, "show bgp summary json", 0, one_peer);
+	fake_bgpd_say(t.fake, ask_sent, 0, "{\"advertisedRoutes\":{}}");
+	wait_life(ROUTER_READY);
+	fake_bgpd_say(t.fake, "show running-config", 0,
+		      "frr version 8.4.4\nrouter bgp 65001\nexit\n");
+	fake_bgpd_say(t.fake, "show bgp summary json", 0,
+		      "{\"ipv4Unicast\":{\"as\":65001,\"peers\":{}}}");
+	wait_life(ROUTER_NO_INSTANCE);
+	router_announce(t.router, &vips[0]);
+	assert_false(router_is_busy(t.router));
+	assert_int_equal(fake_bgpd_asked(t.fake, "configure"), 0);
+}
+
+TEST(router, remembers_what_bgpd_answered_to_a_line)
+{
+	struct router_command command;
+
+	say_config("", plain_maps);
+	fake_bgpd_say(t.fake, "network 198.18.0.1/32 route-map SHOAL-VIP-PLAIN", 13, "% no\n");
+	wait_life(ROUTER_READY);
+	assert_int_equal(router_command(t.router, &vips[0].prefix).at, 0);
+	router_announce(t.router, &vips[0]);
+	router_announce(t.router, &vips[2]);
+	assert_true(router_command(t.router, &vips[0].prefix).is_waiting);
+	wait_for(is_quiet, NULL);
+	command = router_command(t.router, &vips[0].prefix);
+	assert_int_equal(command.op, ROUTER_ANNOUNCE);
+	assert_true(command.at > 0);
+	assert_string_equal(command.refused, "% no");
+	command = router_command(t.router, &vips[2].prefix);
+	assert_true(command.at > 0);
+	assert_string_equal(command.refused, "");
+	fake_bgpd_stop(t.fake); /* another bgpd was told nothing */
+	wait_life(ROUTER_CONNECTING);
+	assert_int_equal(router_command(t.router, &vips[2].prefix).at, 0);
+}
+
+TEST(router, tells_import_check_and_what_a_peer_lets_out)
+{
+	const struct router_peer *peer = router_peer(t.router, 0);
+
+	say_config("", "");
+	fake_bgpd_say(t.fake, "show bgp summary json", 0, one_peer);
+	fake_bgpd_say(t.fake, ask_sent, 0,
+		      "{\"advertisedRoutes\":{\"198.18.0.1/32\":{},\"10.0.0.0/8\":{}}}");
+	fake_bgpd_say(t.fake, "show bgp neighbors json", 0,
+		      "{\"10.2.1.1\":{\"lastResetTimerMsecs\":5000,\"addressFamilyInfo\":{"
+		      "\"ipv4Unicast\":{\"routeMapForOutgoingAdvertisements\":\"TO\"}}}}");
+	wait_life(ROUTER_READY);
+	assert_true(router_has_import_check(t.router));
+	assert_true(peer->out[0].is_active);
+	assert_false(peer->out[1].is_active);
+	assert_string_equal(peer->out[0].filter, "TO");
+	assert_int_equal(peer->ours4, 1);
+	assert_true(peer->reset_at > 0 && peer->reset_at <= usec_now() - 5 * USEC_PER_SEC);
+	fake_bgpd_say(t.fake, "show running-config", 0,
+		      "frr version 8.4.4\nrouter bgp 65100\n no bgp network import-check\nexit\n");
+	router_read_back(t.router);
+	wait_for(has_no_import_check, NULL);
+}
 
 TEST(router, names_a_field_it_does_not_find)
 {
@@ -525,6 +711,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		S(router, announces_drains_and_withdraws_as_recorded),
+		S(router, does_the_same_with_the_forms_of_frr_9),
+		S(router, does_the_same_with_the_forms_of_frr_10),
+		S(router, refuses_a_version_it_cannot_read),
+		S(router, whatever_answer_is_bad_nothing_is_written_and_all_is_tried_again),
+		S(router, a_renamed_field_of_any_proof_is_one_sentence_and_no_announcement),
+		S(router, a_neighbour_it_does_not_understand_costs_nothing),
+		S(router, an_as_that_changes_under_it_is_left_alone),
+		S(router, remembers_what_bgpd_answered_to_a_line),
+		S(router, tells_import_check_and_what_a_peer_lets_out),
 		S(router, mends_maps_that_were_deleted_or_edited),
 		S(router, shows_leftovers_and_withdraws_only_inside_its_ranges),
 		S(router, waits_for_an_instance_and_never_makes_one),
