@@ -54,6 +54,7 @@ struct reconcile {
 	size_t max_ops;
 	struct lease_prefix *announced; /* as the file says; sorted */
 	size_t n_announced;
+	const struct config *announced_of; /* the config it was written by; only compared */
 	bool announced_is_written, announced_failed;
 	uint32_t *orphans; /* rings that no pool uses any more */
 	size_t n_orphans, max_orphans;
@@ -547,22 +548,35 @@ static void lease_fill(const struct core_vip *vip, struct lease_prefix *ret)
 		 router_drain_map_name(vip->config ? vip->config : &plain, name));
 }
 
-static bool leases_equal(const struct lease_prefix *a, const struct lease_prefix *b, size_t n)
+/* True when the file names just those that the guard answers for, by the maps of this config. */
+static bool announced_stands(const struct reconcile *r)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!prefix_eq(&a[i].prefix, &b[i].prefix) ||
-		    strcmp(a[i].drain_map, b[i].drain_map) != 0)
+	size_t n_vips = core_n_vips(r->options.core), n = 0;
+
+	if (!r->announced_is_written || r->announced_of != core_config(r->options.core))
+		return false;
+	for (uint32_t i = 0; i < n_vips; i++) {
+		const struct core_vip *vip = core_vip(r->options.core, i);
+
+		if (!guard_answers_for(r, vip))
+			continue;
+		if (!announced_find(r, &vip->prefix))
 			return false;
-	return true;
+		n++;
+	}
+	return n == r->n_announced;
 }
 
 /* Bring the file in step; the old list stays when it could not be written. */
 static int write_announced(struct reconcile *r, struct err *err)
 {
 	size_t n_vips = core_n_vips(r->options.core), n = 0;
-	AUTO(freep) struct lease_prefix *next = calloc(n_vips + 1, sizeof(*next));
+	AUTO(freep) struct lease_prefix *next = NULL;
 	int ret;
 
+	if (announced_stands(r))
+		return 0;
+	next = calloc(n_vips + 1, sizeof(*next));
 	if (!next)
 		return err_set(err, -ENOMEM, "announced: %m");
 	for (uint32_t i = 0; i < n_vips; i++) {
@@ -572,8 +586,6 @@ static int write_announced(struct reconcile *r, struct err *err)
 			lease_fill(vip, &next[n++]);
 	}
 	sort_leases(next, n);
-	if (r->announced_is_written && n == r->n_announced && leases_equal(next, r->announced, n))
-		return 0;
 	ret = lease_write_announced(r->options.run_dir, next, n, err);
 	if (ret < 0)
 		return ret;
@@ -581,6 +593,7 @@ static int write_announced(struct reconcile *r, struct err *err)
 	r->announced = TAKE(next);
 	r->n_announced = n;
 	r->announced_is_written = true;
+	r->announced_of = core_config(r->options.core);
 	return 0;
 }
 
