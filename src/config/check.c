@@ -192,10 +192,30 @@ static void check_peer(struct load *load, const struct config_peer *peer)
 	}
 }
 
+/* Whoever connects there is believed, and only for what is shown: but no stranger's host. */
+static void check_fpm(struct load *load)
+{
+	static const struct prefix loops[] = { { IPV4(127), .len = 8 },
+					       { .addr.bytes[15] = 1, .len = 128 } };
+	const struct config_routing *routing = &load->config->routing;
+	struct addr addr;
+	uint16_t port;
+
+	if (!is_given(load, &routing->fpm) || !routing->fpm ||
+	    addr_parse_port(routing->fpm, &addr, &port) < 0)
+		return;
+	if (!prefix_has_addr(&loops[0], &addr) && !prefix_has_addr(&loops[1], &addr))
+		load_error(load, load_node(load, &routing->fpm),
+			   "fpm: %s is no loopback address, and zebra runs on this host; write "
+			   "127.0.0.1:%u",
+			   routing->fpm, port);
+}
+
 static void check_routing(struct load *load)
 {
 	const struct config_routing *routing = &load->config->routing;
 
+	check_fpm(load);
 	for (size_t i = 0; i < routing->n_vip_ranges; i++)
 		check_range(load, &routing->vip_ranges[i]);
 	for (size_t i = 0; i < routing->n_peers; i++)

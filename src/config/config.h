@@ -134,6 +134,7 @@ struct config_routing {
 	struct config_loss on_controller_loss, on_dataplane_loss;
 	usec_t common_mode_within_us, common_mode_for_us;
 	enum config_loss_then common_mode_then; /* keep means hold */
+	const char *fpm; /* "127.0.0.1:2620", where zebra connects; NULL: not wanted */
 };
 
 /* True when the prefix lies inside vip-ranges: its lines and routes are Shoal's. */

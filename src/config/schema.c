@@ -448,6 +448,14 @@ static const struct schema_row routing_rows[] = {
 	  .form = ROW_SECTION,
 	  .schema = &schema_common_mode,
 	  .meaning = "Failures that are the node's own." },
+	{ .key = "fpm",
+	  .value = { .type = VALUE_LISTEN },
+	  AT(config_routing, fpm),
+	  .fallback = "127.0.0.1:2620",
+	  .unset = "none",
+	  .meaning = "Loopback address and port where zebra's FPM module (`-M fpm` or `-M "
+		     "dplane_fpm_nl`) connects, for `shoal routes` to show what zebra installed; "
+		     "nothing depends on it." },
 };
 static const struct schema schema_routing = {
 	.noun = "routing",
