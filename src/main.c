@@ -22,6 +22,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "frr-integration/fpm.h"
 #include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "health/path.h"
@@ -35,6 +36,7 @@
 #include "src/ctl/watch.h"
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
+#include "src/net/fib.h"
 #include "src/reconcile/drained.h"
 #include "src/reconcile/drains.h"
 #include "src/reconcile/judgements.h"
@@ -73,6 +75,8 @@ struct shoald {
 	struct dataplane *dataplane;
 	struct router *router;
 	struct loop *loop; /* of each VIP, from intent to the peers */
+	struct fib *fib;
+	struct fpm *fpm;
 	struct prober *prober;
 	struct paths *paths;
 	struct reconcile *reconcile;
@@ -893,6 +897,7 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 		return r;
 	}
 	paths_reload(d->paths, next);
+	fpm_reload(d->fpm, next);
 	config_free(d->config);
 	d->config = next;
 	reset_logged_reals(d, TAKE(reals));
@@ -1096,6 +1101,21 @@ static int open_sockets(struct shoald *d, struct err *err)
 	return r;
 }
 
+static int ask_kernel(void *arg, const struct addr *dst, fpm_answer_fn answer, void *answer_arg)
+{
+	return fib_ask(arg, dst, answer, answer_arg);
+}
+
+/* What operators look at only. */
+static int open_fpm(struct shoald *d, struct err *err)
+{
+	struct fpm_options options = { .base = d->base, .config = d->config, .ask = ask_kernel };
+	int r = fib_new(&d->fib, err);
+
+	options.ask_arg = d->fib;
+	return r < 0 ? r : fpm_new(&options, &d->fpm, err);
+}
+
 static int open_ports(struct shoald *d, struct err *err)
 {
 	struct router_callbacks router = { .changed = on_router, .may_write = may_write, .arg = d };
@@ -1127,7 +1147,8 @@ static int open_ports(struct shoald *d, struct err *err)
 						.real_programmed = on_real_programmed,
 						.real_deleted = on_real_deleted,
 						.arg = d };
-	return reconcile_new(&reconcile, &d->reconcile, err);
+	r = reconcile_new(&reconcile, &d->reconcile, err);
+	return r < 0 ? r : open_fpm(d, err);
 }
 
 static void fill_context(struct shoald *d)
@@ -1136,6 +1157,7 @@ static void fill_context(struct shoald *d)
 		.base = d->base,
 		.core = d->core,
 		.dataplane = d->dataplane,
+		.fpm = d->fpm,
 		.net = paths_net(d->paths),
 		.prober = d->prober,
 		.router = d->router,
@@ -1239,6 +1261,8 @@ static void stop(struct shoald *d)
 	prober_free(d->prober);
 	router_free(d->router);
 	loop_free(d->loop);
+	fpm_free(d->fpm);
+	fib_free(d->fib);
 	orders_free(d->orders);
 	core_free(d->core);
 	dataplane_close(d->dataplane);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/cli/render.h"
+#include "src/cli/render_ways.h"
 #include "src/cli/table.h"
 
 #define N_COLUMNS(columns) (sizeof(columns) / sizeof((columns)[0]))
@@ -607,4 +608,5 @@ void render_routes(const struct screen *screen, const json_t *result)
 		put_route_row(table, route);
 	table_print(table, screen);
 	table_free(table);
+	render_ways(screen, result);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/cli/render.h"
+#include "src/cli/render_ways.h"
 #include "src/cli/table.h"
 
 #define LABEL "%-11s"
@@ -190,6 +191,16 @@ static void put_routing(const struct screen *screen, const json_t *status)
 		    (unsigned)sent, (unsigned)intended);
 }
 
+static void put_zebra(const struct screen *screen, const json_t *status)
+{
+	const json_t *zebra = json_object_get(status, "zebra");
+
+	if (!json_is_object(zebra) || strcmp(get_text(zebra, "state"), "off") == 0)
+		return;
+	screen_printf(screen, STYLE_DIM, LABEL, "zebra");
+	render_zebra(screen, zebra);
+}
+
 static void put_probes(const struct screen *screen, const json_t *status)
 {
 	const json_t *prober = json_object_get(status, "prober");
@@ -237,6 +248,7 @@ void render_status(const struct screen *screen, const json_t *result)
 	put_capture(screen, json_object_get(json_object_get(result, "dataplane"), "capture"));
 	put_watches(screen, json_object_get(result, "watches"));
 	put_routing(screen, result);
+	put_zebra(screen, result);
 	put_probes(screen, result);
 	put_alarms(screen, json_object_get(result, "alarms"));
 	screen_newline(screen);

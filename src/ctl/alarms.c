@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "frr-integration/fpm.h"
 #include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "health/prober.h"
@@ -285,6 +286,30 @@ static void check_router(struct alarms *alarms)
 	}
 	for (size_t i = 0; i < router_n_peers(router); i++)
 		check_peer(alarms, router_peer(router, i));
+}
+
+/* ---- zebra ---- */
+
+#define ZEBRA_PATIENCE_US (10 * USEC_PER_SEC) /* it restarts, routes change */
+
+/* Only what was there once can be missed. */
+static void check_zebra(struct alarms *alarms)
+{
+	const struct fpm_life *life = fpm_life(alarms->view->daemon->fpm);
+	usec_t now = alarms->view->now;
+	char more[48] = "";
+
+	if (life->state == FPM_GONE && now > life->since + ZEBRA_PATIENCE_US)
+		raise_alarm(alarms, LEVEL_WARNING, "zebra", "systemctl status frr",
+			    "zebra's FPM connection is gone: %s; announcements do not depend on it",
+			    life->sentence);
+	if (life->n_differ == 0 || now < life->differ_since + ZEBRA_PATIENCE_US)
+		return;
+	if (life->n_differ > 1)
+		snprintf(more, sizeof(more), " (and %zu more)", life->n_differ - 1);
+	raise_alarm(alarms, LEVEL_WARNING, "zebra", "shoal routes",
+		    "the way to %s%s is not as zebra installed it: %s",
+		    ADDR_STR(&life->differ_addr), more, fpm_difference_sentence(life->difference));
 }
 
 /* ---- the closed loop ---- */
@@ -628,6 +653,7 @@ json_t *view_alarms(const struct view *view)
 	check_node(&alarms);
 	check_router(&alarms);
 	check_routes(&alarms);
+	check_zebra(&alarms);
 	check_vips(&alarms);
 	for (uint32_t i = 0; i < core_n_pools(core); i++)
 		check_pool(&alarms, i);

@@ -15,7 +15,8 @@
 	X(pools, false, "[POOL...]", "the pools, their quorum and checks")                         \
 	X(reals, false, "[POOL|POOL/REAL...]", "the reals, their state and last evidence")         \
 	X(peers, false, "[PEER...]", "bgpd and the BGP sessions")                                  \
-	X(routes, false, "[VIP...]", "each route as intended and as found in bgpd and peers")      \
+	X(routes, false, "[VIP|POOL/REAL...]",                                                     \
+	  "each route as intended, as found in bgpd and peers, as zebra installed it")             \
 	X(capture, true,                                                                           \
 	  "[--write FILE] [--service SERVICE] [--vip VIP] [--real POOL/REAL] "                     \
 	  "[--reason WORD]... [--count N] [--for T] [--size BYTES] [--sample 1/N] "                \

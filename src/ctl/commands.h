@@ -17,6 +17,7 @@
 struct dataplane;
 struct dataplane_transition;
 struct loop;
+struct fpm;
 struct net;
 struct prober;
 struct router;
@@ -33,6 +34,7 @@ struct commands_context {
 	struct event_base *base;
 	struct core *core;
 	struct dataplane *dataplane;
+	struct fpm *fpm;
 	struct net *net;
 	struct prober *prober;
 	struct router *router;

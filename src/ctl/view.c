@@ -7,6 +7,7 @@
 #include "frr-integration/router.h"
 #include "health/prober.h"
 #include "src/ctl/list.h"
+#include "src/ctl/view_fpm.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
 
@@ -272,6 +273,7 @@ static json_t *status_brief(const struct view *view)
 	json_object_set_new(status, "dataplane", view_dataplane(view));
 	json_object_set_new(status, "router", view_router(view));
 	json_object_set_new(status, "peers", all_peers(view));
+	json_object_set_new(status, "zebra", view_zebra(view));
 	json_object_set_new(status, "prober", view_prober(view));
 	json_object_set_new(status, "vips", json_array());
 	return status;

@@ -6,6 +6,7 @@
 #include "frr-integration/router.h"
 #include "src/ctl/list.h"
 #include "src/ctl/view.h"
+#include "src/ctl/view_fpm.h"
 
 static uint32_t require_peers(const struct view *view)
 {
@@ -306,21 +307,39 @@ static json_t *route_object(const struct view *view, const struct prefix *prefix
 
 json_t *view_route(const struct view *view, const struct core_vip *vip)
 {
-	return route_object(view, &vip->prefix, vip->config ? vip->config->name : NULL,
-			    vip->intent);
+	json_t *route = route_object(view, &vip->prefix, vip->config ? vip->config->name : NULL,
+				     vip->intent);
+
+	if (view_has_ways(view))
+		json_object_set_new(route, "installed", view_way(view, &vip->prefix.addr));
+	return route;
 }
 
-/* Those of VIPs, then whatever else stands inside vip-ranges. */
-enum { ROUTES_OF_VIPS, ROUTES_FOUND, N_ROUTE_GROUPS };
+/* Those of VIPs, then whatever else stands inside vip-ranges, then the ways to each pool's reals.
+ */
+enum { ROUTES_OF_VIPS, ROUTES_FOUND, WAYS_OF_REALS };
 
 static size_t n_route_groups(const struct view *view)
 {
+	return WAYS_OF_REALS + (view_has_ways(view) ? core_n_pools(view->daemon->core) : 0);
+}
+
+static json_t *route_path(const struct view *view, size_t group)
+{
 	(void)view;
-	return N_ROUTE_GROUPS;
+	return json_pack("[s]", group < WAYS_OF_REALS ? "routes" : "ways");
+}
+
+static json_t *routes_rest(const struct view *view)
+{
+	return json_pack("{s:[], s:[], s:o}", "routes", "ways", "zebra", view_zebra(view));
 }
 
 static size_t n_routes(const struct view *view, size_t group)
 {
+	if (group >= WAYS_OF_REALS)
+		return core_pool(view->daemon->core, (uint32_t)group - WAYS_OF_REALS)
+			->config->n_reals;
 	return group == ROUTES_OF_VIPS ? core_n_vips(view->daemon->core)
 				       : router_n_routes(view->daemon->router);
 }
@@ -331,6 +350,8 @@ static json_t *route_row(const struct view *view, size_t group, size_t i)
 	const struct core *core = view->daemon->core;
 	const struct router_route *route;
 
+	if (group >= WAYS_OF_REALS)
+		return view_real_way(view, (uint32_t)group - WAYS_OF_REALS, i);
 	if (group == ROUTES_OF_VIPS)
 		return i < core_n_vips(core) ? view_route(view, core_vip(core, (uint32_t)i)) : NULL;
 	if (i >= router_n_routes(view->daemon->router))
@@ -344,8 +365,13 @@ static json_t *route_row(const struct view *view, size_t group, size_t i)
 static bool route_span(const struct view *view, const char *name, struct list_span *ret,
 		       struct err *err)
 {
-	uint32_t vip = find_vip(view->daemon->core, name);
+	uint32_t vip = find_vip(view->daemon->core, name), pool, real;
 
+	if (vip == CORE_NONE && view_has_ways(view) &&
+	    find_real(view->daemon->core, name, &pool, &real)) {
+		*ret = (struct list_span){ WAYS_OF_REALS + pool, real, real + 1 };
+		return true;
+	}
 	if (vip == CORE_NONE)
 		return find_nothing(view, "VIP", name, err);
 	*ret = (struct list_span){ ROUTES_OF_VIPS, vip, vip + 1 };
@@ -353,9 +379,10 @@ static bool route_span(const struct view *view, const char *name, struct list_sp
 }
 
 const struct list_kind list_routes = {
-	.key = "routes",
+	.path = route_path,
 	.n_groups = n_route_groups,
 	.n_rows = n_routes,
 	.row = route_row,
 	.find = route_span,
+	.rest = routes_rest,
 };

@@ -110,6 +110,45 @@ static void real_down(struct site *site)
 	parts.dropped = 17;
 }
 
+/* zebra tells its routes, and the kernel has lost the one to web2. */
+static void zebra_differs(struct site *site)
+{
+	serve(site);
+	addr_parse("10.1.0.12", &parts.differs_at);
+	parts.zebra = (struct fpm_life){ .state = FPM_SYNCED,
+					 .sentence = "zebra sent what it has",
+					 .listen = "127.0.0.1:2620",
+					 .since = site->now - 754 * USEC_PER_SEC,
+					 .last_frame = site->now - 41 * USEC_PER_SEC,
+					 .connections = 2,
+					 .frames = 2006,
+					 .messages = 2006,
+					 .n_routes = 3,
+					 .n_compared = 12,
+					 .n_differ = 1,
+					 .differ_since = site->now - 32 * USEC_PER_SEC,
+					 .differ_addr = parts.differs_at,
+					 .difference = FPM_KERNEL_LACKS };
+}
+
+/* It was there, and a stranger has tried the port since. */
+static void zebra_gone(struct site *site)
+{
+	serve(site);
+	parts.zebra = (struct fpm_life){ .state = FPM_GONE,
+					 .sentence = "zebra closed the connection",
+					 .listen = "127.0.0.1:2620",
+					 .since = site->now - 62 * USEC_PER_SEC,
+					 .last_frame = site->now - 80 * USEC_PER_SEC,
+					 .connections = 2,
+					 .faults = 1,
+					 .fault_at = site->now - 300 * USEC_PER_SEC,
+					 .fault = "frame of unknown type 7",
+					 .frames = 2006,
+					 .messages = 2006,
+					 .n_routes = 3 };
+}
+
 /* Two reals whose certificates are near their end; both are up. */
 static void certificates(struct site *site)
 {
@@ -372,6 +411,8 @@ static const struct {
 	{ "stuck", stuck, { "status", "routes", "why www" } },
 	{ "starting", starting, { "status", "why www", "why web" } },
 	{ "no-way", no_way, { "status", "why node", "why web", "reals web/web1" } },
+	{ "zebra-differs", zebra_differs, { "status", "routes", "routes web/web2" } },
+	{ "zebra-gone", zebra_gone, { "status", "routes" } },
 	{ "taken-out",
 	  taken_out,
 	  { "status", "pools", "reals", "why web", "why web/web2", "why mail-v4" } },

@@ -19,6 +19,9 @@ void fake_parts_init(struct site *site)
 		.life = ROUTER_READY,
 		.sentence = "vty socket '/run/frr/bgpd.vty' answers",
 		.version = "8.4.4",
+		.zebra = { .state = FPM_WAITING,
+			   .listen = "127.0.0.1:2620",
+			   .sentence = "no zebra has connected to 127.0.0.1:2620" },
 		.sent = 1234567,
 		.passed = 890,
 		.probe_is_connected = true,
@@ -51,6 +54,57 @@ void fake_parts_init(struct site *site)
 						       .remote_as = 65000,
 						       .out = { { .is_active = true },
 								{ .is_active = true } } };
+}
+
+/* ---- zebra ---- */
+
+const char *fpm_state_str(enum fpm_state state)
+{
+	static const char *const words[] = {
+		"off", "closed", "waiting", "syncing", "synced", "gone"
+	};
+
+	return words[state];
+}
+
+const struct fpm_life *fpm_life(struct fpm *fpm)
+{
+	(void)fpm;
+	return &parts.zebra;
+}
+
+/* Zebra has a default route for each family, and but for one address the kernel has it too. */
+void fpm_way(struct fpm *fpm, const struct addr *addr, struct fpm_way *ret)
+{
+	static struct fpm_route route;
+	static struct fpm_target target;
+	static struct fpm_hop hops[2];
+	bool differs = addr_eq(addr, &parts.differs_at), is_asked = parts.zebra.state == FPM_SYNCED;
+
+	(void)fpm;
+	hops[0] = (struct fpm_hop){ .ifindex = 2, .weight = 1, .has_gateway = true };
+	addr_parse(addr_is_ipv4(addr) ? "10.0.2.1" : "fe80::1", &hops[0].gateway);
+	hops[1] = hops[0];
+	hops[1].ifindex = 3;
+	route = (struct fpm_route){ .protocol = 186, .type = 1, .since = parts.site->now };
+	if (addr_is_ipv4(addr))
+		prefix_parse("0.0.0.0/0", &route.prefix);
+	target = (struct fpm_target){ .addr = *addr,
+				      .is_asked = is_asked,
+				      .error = differs ? -ENETUNREACH : 0,
+				      .difference = !is_asked ? FPM_NOT_COMPARED
+						    : differs ? FPM_KERNEL_LACKS
+							      : FPM_SAME,
+				      .since = differs ? parts.zebra.differ_since : 0,
+				      .kernel = differs || !is_asked ? NULL : &route };
+	*ret = (struct fpm_way){ .zebra = &route, .n_hops = 2, .hops = hops, .kernel = &target };
+}
+
+const char *fpm_interface(const struct fpm *fpm, uint32_t ifindex, char buf[FPM_INTERFACE_MAX])
+{
+	(void)fpm;
+	snprintf(buf, FPM_INTERFACE_MAX, "eth%u", ifindex - 2);
+	return buf;
 }
 
 /* ---- router ---- */

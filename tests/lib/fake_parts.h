@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "frr-integration/fpm.h"
 #include "frr-integration/route_loop.h"
 #include "frr-integration/router.h"
 #include "health/prober.h"
@@ -26,6 +27,9 @@ struct fake_parts {
 	bool has_import_check;
 	struct router_command command; /* told of every prefix */
 	struct loop *loop;             /* followed half a minute ago and now */
+
+	struct fpm_life zebra;
+	struct addr differs_at; /* the kernel has no route there; its zebra's */
 
 	struct net_uplink uplinks[PARTS_MAX];
 	struct dataplane_uplink attached[PARTS_MAX];
