@@ -209,6 +209,10 @@ static const struct mistake mistakes[] = {
 	  false },
 	{ "vip", "    address: ^198.51.100.1",
 	  "address: 198.51.100.1 is outside vip-ranges (line 7)", false },
+	{ "routing", "  peers: {tor1: 10.0.2.1}\n  fpm: ^192.0.2.1:2620",
+	  "fpm: 192.0.2.1:2620 is no loopback address, and zebra runs on this host; write "
+	  "127.0.0.1:2620",
+	  false },
 	{ "vip", "    address: ^127.0.0.1", "address: 127.0.0.1 is a loopback address", false },
 	{ "vips", "  again: {address: ^203.0.113.10/32, services: [{tcp: 80, pool: web}]}",
 	  "203.0.113.10 is vip 'www' (line 20) already", false },
