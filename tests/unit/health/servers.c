@@ -150,9 +150,11 @@ static void respond(struct client *client)
 {
 	const char *answer = answer_of(client->behaviour);
 
-	if (client->behaviour == SERVER_CANNED)
-		respond_canned(client);
-	if (client->behaviour == SERVER_ACCEPTS || client->behaviour == SERVER_CANNED)
+	if (client->behaviour == SERVER_CANNED) {
+		respond_canned(client); /* which may be the end of it */
+		return;
+	}
+	if (client->behaviour == SERVER_ACCEPTS)
 		return;
 	if (client->behaviour == SERVER_RESETS || client->behaviour == SERVER_CLOSES) {
 		client_close(client, client->behaviour == SERVER_RESETS);
