@@ -11,11 +11,13 @@
 #include "tests/unit/health/probe_site.h"
 #include "tests/unit/health/servers.h"
 
-#define SMALL "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstatus: ok"
-#define EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-#define CUT   "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstatus: ok"
-#define CHUNK "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n"
-#define LARGE "HTTP/1.1 200 OK\r\n\r\n"
+#define SMALL     "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nstatus: ok"
+#define EMPTY     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define CUT       "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstatus: ok"
+#define CHUNK     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n"
+#define CONTINUE  "HTTP/1.1 100 Continue\r\n\r\n"
+#define EXTENSION "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;"
+#define LARGE     "HTTP/1.1 200 OK\r\n\r\n"
 
 /* Frames of HTTP/2. Source: RFC 9113, 4.1 and 6; RFC 7541, appendix A. */
 #define SETTINGS     "\0\0\0\4\0\0\0\0\0"
@@ -205,7 +207,8 @@ TEST(web, asks_the_health_service_of_grpc)
 /* ---- floods ---- */
 
 /* What never becomes a header or a body is bounded, too, and others are probed meanwhile. */
-static void expect_bounded(const char *says, size_t len, const void *flood, size_t flood_len)
+static void expect_bounded(enum config_http_version version, const char *says, size_t len,
+			   const char *flood, size_t flood_len, const char *evidence)
 {
 	static struct site site;
 	struct server hostile, good;
@@ -217,13 +220,13 @@ static void expect_bounded(const char *says, size_t len, const void *flood, size
 	server_flood(&hostile, flood, flood_len);
 	server_start(&good, site.base, SERVER_OK);
 	pool = site_add(&site, CONFIG_CHECK_HTTP, hostile.port);
-	pool->check.http_version = CONFIG_HTTP_2;
+	pool->check.http_version = version;
 	pool->check.timeout_us = DEADLINE;
 	pool->check.fall = 1;
 	site_add(&site, CONFIG_CHECK_HTTP, good.port);
 	site_configure(&site);
 	daemon_start(&site);
-	expect(&site, pool, REAL_DOWN, PROBE_TOO_LARGE, "more than 1280 KiB were sent");
+	expect(&site, pool, REAL_DOWN, PROBE_TOO_LARGE, evidence);
 	expect(&site, &site.pools[1], REAL_UP, PROBE_OK, "HTTP 200");
 	server_stop(&hostile);
 	server_stop(&good);
@@ -238,8 +241,19 @@ TEST(web, floods_of_frames_end_early)
 		memcpy(acks + 17 * i, PING_ACK, 17);
 		memcpy(empties + 9 * i, EMPTY_DATA, 9);
 	}
-	expect_bounded(BYTES(H2), acks, sizeof(acks));
-	expect_bounded(BYTES(H2 HEADERS_200), empties, sizeof(empties));
+	expect_bounded(CONFIG_HTTP_2, BYTES(H2), acks, sizeof(acks),
+		       "more than 1280 KiB were sent");
+	expect_bounded(CONFIG_HTTP_2, BYTES(H2 HEADERS_200), empties, sizeof(empties),
+		       "more than 1280 KiB were sent");
+}
+
+/* Answers that are none yet, and the extension of a chunk that never begins. */
+TEST(web, floods_before_an_answer_and_in_its_seams_end_early)
+{
+	expect_bounded(CONFIG_HTTP_1_1, BYTES(CONTINUE), BYTES(CONTINUE),
+		       "the headers are larger than 64 KiB");
+	expect_bounded(CONFIG_HTTP_1_1, BYTES(EXTENSION), flood_a, sizeof(flood_a),
+		       "more than 1280 KiB were sent");
 }
 
 /* ---- what is asked for ---- */
@@ -280,6 +294,7 @@ static const struct CMUnitTest tests[] = {
 	T(web, looks_into_answers_and_names_what_is_wrong),
 	T(web, asks_the_health_service_of_grpc),
 	T(web, floods_of_frames_end_early),
+	T(web, floods_before_an_answer_and_in_its_seams_end_early),
 	T(web, asks_as_configured),
 };
 
