@@ -124,22 +124,27 @@ const char *loop_sentence(const struct router *router, const struct loop_route *
 
 /* ---- alarms ---- */
 
-static void log_alarm(struct loop *loop, const struct loop_route *route,
-		      const struct router_peer *peer, const struct loop_lack *lack, bool begins)
+static void log_begin(const struct loop *loop, const struct loop_route *route,
+		      const struct router_peer *peer, const struct loop_lack *lack)
 {
 	char sentence[LOOP_SENTENCE_MAX];
 
+	log_warn("route_alarm", "prefix=%s reason=%s peer=%s sentence=%s",
+		 PREFIX_STR(&route->prefix), loop_reason_str(lack->reason),
+		 LOG_QUOTE(peer ? peer->name : "-"),
+		 LOG_QUOTE(loop_sentence(loop->router, route, peer, lack->reason, sentence)));
+}
+
+static void log_alarm(struct loop *loop, const struct loop_route *route,
+		      const struct router_peer *peer, const struct loop_lack *lack, bool begins)
+{
 	if (loop->n_logged == ALARMS_LOGGED_MAX) {
 		loop->n_unlogged++;
 		return;
 	}
 	loop->n_logged++;
 	if (begins)
-		log_warn("route_alarm", "prefix=%s reason=%s peer=%s sentence=%s",
-			 PREFIX_STR(&route->prefix), loop_reason_str(lack->reason),
-			 LOG_QUOTE(peer ? peer->name : "-"),
-			 LOG_QUOTE(
-				 loop_sentence(loop->router, route, peer, lack->reason, sentence)));
+		log_begin(loop, route, peer, lack);
 	else
 		log_notice("route_alarm_end", "prefix=%s reason=%s peer=%s lasted_s=%.1f",
 			   PREFIX_STR(&route->prefix), loop_reason_str(lack->reason),
