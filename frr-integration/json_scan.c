@@ -24,9 +24,14 @@ enum interest { NOBODY, ROOT, FIELD };
 static int skip_value(struct scan *scan, unsigned depth);
 static int skip_object(struct scan *scan, unsigned depth, enum interest interest);
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_space(struct scan *scan)
 {
-	while (scan->at < scan->end && memchr(" \t\r\n", *scan->at, 4))
+	while (scan->at < scan->end && is_space(*scan->at))
 		scan->at++;
 }
 
