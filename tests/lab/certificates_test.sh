@@ -11,7 +11,7 @@ source "$(dirname "$0")/lab.sh"
 command -v openssl >/dev/null || skip "openssl is missing; run packaging/install-packages lab"
 lab_up --nodes 1 --reals 1
 LAB_CHECKS="  secure: {type: https, port: 443, host: www.example.net, ca-file: $LAB_DIR/trusted.pem,
-           interval: 500ms, fast-interval: 100ms, slow-interval: 500ms, timeout: 500ms}"
+           interval: 2s, fast-interval: 100ms, slow-interval: 2s, timeout: 2s}"
 LAB_POOL_CHECKS='[alive, secure]'
 
 make_ca() { # NAME
