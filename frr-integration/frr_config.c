@@ -266,6 +266,18 @@ void frr_print_export(const struct config *config, bool is_v6, FILE *out)
 	fprintf(out, "route-map %s deny 20\nexit\n", frr_export_map(is_v6));
 }
 
+bool frr_is_grouped(const struct config *config, const struct frr_options *options, size_t i)
+{
+	return options->has_gtsm && !options->peers[i].is_internal &&
+	       !config->routing.peers[i].interface;
+}
+
+void frr_print_group(FILE *out)
+{
+	fprintf(out, " neighbor %s peer-group\n neighbor %s ttl-security hops 1\n", FRR_GTSM_GROUP,
+		FRR_GTSM_GROUP);
+}
+
 void frr_print_neighbour(const struct config *config, const struct frr_options *options, size_t i,
 			 FILE *out)
 {
@@ -277,13 +289,15 @@ void frr_print_neighbour(const struct config *config, const struct frr_options *
 	fprintf(out, " neighbor %s%s remote-as %s\n", key, peer->interface ? " interface" : "",
 		said->as);
 	fprintf(out, " neighbor %s description %s\n", key, peer->name);
-	if (options->has_gtsm && !said->is_internal)
+	if (frr_is_grouped(config, options, i))
+		fprintf(out, " neighbor %s peer-group %s\n", key, FRR_GTSM_GROUP);
+	else if (options->has_gtsm && !said->is_internal)
 		fprintf(out, " neighbor %s ttl-security hops 1\n", key);
-	if (said->password)
-		fprintf(out, " neighbor %s password %s\n", key, said->password);
 	if (options->has_bfd)
 		fprintf(out, " neighbor %s bfd\n neighbor %s bfd profile %s\n", key, key,
 			FRR_BFD_PROFILE);
+	if (said->password && !options->hides_passwords)
+		fprintf(out, " neighbor %s password %s\n", key, said->password);
 	fprintf(out, " neighbor %s timers %d %d\n neighbor %s timers connect 1\n", key,
 		FRR_KEEPALIVE_S, FRR_HOLD_S, key);
 	if (frr_needs_extended_nexthop(config, peer))
@@ -430,19 +444,25 @@ static void print_family(const struct writer *writer, bool is_v6)
 static void print_neighbour_notes(const struct writer *writer)
 {
 	FILE *out = writer->out;
-	bool is_numbered4 = false, is_numbered6 = false;
+	bool is_numbered4 = false, is_numbered6 = false, is_grouped = false;
 
 	for (size_t i = 0; i < writer->options->n_peers; i++) {
 		const struct config_peer *peer = &writer->config->routing.peers[i];
 
 		is_numbered4 |= !peer->interface && addr_is_ipv4(&peer->addr);
 		is_numbered6 |= frr_needs_extended_nexthop(writer->config, peer);
+		is_grouped |= frr_is_grouped(writer->config, writer->options, i);
 	}
 	fputs(" !\n ! Hold time 9 s; no graceful restart: it would keep a dead node's routes.\n",
 	      out);
 	if (writer->options->has_gtsm)
 		fputs(" ! ttl-security (GTSM): the router needs it too, or the session does not "
 		      "open.\n",
+		      out);
+	if (is_grouped)
+		fputs(" ! By a group: on the neighbour itself, FRR 8.4 would take its BFD session "
+		      "for "
+		      "multihop.\n",
 		      out);
 	if (is_numbered4 && frr_has_family(writer->config, true))
 		fputs(" ! IPv6 VIPs over an IPv4 session need a global IPv6 address on the link.\n",
@@ -451,6 +471,8 @@ static void print_neighbour_notes(const struct writer *writer)
 		fputs(" ! extended-nexthop: IPv4 VIPs over an IPv6 session (RFC 8950), on the "
 		      "router too.\n",
 		      out);
+	if (is_grouped)
+		frr_print_group(out);
 }
 
 static void print_bgp(const struct writer *writer)

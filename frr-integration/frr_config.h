@@ -6,8 +6,10 @@
  * neighbours' AS, a password, what the routers can do) comes as struct frr_options. `shoal doctor`
  * takes the same options and compares the running FRR with the same wishes, so the two agree.
  *
- * There are no peer groups: each neighbour is told in full, so that a line says what holds and can
- * be repeated for one neighbour.
+ * Each neighbour is told in full, so that a line says what holds and can be repeated for one of
+ * them. Only GTSM comes by a peer group: FRR 8.4 takes a neighbour with `ttl-security` of its own
+ * for one some hops away and opens a multihop BFD session, which no router on the link answers. A
+ * member of a group that had GTSM before it joined gets the right one.
  */
 #pragma once
 
@@ -23,6 +25,7 @@
 /* The longest key of TCP-MD5 (TCP_MD5SIG_MAXKEYLEN). */
 #define FRR_PASSWORD_MAX 80
 
+#define FRR_GTSM_GROUP   "TOR"
 #define FRR_BFD_PROFILE  "shoal"
 #define FRR_BFD_MS       100
 #define FRR_BFD_MULTIPLE 3
@@ -41,7 +44,8 @@ struct frr_options {
 	bool has_router_id;
 	struct addr router_id; /* IPv4 */
 	bool has_bfd, has_gtsm;
-	bool takes_default; /* imports the default route; else nothing */
+	bool takes_default;   /* imports the default route; else nothing */
+	bool hides_passwords; /* leaves their lines out */
 };
 
 /* Which daemon's part: for hosts where each reads a file of its own. */
@@ -83,6 +87,9 @@ unsigned frr_maximum_prefix_out(const struct config *config, bool is_v6);
 void frr_print_export(const struct config *config, bool is_v6, FILE *out);
 const char *frr_export_list(bool is_v6);
 const char *frr_export_map(bool is_v6);
+/* Whether the neighbour has GTSM by the group, and the lines of the group. */
+bool frr_is_grouped(const struct config *config, const struct frr_options *options, size_t peer);
+void frr_print_group(FILE *out);
 /* The lines of a neighbour outside address families, and those inside one. */
 void frr_print_neighbour(const struct config *config, const struct frr_options *options,
 			 size_t peer, FILE *out);

@@ -46,6 +46,10 @@
 	X(check, false, "FILE", "check a config file; nothing is changed")                         \
 	X(simulate, false, "--config FILE --in IN.pcap --out OUT.pcap [--down POOL/REAL]...",      \
 	  "run packets of a file through the BPF program, privately")                              \
+	X(doctor, false,                                                                           \
+	  "[--config FILE] [--router-id ADDRESS] [--peer-as AS]... [--password-file FILE]... "     \
+	  "[--import WHAT] [--no-bfd] [--no-gtsm] [--saved FILE]",                                 \
+	  "what is wrong around Shoal on this node, with the command that mends it")               \
 	X(help, false, "[COMMAND]", "all commands, or one of them at length")
 
 /* The same, of names that are no words of C: X(word, name, is_admin, args, help). */

@@ -92,7 +92,10 @@ do_second_peer() {
 		-c 'neighbor 10.0.1.4 peer-group LB' -c 'neighbor 10.0.1.4 update-source 10.0.1.3' \
 		-c 'address-family ipv4 unicast' -c 'neighbor 10.0.1.4 route-map TO-LB in'
 	vtysh_on lb1 -d bgpd -c 'configure terminal' -c "router bgp $LAB_AS_NODES" \
-		-c 'neighbor 10.0.1.3 peer-group TOR' -c 'neighbor 10.0.1.3 update-source 10.0.1.4'
+		-c 'neighbor 10.0.1.3 remote-as external' -c 'neighbor 10.0.1.3 peer-group TOR' \
+		-c 'neighbor 10.0.1.3 update-source 10.0.1.4' -c 'neighbor 10.0.1.3 timers connect 1' \
+		-c 'address-family ipv4 unicast' -c 'neighbor 10.0.1.3 activate' \
+		-c 'neighbor 10.0.1.3 route-map FROM-TOR4 in' -c 'neighbor 10.0.1.3 route-map TO-TOR4 out'
 	wait_for 20 "both sessions" tor_established 2
 	answer
 }

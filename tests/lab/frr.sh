@@ -100,6 +100,7 @@ frr_write_tor() {
 			 coalesce-time 0
 			 neighbor LB peer-group
 			 neighbor LB remote-as external
+			 neighbor LB ttl-security hops 1
 			 neighbor LB timers 3 9
 			 neighbor LB timers connect 1
 			 ${LAB_BFD:+neighbor LB bfd profile lab}
@@ -109,60 +110,60 @@ frr_write_tor() {
 			echo " neighbor 10.0.$(number "$node").2 peer-group LB"
 			echo " neighbor 10.0.$(number "$node").2 description $node"
 		done
-		frr_families LB FROM-LB TO-LB TO-LB "maximum-prefix ${LAB_MAX_PREFIXES:-1000}" \
-			"maximum-paths 16"
+		frr_families
 	} >"$(frr_dir tor)/bgpd.conf"
 }
 
-# A node as its operator would set it up: sessions and policy, but no network line.
+# A node as its operator would set it up: what frr-config prints for its peer. LAB_FRR_OPTIONS may
+# hold more options of it (an array); without BFD unless asked, for a busy test machine misses 300 ms.
 frr_write_node() { # NODE
-	local n
-	n=$(number "$1")
+	local shoal daemon options=("${LAB_FRR_OPTIONS[@]}")
+	[ -n "${LAB_BFD:-}" ] || options+=(--no-bfd)
+	shoal=$(lab_program shoal) || fail "shoal is not built in $LAB_BUILD"
 	frr_directory "$1"
-	{
-		cat <<-EOF
-			frr defaults traditional
-			bgp route-map delay-timer 1
-			ip prefix-list VIP4 seq 5 permit $LAB_RANGE4 ge 32
-			ipv6 prefix-list VIP6 seq 5 permit $LAB_RANGE6 ge 128
-			route-map TO-TOR4 permit 10
-			 match ip address prefix-list VIP4
-			exit
-			route-map TO-TOR6 permit 10
-			 match ipv6 address prefix-list VIP6
-			exit
-			route-map FROM-TOR deny 10
-			exit
-			router bgp $LAB_AS_NODES
-			 bgp router-id 10.255.1.$n
-			 no bgp default ipv4-unicast
-			 no bgp network import-check
-			 coalesce-time 0
-			 neighbor TOR peer-group
-			 neighbor TOR remote-as external
-			 neighbor TOR timers 3 9
-			 neighbor TOR timers connect 1
-			 ${LAB_BFD:+neighbor TOR bfd profile lab}
-			 neighbor 10.0.$n.1 peer-group TOR
-		EOF
-		frr_families TOR FROM-TOR TO-TOR4 TO-TOR6 "maximum-prefix-out ${LAB_MAX_PREFIXES:-1000}"
-	} >"$(frr_dir "$1")/bgpd.conf"
+	frr_wishes "$1" >"$LAB_DIR/$1/frr.yaml"
+	for daemon in zebra bfdd bgpd; do
+		"$shoal" frr-config --config "$LAB_DIR/$1/frr.yaml" --peer-as $LAB_AS_TOR \
+			--router-id "10.255.1.$(number "$1")" --daemon $daemon "${options[@]}" \
+			>"$(frr_dir "$1")/$daemon.conf" || fail "shoal frr-config for $1"
+	done
+	sed -i "s/maximum-prefix-out .*/maximum-prefix-out ${LAB_MAX_PREFIXES:-1000}/" "$(frr_dir "$1")/bgpd.conf"
+	sed -i "s/-interval .*/-interval ${LAB_BFD:-100}/" "$(frr_dir "$1")/bfdd.conf"
 }
 
-# Both address families. A map IN that differs by family ends in 4 or 6.
-frr_families() { # GROUP IN OUT4 OUT6 LIMIT [LINE]
-	local family out in
+# What a node's shoal.yaml says to FRR; the file itself is written when Shoal starts.
+frr_wishes() { # NODE
+	cat <<-EOF
+		node: {name: $1, uplinks: [eth0]}
+		routing:
+		  vty: $(frr_dir "$1")
+		  local-as: $LAB_AS_NODES
+		  vip-ranges: [$LAB_RANGE4, "$LAB_RANGE6"]
+		  peers: {tor1: "$(node_peer "$1")"}
+		pools:
+		  web: {check: none, reals: {web1: 10.1.1.2}}
+		vips:
+		  www4: {address: ${LAB_RANGE4%/*}, services: [{tcp: 80, pool: web}]}
+		  www6: {address: "${LAB_RANGE6%/*}", services: [{tcp: 80, pool: web}]}
+	EOF
+}
+
+# The ToR as the node knows it: LAB_PEER, or its address on the link.
+node_peer() { # NODE
+	echo "${LAB_PEER:-10.0.$(number "$1").1}"
+}
+
+# Both address families of the ToR's nodes.
+frr_families() {
+	local family
 	for family in 4 6; do
-		out=$3 in=$2
-		[ "$family" = 6 ] && out=$4
-		[ "$in" = FROM-LB ] && in=$in$family
 		cat <<-EOF
 			 address-family ipv$family unicast
-			  neighbor $1 activate
-			  neighbor $1 route-map $in in
-			  neighbor $1 route-map $out out
-			  neighbor $1 $5
-			  ${6:-}
+			  neighbor LB activate
+			  neighbor LB route-map FROM-LB$family in
+			  neighbor LB route-map TO-LB out
+			  neighbor LB maximum-prefix ${LAB_MAX_PREFIXES:-1000}
+			  maximum-paths 16
 			 exit-address-family
 		EOF
 	done

@@ -16,16 +16,17 @@ bgpd_configure lb1 "ip prefix-list VIP4 seq 6 permit $LAB_RANGE4 ge 32"
 
 unnumber() { # MACHINE INTERFACE PEER-ADDRESS AS
 	ip -n "$(ns "$1")" -4 addr flush dev "$2"
-	bgpd_configure "$1" "router bgp $4" "no neighbor $3" "neighbor $2 interface peer-group $5"
+	bgpd_configure "$1" "router bgp $4" "no neighbor $3" "neighbor $2 interface $5"
 }
 
 test_that "a peer over an interface without IPv4 addresses comes up under its interface's name"
-unnumber tor lb1 10.0.1.2 $LAB_AS_TOR LB
-unnumber lb1 eth0 10.0.1.1 $LAB_AS_NODES TOR
+unnumber tor lb1 10.0.1.2 $LAB_AS_TOR "peer-group LB"
+unnumber lb1 eth0 10.0.1.1 $LAB_AS_NODES "remote-as external"
 bgpd_configure tor "router bgp $LAB_AS_TOR" "address-family ipv4 unicast" \
 	"neighbor LB maximum-prefix 20000" "exit-address-family" "neighbor LB capability extended-nexthop"
-bgpd_configure lb1 "router bgp $LAB_AS_NODES" "address-family ipv4 unicast" \
-	"neighbor TOR maximum-prefix-out 20000" "exit-address-family" "neighbor TOR capability extended-nexthop"
+bgpd_configure lb1 "router bgp $LAB_AS_NODES" "neighbor eth0 ttl-security hops 1" "address-family ipv4 unicast" \
+	"neighbor eth0 activate" "neighbor eth0 route-map FROM-TOR4 in" "neighbor eth0 route-map TO-TOR4 out" \
+	"neighbor eth0 maximum-prefix-out 20000"
 # Router advertisements are how FRR learns the neighbour's link-local address.
 vtysh_on tor -d zebra -c 'configure terminal' -c 'interface lb1' -c 'no ipv6 nd suppress-ra' \
 	-c 'ipv6 nd ra-interval 1' >/dev/null

@@ -66,7 +66,7 @@ node_write_config() { # NODE [REAL...]
 			  vty: $(frr_dir "$node")
 			  local-as: $LAB_AS_NODES
 			  vip-ranges: [$LAB_RANGE4, "$LAB_RANGE6"]
-			  peers: {tor1: 10.0.$n.1}
+			  peers: {tor1: "$(node_peer "$node")"}
 			  warm-up: 1s
 			  hold-down: 2s
 			  linger: 1s
