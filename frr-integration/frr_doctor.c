@@ -49,8 +49,8 @@ static void put_vtysh(const struct frr_doctor *doctor, FILE *out)
 		fprintf(out, " --vty_socket %s", vty);
 }
 
-static char *vtysh(const struct frr_doctor *doctor, const char *before, const char *fmt,
-		   va_list args)
+__attribute__((format(printf, 3, 0))) static char *
+vtysh(const struct frr_doctor *doctor, const char *before, const char *fmt, va_list args)
 {
 	AUTO(freep) char *lines = NULL;
 	char *text = NULL, *save = NULL;
@@ -101,8 +101,8 @@ char *frr_fix_show(const struct frr_doctor *doctor, const char *fmt, ...)
 }
 
 /* Both put `router bgp` before the lines. */
-static char *fix_inside(const struct frr_doctor *doctor, const char *family, const char *fmt,
-			va_list args)
+__attribute__((format(printf, 3, 0))) static char *
+fix_inside(const struct frr_doctor *doctor, const char *family, const char *fmt, va_list args)
 {
 	AUTO(freep) char *lines = NULL;
 
@@ -276,7 +276,7 @@ static void check_delay_timer(struct frr_doctor *doctor)
 	const char *text = running_find(&doctor->bgpd, RUNNING_TOP, "bgp route-map delay-timer");
 	long seconds = text ? strtol(text, NULL, 10) : 5;
 
-	if (seconds == 1 || (text && seconds > 0 && seconds < 1))
+	if (seconds == 1)
 		return;
 	diagnosis_add(doctor->diagnosis, seconds == 0 ? SEVERITY_ERROR : SEVERITY_WARNING,
 		      "delay-timer", frr_fix(doctor, "bgp route-map delay-timer 1"),
