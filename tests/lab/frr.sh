@@ -36,11 +36,11 @@ frr_dir() { # MACHINE
 	echo "$LAB_DIR/$1/frr"
 }
 
-frr_start() { # MACHINE DAEMON
-	local dir more=()
+frr_start() { # MACHINE DAEMON [ARGUMENT...]
+	local dir more=("${@:3}")
 	dir=$(frr_dir "$1")
 	rm -f "$dir/$2.vty"
-	[ "$2" != bfdd ] || more=(--bfdctl "$dir/bfdd.sock")
+	[ "$2" != bfdd ] || more+=(--bfdctl "$dir/bfdd.sock")
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	start "$1-$2" "$1" bash -c 'mount --bind "$1" /var/tmp && shift && exec "$@"' frr "$dir/tmp" \
 		"/usr/lib/frr/$2" --vty_socket "$dir" -z "$dir/zserv.api" -i "$dir/$2.pid" \
