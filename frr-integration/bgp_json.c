@@ -305,9 +305,21 @@ static const char table_what[] = "'show bgp unicast json'";
 
 /*
  * A path of our own: weight 32768 and no peer. "peerId" is "(unspec)" in 8.4 and may be an
- * address of zeros elsewhere, so the weight and the empty AS path decide.
+ * address of zeros elsewhere, so the weight and the AS path decide: it is empty, or our own AS
+ * again and again, as a drain may prepend it. A path from elsewhere never holds our AS.
  */
-static int path_is_local(json_t *path, const char *prefix, bool *ret, struct err *err)
+static bool is_own_path(const char *as_path, uint32_t local_as)
+{
+	char own[16];
+	size_t len = (size_t)snprintf(own, sizeof(own), "%u", local_as);
+
+	while (strncmp(as_path, own, len) == 0 && (as_path[len] == ' ' || as_path[len] == '\0'))
+		as_path += len + (as_path[len] == ' ');
+	return *as_path == '\0';
+}
+
+static int path_is_local(json_t *path, const char *prefix, uint32_t local_as, bool *ret,
+			 struct err *err)
 {
 	const char *as_path = "";
 	uint64_t weight = 0;
@@ -317,13 +329,13 @@ static int path_is_local(json_t *path, const char *prefix, bool *ret, struct err
 		r = need_string(path, table_what, prefix, "path", &as_path, err);
 	if (r < 0)
 		return r;
-	*ret = weight == 32768 && as_path[0] == '\0' &&
+	*ret = weight == 32768 && is_own_path(as_path, local_as) &&
 	       json_is_true(json_object_get(path, "valid"));
 	return 0;
 }
 
 static int read_route(struct bgp_prefixes *prefixes, const char *key, json_t *paths,
-		      struct err *err)
+		      uint32_t local_as, struct err *err)
 {
 	json_t *path;
 	size_t i;
@@ -332,7 +344,7 @@ static int read_route(struct bgp_prefixes *prefixes, const char *key, json_t *pa
 		return missing(err, table_what, "routes", key, "list");
 	json_array_foreach (paths, i, path) {
 		bool local = false;
-		int r = path_is_local(path, key, &local, err);
+		int r = path_is_local(path, key, local_as, &local, err);
 
 		if (r < 0)
 			return r;
@@ -342,7 +354,8 @@ static int read_route(struct bgp_prefixes *prefixes, const char *key, json_t *pa
 	return 0;
 }
 
-int bgp_json_local(const char *text, size_t len, struct bgp_prefixes *ret, struct err *err)
+int bgp_json_local(const char *text, size_t len, uint32_t local_as, struct bgp_prefixes *ret,
+		   struct err *err)
 {
 	json_auto_t *root = load_object(text, len, table_what, err);
 	json_t *routes, *paths;
@@ -354,7 +367,7 @@ int bgp_json_local(const char *text, size_t len, struct bgp_prefixes *ret, struc
 	if (!json_is_object(routes))
 		return missing(err, table_what, "the answer", "routes", "object");
 	json_object_foreach (routes, key, paths) {
-		int r = read_route(ret, key, paths, err);
+		int r = read_route(ret, key, paths, local_as, err);
 
 		if (r < 0)
 			return r;

@@ -60,7 +60,8 @@ int bgp_json_advertised(const char *text, size_t len, struct bgp_prefixes *ret, 
  * prefixes this bgpd originates itself and found valid. Adds to *ret, so that several answers make
  * one set.
  */
-int bgp_json_local(const char *text, size_t len, struct bgp_prefixes *ret, struct err *err);
+int bgp_json_local(const char *text, size_t len, uint32_t local_as, struct bgp_prefixes *ret,
+		   struct err *err);
 
 /* BFD of a session as bgpd sees it. */
 enum bgp_bfd {

@@ -113,6 +113,23 @@ int route_attrs_add(struct route_attrs *attrs, uint32_t community)
 	return 0;
 }
 
+int route_attrs_drain(const struct config_routing *routing, struct route_attrs *attrs)
+{
+	switch (routing->drain_add) {
+	case CONFIG_DRAIN_ADD_NONE:
+		break;
+	case CONFIG_DRAIN_ADD_PREPEND:
+		attrs->prepend_as = routing->local_as;
+		attrs->n_prepends = ROUTE_DRAIN_PREPENDS;
+		break;
+	case CONFIG_DRAIN_ADD_MED:
+		attrs->has_med = true;
+		attrs->med = UINT32_MAX;
+		break;
+	}
+	return route_attrs_add(attrs, ROUTE_GRACEFUL_SHUTDOWN);
+}
+
 static int add_large(struct route_attrs *attrs, const struct route_large *large)
 {
 	size_t i = 0;
@@ -176,7 +193,8 @@ bool route_attrs_eq(const struct route_attrs *a, const struct route_attrs *b)
 {
 	if (a->n_communities != b->n_communities || a->n_large != b->n_large ||
 	    a->has_med != b->has_med || a->has_local_preference != b->has_local_preference ||
-	    a->med != b->med || a->local_preference != b->local_preference)
+	    a->med != b->med || a->local_preference != b->local_preference ||
+	    a->prepend_as != b->prepend_as || a->n_prepends != b->n_prepends)
 		return false;
 	for (size_t i = 0; i < a->n_communities; i++)
 		if (a->communities[i] != b->communities[i])
@@ -193,6 +211,18 @@ bool route_attrs_has(const struct route_attrs *attrs, uint32_t community)
 		if (attrs->communities[i] == community)
 			return true;
 	return false;
+}
+
+/* One AS again and again is all that a map of ours prepends. */
+static int add_prepend_text(struct route_attrs *attrs, const char *text)
+{
+	uint32_t as;
+
+	if (parse_u32(text, &as) < 0 || (attrs->n_prepends && as != attrs->prepend_as))
+		return -EINVAL;
+	attrs->prepend_as = as;
+	attrs->n_prepends++;
+	return 0;
 }
 
 /* Each word of line (which is cut up) through add. */
@@ -226,6 +256,8 @@ int route_attrs_parse_set(struct route_attrs *attrs, const char *line)
 		return add_words(attrs, rest, add_community_text);
 	if (strcmp(copy, "large-community") == 0)
 		return add_words(attrs, rest, add_large_text);
+	if (strcmp(copy, "as-path") == 0 && strncmp(rest, "prepend ", 8) == 0)
+		return add_words(attrs, rest + 8, add_prepend_text);
 	if (strcmp(copy, "metric") == 0) {
 		attrs->has_med = true;
 		return parse_u32(rest, &attrs->med);
@@ -321,6 +353,14 @@ static void print_large(const struct route_attrs *attrs, char *buf, size_t size)
 					 attrs->large[i].part[2]);
 }
 
+static void print_prepends(const struct route_attrs *attrs, char *buf, size_t size)
+{
+	size_t used = (size_t)snprintf(buf, size, "set as-path prepend");
+
+	for (uint32_t i = 0; i < attrs->n_prepends && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, " %u", attrs->prepend_as);
+}
+
 bool route_map_command(const char *name, const struct route_attrs *attrs, unsigned i, char *buf,
 		       size_t size)
 {
@@ -332,6 +372,10 @@ bool route_map_command(const char *name, const struct route_attrs *attrs, unsign
 	}
 	if (attrs->n_large > 0 && i-- == 0) {
 		print_large(attrs, buf, size);
+		return true;
+	}
+	if (attrs->n_prepends > 0 && i-- == 0) {
+		print_prepends(attrs, buf, size);
 		return true;
 	}
 	if (attrs->has_med && i-- == 0)

@@ -5,9 +5,9 @@
  * Every line Shoal writes names a map, `SHOAL-VIP-PLAIN` when the VIP sets nothing, else
  * `SHOAL-VIP-` and a hash of the attributes: a function of the attributes alone, so that every node
  * and process arrives at the same name, and VIPs of equal attributes share one. The twin for
- * draining has the same attributes plus 65535:0 (GRACEFUL_SHUTDOWN, RFC 8326) and the name plus
- * `-DRAIN`. Draining is then always the same step, another map on the same line, whatever the VIP
- * carries.
+ * draining has the same attributes plus 65535:0 (GRACEFUL_SHUTDOWN, RFC 8326), where the config
+ * says so a longer AS path or the highest MED, and the name plus `-DRAIN`. Draining is then always
+ * the same step, another map on the same line, whatever the VIP carries.
  *
  * A map of ours is one entry, `permit 10`, with nothing but these set lines; anything else under
  * our name is somebody's edit and is put right.
@@ -27,7 +27,8 @@
 #define ROUTE_COMMUNITIES_MAX   64
 #define ROUTE_LARGE_MAX         64
 #define ROUTE_GRACEFUL_SHUTDOWN 0xffff0000U /* 65535:0 */
-#define ROUTE_MAP_COMMANDS_MAX  6
+#define ROUTE_MAP_COMMANDS_MAX  7
+#define ROUTE_DRAIN_PREPENDS    3
 
 struct route_large {
 	uint32_t part[3];
@@ -41,10 +42,17 @@ struct route_attrs {
 	size_t n_large;
 	bool has_med, has_local_preference;
 	uint32_t med, local_preference;
+	uint32_t prepend_as, n_prepends; /* only a twin for draining has any */
 };
 
 /* The attributes of a VIP. Returns 0, or -EINVAL/-E2BIG with a sentence naming the VIP. */
 int route_attrs_of(const struct config_vip *vip, struct route_attrs *ret, struct err *err);
+
+/*
+ * route_attrs_drain - make of a VIP's attributes those of its twin: 65535:0, and what
+ * drain.add asks for. -E2BIG when the list of communities is full.
+ */
+int route_attrs_drain(const struct config_routing *routing, struct route_attrs *attrs);
 
 /* Add one community; -E2BIG when the list is full. */
 int route_attrs_add(struct route_attrs *attrs, uint32_t community);

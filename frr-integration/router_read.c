@@ -364,7 +364,8 @@ static void on_drained(void *arg, const struct vty_reply *reply)
 	struct err err;
 
 	router_count(router, reply);
-	if (bgp_json_local(reply->text, reply->len, &router->read.drained, &err) < 0) {
+	if (bgp_json_local(reply->text, reply->len, router->config->routing.local_as,
+			   &router->read.drained, &err) < 0) {
 		router_give_up(router, err.text);
 		return;
 	}
@@ -445,7 +446,8 @@ static void on_local(void *arg, const struct vty_reply *reply)
 	struct err err;
 
 	router_count(router, reply);
-	if (bgp_json_local(reply->text, reply->len, &router->read.local, &err) < 0) {
+	if (bgp_json_local(reply->text, reply->len, router->config->routing.local_as,
+			   &router->read.local, &err) < 0) {
 		router_give_up(router, err.text);
 		return;
 	}

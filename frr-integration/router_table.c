@@ -33,7 +33,7 @@ static int init_sets(struct router_table *table, const struct config *config, st
 		if (find_set(table, &set->attrs[0]))
 			continue;
 		set->attrs[1] = set->attrs[0];
-		r = route_attrs_add(&set->attrs[1], ROUTE_GRACEFUL_SHUTDOWN);
+		r = route_attrs_drain(&config->routing, &set->attrs[1]);
 		if (r < 0)
 			return err_set(err, r, "VIP %s: no room for the community of a drain",
 				       vip->name);

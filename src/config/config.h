@@ -39,6 +39,7 @@ enum config_hash {
 enum config_track { CONFIG_TRACK_MOVING, CONFIG_TRACK_ALL, CONFIG_TRACK_NONE };
 enum config_server_ids { CONFIG_SERVER_IDS_NONE, CONFIG_SERVER_IDS_POOL, CONFIG_SERVER_IDS_ANY };
 enum config_via { CONFIG_VIA_TUNNEL, CONFIG_VIA_DIRECT };
+enum config_drain_add { CONFIG_DRAIN_ADD_NONE, CONFIG_DRAIN_ADD_PREPEND, CONFIG_DRAIN_ADD_MED };
 enum config_loss_then { CONFIG_LOSS_DRAIN, CONFIG_LOSS_WITHDRAW, CONFIG_LOSS_KEEP };
 enum config_check_type {
 	CONFIG_CHECK_TCP,
@@ -131,6 +132,7 @@ struct config_routing {
 	usec_t warm_up_us, hold_down_us, linger_us;
 	uint64_t drain_until_pps;
 	usec_t drain_timeout_us;
+	enum config_drain_add drain_add; /* beside 65535:0 */
 	struct config_loss on_controller_loss, on_dataplane_loss;
 	usec_t common_mode_within_us, common_mode_for_us;
 	enum config_loss_then common_mode_then; /* keep means hold */

@@ -86,6 +86,12 @@ static const struct value_word loss_words[] = {
 	{ "keep", CONFIG_LOSS_KEEP },
 	{ NULL, 0 },
 };
+static const struct value_word drain_add_words[] = {
+	{ "none", CONFIG_DRAIN_ADD_NONE },
+	{ "prepend", CONFIG_DRAIN_ADD_PREPEND },
+	{ "med", CONFIG_DRAIN_ADD_MED },
+	{ NULL, 0 },
+};
 /* For common-mode, keep is called hold. */
 static const struct value_word common_mode_words[] = {
 	{ "hold", CONFIG_LOSS_KEEP },
@@ -315,6 +321,13 @@ static const struct schema_row drain_rows[] = {
 	  AT(config_routing, drain_timeout_us),
 	  .fallback = "5m",
 	  .meaning = "How long traffic may take to move away." },
+	{ .key = "add",
+	  .value = WORDS(drain_add_words),
+	  AT(config_routing, drain_add),
+	  .fallback = "none",
+	  .meaning =
+		  "What a drained route carries beside 65535:0, for peers that ignore it: its AS "
+		  "path prepended with local-as three times, or the highest MED." },
 };
 static const struct schema schema_drain = {
 	.noun = "drain",

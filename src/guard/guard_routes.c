@@ -231,7 +231,7 @@ static void write_map(struct guard_routes *routes)
 	struct route_attrs attrs = { 0 };
 	char command[VTY_COMMAND_MAX + 2];
 
-	route_attrs_add(&attrs, ROUTE_GRACEFUL_SHUTDOWN);
+	route_attrs_drain(routes->routing, &attrs);
 	if (routes->map_line == 0 && !routes->plan.plain_drain_exists)
 		routes->map_line = 1;
 	if (routes->map_line == 0)

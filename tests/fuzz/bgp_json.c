@@ -29,7 +29,7 @@ static int read_one(unsigned which, const char *text, size_t len, struct err *er
 		r = bgp_json_advertised(text, len, &prefixes, err);
 		break;
 	case 2:
-		r = bgp_json_local(text, len, &prefixes, err);
+		r = bgp_json_local(text, len, 65010, &prefixes, err);
 		break;
 	case 3:
 		r = bgp_json_neighbours(text, len, on_neighbour, &total, err);

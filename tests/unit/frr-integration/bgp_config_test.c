@@ -127,6 +127,44 @@ TEST(bgp_config, reads_every_attribute_whatever_the_order)
 	bgp_config_fini(&config);
 }
 
+/* What a twin is made of comes back as bgpd prints it, and another is no twin. */
+static void expect_twin(enum config_drain_add add, const char *const *sets, size_t n)
+{
+	const struct config_routing routing = { .local_as = 65010, .drain_add = add };
+	struct route_attrs twin = { 0 }, read = { 0 };
+	char command[4096];
+	unsigned i = 0;
+
+	assert_int_equal(route_attrs_drain(&routing, &twin), 0);
+	for (; route_map_command("X", &twin, i, command, sizeof(command)); i++) {
+		if (i == 0)
+			continue;
+		assert_true(i <= n);
+		assert_string_equal(command, sets[i - 1]);
+		assert_int_equal(route_attrs_parse_set(&read, command + strlen("set ")), 0);
+	}
+	assert_int_equal(i, n + 1);
+	assert_true(route_attrs_eq(&twin, &read));
+	read.n_prepends++;
+	assert_false(route_attrs_eq(&twin, &read));
+}
+
+TEST(bgp_config, a_twin_carries_what_the_config_adds_to_a_drain)
+{
+	static const char *const plain[] = { "set community 65535:0" };
+	static const char *const prepend[] = { "set community 65535:0",
+					       "set as-path prepend 65010 65010 65010" };
+	static const char *const med[] = { "set community 65535:0", "set metric 4294967295" };
+	struct route_attrs attrs = { 0 };
+
+	expect_twin(CONFIG_DRAIN_ADD_NONE, plain, 1);
+	expect_twin(CONFIG_DRAIN_ADD_PREPEND, prepend, 2);
+	expect_twin(CONFIG_DRAIN_ADD_MED, med, 2);
+	assert_true(route_attrs_parse_set(&attrs, "as-path prepend 65010 65011") < 0);
+	assert_true(route_attrs_parse_set(&attrs, "as-path prepend last-as 3") < 0);
+	assert_true(route_attrs_parse_set(&attrs, "as-path exclude 65010") < 0);
+}
+
 TEST(bgp_config, without_router_bgp_has_no_instance)
 {
 	struct bgp_config config = parse("frr version 9.1\n!\nrouter bgp 65001 vrf RED\n!\nexit\n");
@@ -244,7 +282,7 @@ TEST(route_map, lines_we_never_write_are_refused)
 	static const char *const bad[] = { "community",           "community 1",
 					   "community 65536:1",   "community 1:2 additive",
 					   "metric +5",           "metric 4294967296",
-					   "large-community 1:2", "as-path prepend 65000",
+					   "large-community 1:2", "as-path prepend",
 					   "community none",      "metric" };
 	struct route_attrs attrs = { 0 };
 
@@ -266,6 +304,7 @@ RUN_TESTS(T(bgp_config, reads_version_and_instance),
 	  T(bgp_config, reads_the_unicast_lines_of_the_default_instance),
 	  T(bgp_config, judges_only_our_maps),
 	  T(bgp_config, reads_every_attribute_whatever_the_order),
+	  T(bgp_config, a_twin_carries_what_the_config_adds_to_a_drain),
 	  T(bgp_config, without_router_bgp_has_no_instance), T(bgp_config, reads_dotted_as_numbers),
 	  T(bgp_config, refuses_what_is_not_frr),
 	  T(bgp_config, an_unreadable_version_is_no_version),

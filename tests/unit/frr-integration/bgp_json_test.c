@@ -162,7 +162,7 @@ TEST(readers, refuse_what_is_no_object)
 		assert_int_equal(bgp_json_summary(bad[i], len, &summary, &err), -EBADMSG);
 		assert_true(err.text[0] != '\0');
 		assert_int_equal(bgp_json_advertised(bad[i], len, &prefixes, &err), -EBADMSG);
-		assert_int_equal(bgp_json_local(bad[i], len, &prefixes, &err), -EBADMSG);
+		assert_int_equal(bgp_json_local(bad[i], len, 65010, &prefixes, &err), -EBADMSG);
 	}
 }
 
@@ -271,7 +271,7 @@ TEST(local, are_the_valid_ones_of_our_own)
 {
 	struct bgp_prefixes prefixes = { 0 };
 
-	assert_int_equal(bgp_json_local(table_text, strlen(table_text), &prefixes, NULL), 0);
+	assert_int_equal(bgp_json_local(table_text, strlen(table_text), 65010, &prefixes, NULL), 0);
 	assert_int_equal(prefixes.n, 2);
 	assert_true(has(&prefixes, "198.18.0.1/32"));
 	assert_true(has(&prefixes, "198.18.0.3/32"));
@@ -285,8 +285,8 @@ TEST(local, several_answers_make_one_set)
 				    "\"valid\":true,\"weight\":32768,\"path\":\"\"}]}}";
 	struct bgp_prefixes prefixes = { 0 };
 
-	assert_int_equal(bgp_json_local(table_text, strlen(table_text), &prefixes, NULL), 0);
-	assert_int_equal(bgp_json_local(other, strlen(other), &prefixes, NULL), 0);
+	assert_int_equal(bgp_json_local(table_text, strlen(table_text), 65010, &prefixes, NULL), 0);
+	assert_int_equal(bgp_json_local(other, strlen(other), 65010, &prefixes, NULL), 0);
 	assert_int_equal(prefixes.n, 3);
 	bgp_prefixes_fini(&prefixes);
 }
@@ -300,7 +300,8 @@ TEST(local, refuses_each_renamed_field)
 		struct bgp_prefixes prefixes = { 0 };
 		struct err err;
 
-		assert_int_equal(bgp_json_local(text, strlen(text), &prefixes, &err), -EBADMSG);
+		assert_int_equal(bgp_json_local(text, strlen(text), 65010, &prefixes, &err),
+				 -EBADMSG);
 		assert_non_null(strstr(err.text, fields[i]));
 		bgp_prefixes_fini(&prefixes);
 		free(text);
@@ -390,6 +391,33 @@ TEST(neighbours, refuse_what_is_no_object)
 	assert_int_equal(bgp_json_neighbours("[]", 2, copy_neighbour, NULL, &err), -EBADMSG);
 }
 
+/* As a drain may prepend it; another AS in it, or one that begins alike, is somebody else's. */
+TEST(bgp_json, local_paths_may_hold_our_own_as)
+{
+	static const struct {
+		const char *path;
+		bool is_local;
+	} cases[] = { { "", true },
+		      { "65010", true },
+		      { "65010 65010 65010", true },
+		      { "65010 65000", false },
+		      { "650100", false },
+		      { "65000", false } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bgp_prefixes prefixes = { 0 };
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"routes\":{\"203.0.113.10/32\":[{\"valid\":true,\"weight\":32768,"
+			 "\"path\":\"%s\"}]}}",
+			 cases[i].path);
+		assert_int_equal(bgp_json_local(text, strlen(text), 65010, &prefixes, NULL), 0);
+		assert_int_equal(prefixes.n, cases[i].is_local);
+		bgp_prefixes_fini(&prefixes);
+	}
+}
+
 RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no_as),
 	  T(summary, refuses_each_renamed_field), T(summary, refuses_renamed_families),
 	  T(summary, refuses_numbers_out_of_range), T(summary, reads_dotted_as_numbers),
@@ -401,4 +429,4 @@ RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no
 	  T(local, several_answers_make_one_set), T(local, refuses_each_renamed_field),
 	  T(neighbours, tell_resets_bfd_and_export_policy),
 	  T(neighbours, take_what_is_missing_or_of_another_type_for_unknown),
-	  T(neighbours, refuse_what_is_no_object))
+	  T(neighbours, refuse_what_is_no_object), T(bgp_json, local_paths_may_hold_our_own_as))
