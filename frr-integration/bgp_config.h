@@ -37,6 +37,13 @@ struct bgp_config_map {
 	bool is_pure; /* exactly one entry, permit 10, nothing but set lines we understand */
 };
 
+/* The versions whose forms we know. What a newer major says may mean something else. */
+#define FRR_KNOWN "8.4 to 10"
+static inline bool frr_is_known(unsigned major, unsigned minor)
+{
+	return (major > 8 && major <= 10) || (major == 8 && minor >= 4);
+}
+
 struct bgp_config {
 	char version[32]; /* "8.4.4" */
 	unsigned major, minor;

@@ -209,11 +209,11 @@ static void check_version(struct frr_doctor *doctor)
 	const char *version = running_find(&doctor->bgpd, RUNNING_TOP, "frr version");
 	unsigned major = 0, minor = 0;
 
-	if (version && sscanf(version, "%u.%u", &major, &minor) == 2 &&
-	    (major > 8 || (major == 8 && minor >= 4)))
+	if (version && sscanf(version, "%u.%u", &major, &minor) == 2 && frr_is_known(major, minor))
 		return;
 	diagnosis_add(doctor->diagnosis, SEVERITY_ERROR, "version",
-		      frr_fix_command("apt install frr"), "FRR %s: Shoal needs 8.4 or later",
+		      frr_fix_command("apt install %s", major > 10 ? "shoal" : "frr"),
+		      "FRR %s: this Shoal knows " FRR_KNOWN,
 		      version ? version : "of unknown version");
 }
 

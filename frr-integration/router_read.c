@@ -18,9 +18,6 @@
 #include "frr-integration/router_private.h"
 #include "src/base/log.h"
 
-#define OLDEST_MAJOR 8
-#define OLDEST_MINOR 4
-
 static void read_next(struct router *router);
 static void publish(struct router *router);
 
@@ -172,17 +169,16 @@ static bool peer_sends(const struct router *router, size_t peer, bool is_v6)
 	return now && now->is_established && (is_v6 ? now->sent6 : now->sent4) > 0;
 }
 
-/* Too old, or not FRR as we know it: say so and stay away. */
+/* Too old, too new, or not FRR: say so and stay away. */
 static bool version_is_refused(struct router *router, const struct bgp_config *config)
 {
 	char sentence[ROUTER_SENTENCE_MAX];
 
-	if (config->major > OLDEST_MAJOR ||
-	    (config->major == OLDEST_MAJOR && config->minor >= OLDEST_MINOR))
+	if (frr_is_known(config->major, config->minor))
 		return false;
 	snprintf(sentence, sizeof(sentence),
-		 "bgpd is FRR '%s', Shoal needs FRR %d.%d or later: upgrade frr", config->version,
-		 OLDEST_MAJOR, OLDEST_MINOR);
+		 "bgpd is FRR '%s', this Shoal knows FRR " FRR_KNOWN ": upgrade %s",
+		 config->version, config->major > 10 ? "shoal" : "frr");
 	router_give_up(router, sentence);
 	return true;
 }

@@ -170,7 +170,8 @@ struct change {
 #define K "neighbor 10.0.1.1 "
 
 static const struct change changes[] = {
-	{ "version 8.4.4", "version 8.3.1", SEVERITY_ERROR, "version", "8.3.1", "apt" },
+	{ "version 8.4.4", "version 8.3.1", SEVERITY_ERROR, "version", "8.3.1", "install frr" },
+	{ "version 8.4.4", "version 11.0", SEVERITY_ERROR, "version", "11.0", "install shoal" },
 	{ "router bgp 65010", "router bgp 65099", SEVERITY_ERROR, "instance", "65099", "65099/" },
 	{ "router bgp 65010", "router bgp 65010 vrf red", SEVERITY_ERROR, "instance",
 	  "has no BGP instance", "frr-config" },

@@ -327,20 +327,31 @@ TEST(router, enters_the_default_instance_beside_those_of_vrfs)
 	assert_int_equal(fake_bgpd_asked(t.fake, "network 198.18.0.1/32"), 1);
 }
 
+static void expect_refused(const char *running_config, const char *sentence)
+{
+	fake_bgpd_say(t.fake, "show running-config", 0, running_config);
+	wait_for(has_failed, NULL);
+	assert_int_equal(router_life(t.router), ROUTER_CONNECTING);
+	if (!strstr(router_sentence(t.router), sentence))
+		fail_msg("%s", router_sentence(t.router));
+}
+
 TEST(router, refuses_an_old_version_in_words)
 {
-	fake_bgpd_say(t.fake, "show running-config", 0, "frr version 8.2.2\nrouter bgp 65100\n");
-	pass(400 * USEC_PER_MSEC);
-	assert_int_equal(router_life(t.router), ROUTER_CONNECTING);
-	assert_non_null(strstr(router_sentence(t.router), "'8.2.2', Shoal needs FRR 8.4"));
+	expect_refused("frr version 8.2.2\nrouter bgp 65100\n",
+		       "'8.2.2', this Shoal knows FRR 8.4 to 10: upgrade frr");
+}
+
+TEST(router, refuses_a_version_newer_than_it_knows)
+{
+	expect_refused("frr version 11.0\nrouter bgp 65100\n",
+		       "'11.0', this Shoal knows FRR 8.4 to 10: upgrade shoal");
 }
 
 TEST(router, refuses_a_version_it_cannot_read)
 {
-	fake_bgpd_say(t.fake, "show running-config", 0, "frr version banana\nrouter bgp 65100\n");
-	wait_for(has_failed, NULL);
-	assert_int_equal(router_life(t.router), ROUTER_CONNECTING);
-	assert_non_null(strstr(router_sentence(t.router), "'banana', Shoal needs FRR 8.4"));
+	expect_refused("frr version banana\nrouter bgp 65100\n",
+		       "'banana', this Shoal knows FRR 8.4 to 10");
 }
 
 /* ---- misbehaviour ---- */
@@ -713,6 +724,7 @@ int main(void)
 		S(router, announces_drains_and_withdraws_as_recorded),
 		S(router, does_the_same_with_the_forms_of_frr_9),
 		S(router, does_the_same_with_the_forms_of_frr_10),
+		S(router, refuses_a_version_newer_than_it_knows),
 		S(router, refuses_a_version_it_cannot_read),
 		S(router, whatever_answer_is_bad_nothing_is_written_and_all_is_tried_again),
 		S(router, a_renamed_field_of_any_proof_is_one_sentence_and_no_announcement),
