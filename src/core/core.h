@@ -249,9 +249,7 @@ struct core_event {
 	X(FLOOR, "depool-floor", "failed reals keep getting new flows: the depool floor")          \
 	X(OPEN, "all-down-open", "every check fails: all reals get new flows")                     \
 	X(HOLD, "all-down-hold", "every check fails: the last ring stays as it was")               \
-	X(COMMON, "common-mode",                                                                   \
-	  "fails together with pools that share no real with it, so by this node: its reals "      \
-	  "stay as they were")
+	X(COMMON, "common-mode", "pools that share no real fail with it: this node's own failure")
 
 enum pool_override {
 #define X(name, word, sentence) POOL_OVERRIDE_##name,
