@@ -143,7 +143,7 @@ bool drain_traffic(struct core *core, const struct core_traffic *traffic)
 	case VIP_DRAINING:
 		if (vip->watch.seen_at == 0 && traffic->pps > vip->watch.base_pps)
 			vip->watch.base_pps = traffic->pps;
-		if (vip->view.is_drain_stuck)
+		if (vip->view.is_drain_stuck && vip->watch.seen_at)
 			stuck_sample(core, &vip->watch, traffic->pps);
 		return has_fallen(core, vip);
 	case VIP_WITHDRAWING:
@@ -160,7 +160,8 @@ bool drain_traffic(struct core *core, const struct core_traffic *traffic)
 bool drain_is_done(struct core *core, struct vip *vip)
 {
 	struct drain_watch *watch = &vip->watch;
-	bool stands = vip->route.is_read && vip->route.line == ROUTE_DRAIN;
+	/* Without a peer that holds it, no packets come: that says nothing of where they go. */
+	bool stands = vip->route.is_read && vip->route.line == ROUTE_DRAIN && vip->route.peers > 0;
 
 	if (is_forced(core, vip))
 		return true;

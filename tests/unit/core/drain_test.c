@@ -169,6 +169,29 @@ TEST(drain, that_was_stuck_takes_no_night_for_a_fall)
 	site_stop(&s);
 }
 
+/* The session is lost, not the clients: when it is back nobody else announces. */
+TEST(drain, takes_silence_without_a_peer_for_no_fall)
+{
+	struct config_builder b;
+	struct site s;
+
+	start_stuck(&s, &b, 1000);
+	site_router(&s, true, true, 0);
+	site_run(&s);
+	for (int i = 0; i < 1000; i++)
+		second(&s, 0, 0);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	site_router(&s, true, true, 1);
+	site_run(&s);
+	second(&s, 0, 1000);
+	second(&s, 0, 1000);
+	second(&s, 0, 1000);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	second(&s, 0, 90);
+	expect(&s, 0, VIP_WITHDRAWING, VIP_REASON_VIP_DRAINED);
+	site_stop(&s);
+}
+
 TEST(drain, by_force_does_not_wait)
 {
 	struct config_builder b;
@@ -347,7 +370,8 @@ RUN_TESTS(T(drain, withdraws_when_traffic_fell_by_90_percent),
 	  T(drain, that_nobody_follows_stays_announced_until_forced),
 	  T(drain, that_was_stuck_goes_on_when_the_traffic_goes),
 	  T(drain, that_was_stuck_goes_on_below_until),
-	  T(drain, that_was_stuck_takes_no_night_for_a_fall), T(drain, by_force_does_not_wait),
+	  T(drain, that_was_stuck_takes_no_night_for_a_fall),
+	  T(drain, takes_silence_without_a_peer_for_no_fall), T(drain, by_force_does_not_wait),
 	  T(drain, ends_at_once_by_undrain_from_every_state),
 	  T(drain, of_the_node_drains_every_vip),
 	  T(drain, of_a_vip_outlasts_the_undrain_of_the_node),
