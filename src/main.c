@@ -468,14 +468,17 @@ static void sample_traffic(struct shoald *d, usec_t now)
 		struct vip_seen *seen = vip_seen(d, &vip->prefix);
 		struct core_event event = { .kind = CORE_EVENT_TRAFFIC, .now = now };
 		uint64_t packets = vip_packets(d, vip);
+		bool is_sample;
 
 		if (!seen)
 			continue;
+		is_sample = d->sampled_at && packets >= seen->packets && span > 0;
 		event.traffic.vip = i;
-		if (d->sampled_at && packets >= seen->packets && span > 0)
+		if (is_sample)
 			event.traffic.pps = (packets - seen->packets) * USEC_PER_SEC / span;
 		seen->packets = packets;
-		core_step(d->core, &event);
+		if (is_sample) /* a service less in the sum is no silence */
+			core_step(d->core, &event);
 	}
 	d->sampled_at = now;
 }
@@ -879,7 +882,7 @@ static bool undo_reload(struct shoald *d, const struct config *old)
 static int go_over(struct shoald *d, struct config *next, struct err *err)
 {
 	AUTO(freep) enum real_state *reals = NULL;
-	struct err ignored;
+	struct err trouble;
 	int r = size_logged_reals(next, &reals, err);
 
 	if (r == 0)
@@ -901,8 +904,11 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 	config_free(d->config);
 	d->config = next;
 	reset_logged_reals(d, TAKE(reals));
-	drained_load(&d->drained, usec_wall(), usec_now(), &ignored);
-	orders_load(d->orders, usec_wall(), &ignored);
+	follow_routes(d); /* who asks next sees the peers there are now */
+	if (drained_load(&d->drained, false, usec_wall(), usec_now(), &trouble) < 0)
+		log_err("drain", "error=%s", LOG_QUOTE(trouble.text));
+	if (orders_load(d->orders, usec_wall(), &trouble) < 0)
+		log_err("real_order", "error=%s", LOG_QUOTE(trouble.text));
 	return 0;
 }
 
@@ -1024,7 +1030,7 @@ static int load_drains(struct shoald *d, struct err *err)
 	d->drained = (struct drained){
 		.core = d->core, .state_dir = d->options.state_dir, .tell = on_drain, .arg = d
 	};
-	if (drained_load(&d->drained, usec_wall(), d->started, err) < 0)
+	if (drained_load(&d->drained, true, usec_wall(), d->started, err) < 0)
 		log_err("drains", "error=%s hint=\"the node counts as drained\"",
 			LOG_QUOTE(err->text));
 	else if (orders_load(d->orders, usec_wall(), err) < 0)

@@ -76,6 +76,7 @@ void drained_watch(const struct drained *drained, uint64_t wall_us, usec_t now)
 
 struct loading {
 	const struct drained *drained;
+	bool at_start;
 	uint64_t wall_us;
 	usec_t now;
 };
@@ -103,6 +104,8 @@ static void found(const struct prefix *vip, const struct core_drain *drain, void
 	const struct drained *drained = loading->drained;
 	struct core_drain told = *drain;
 
+	if (!vip && !loading->at_start)
+		return; /* known since it was given; or no more than that nothing can be read now */
 	told.vip = vip ? core_vip_find(drained->core, vip) : CORE_NONE;
 	if (is_over(drain, loading->wall_us, loading->now)) {
 		expire(drained, vip, drain);
@@ -118,9 +121,12 @@ static void found(const struct prefix *vip, const struct core_drain *drain, void
 	drained->tell(&told, drained->arg);
 }
 
-int drained_load(const struct drained *drained, uint64_t wall_us, usec_t now, struct err *err)
+int drained_load(const struct drained *drained, bool at_start, uint64_t wall_us, usec_t now,
+		 struct err *err)
 {
-	struct loading loading = { .drained = drained, .wall_us = wall_us, .now = now };
+	struct loading loading = {
+		.drained = drained, .at_start = at_start, .wall_us = wall_us, .now = now
+	};
 
 	return drains_load(drained->state_dir, found, &loading, err);
 }

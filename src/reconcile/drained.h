@@ -24,11 +24,13 @@ struct drained {
 };
 
 /*
- * drained_load - what is on file and the core does not know, at start and after a reload. Returns
- * 0, or a negative errno when the directory is unreadable; the core was told that the node is
- * drained then.
+ * drained_load - what is on file and the core does not know.
+ * @at_start: the node's drain, too; after a reload only those of VIPs that came.
+ * Returns 0, or a negative errno when the directory is unreadable; at start the core was told that
+ * the node is drained then.
  */
-int drained_load(const struct drained *drained, uint64_t wall_us, usec_t now, struct err *err);
+int drained_load(const struct drained *drained, bool at_start, uint64_t wall_us, usec_t now,
+		 struct err *err);
 
 /*
  * drained_give - store a drain, or end the one there is; then tell the core. One that stands and

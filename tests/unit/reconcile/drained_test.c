@@ -42,7 +42,7 @@ static void start(struct world *w, uint64_t wall_us, usec_t now)
 	assert_non_null(w->core);
 	w->drained =
 		(struct drained){ .core = w->core, .state_dir = w->dir, .tell = tell, .arg = w };
-	assert_int_equal(drained_load(&w->drained, wall_us, now, &err), 0);
+	assert_int_equal(drained_load(&w->drained, true, wall_us, now, &err), 0);
 }
 
 static void restart(struct world *w, uint64_t wall_us, usec_t now)
