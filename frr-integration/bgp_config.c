@@ -213,7 +213,7 @@ static int take_line(struct reader *reader, const char *line)
 
 	if (*text == '!' || *text == '\0') /* separators; one also stands inside router bgp */
 		return 0;
-	if (strcmp(text, "exit") == 0 || strcmp(text, "end") == 0) {
+	if (strcmp(line, "exit") == 0 || strcmp(line, "end") == 0) { /* not of a node within */
 		reader->section = SECTION_NONE;
 		return 0;
 	}

@@ -10,11 +10,29 @@
 #include "frr-integration/bgp_config.h"
 #include "frr-integration/json_scan.h"
 
+/*
+ * Descriptions and host names, which a peer tells by itself, may be in any encoding; nothing that
+ * is read here is but ASCII. So bytes that are no UTF-8 count as question marks.
+ */
+static json_t *load_whatever_encoded(const char *text, size_t len, json_error_t *error)
+{
+	json_t *root = json_loadb(text, len, 0, error);
+	char *ascii = root ? NULL : malloc(len);
+
+	if (!ascii)
+		return root;
+	for (size_t i = 0; i < len; i++)
+		ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+	root = json_loadb(ascii, len, 0, error);
+	free(ascii);
+	return root;
+}
+
 /* The answer as one object, or NULL with the sentence. */
 static json_t *load_object(const char *text, size_t len, const char *what, struct err *err)
 {
 	json_error_t error;
-	json_t *root = json_loadb(text, len, 0, &error);
+	json_t *root = load_whatever_encoded(text, len, &error);
 
 	if (root && json_is_object(root))
 		return root;
@@ -310,12 +328,14 @@ static const char table_what[] = "'show bgp unicast json'";
  */
 static bool is_own_path(const char *as_path, uint32_t local_as)
 {
-	char own[16];
-	size_t len = (size_t)snprintf(own, sizeof(own), "%u", local_as);
+	uint32_t as;
 
-	while (strncmp(as_path, own, len) == 0 && (as_path[len] == ' ' || as_path[len] == '\0'))
-		as_path += len + (as_path[len] == ' ');
-	return *as_path == '\0';
+	while (*as_path) {
+		if (!bgp_as_parse(as_path, &as, &as_path) || as != local_as)
+			return false;
+		as_path += *as_path == ' ';
+	}
+	return true;
 }
 
 static int path_is_local(json_t *path, const char *prefix, uint32_t local_as, bool *ret,

@@ -149,6 +149,17 @@ TEST(summary, reads_dotted_as_numbers)
 	bgp_summary_fini(&summary);
 }
 
+TEST(summary, takes_texts_of_any_encoding)
+{
+	static const char text[] = "{\"ipv4Unicast\":{\"as\":65100,\"peers\":{},"
+				   "\"desc\":\"M\xfcnchen\",\"hostname\":\"\xff\"}}";
+	struct bgp_summary summary;
+
+	assert_int_equal(bgp_json_summary(text, strlen(text), &summary, NULL), 0);
+	assert_int_equal(summary.as, 65100);
+	bgp_summary_fini(&summary);
+}
+
 TEST(readers, refuse_what_is_no_object)
 {
 	static const char *const bad[] = { "", "[]", "1", "{", "{\"a\":}", "% Unknown command" };
@@ -421,8 +432,8 @@ TEST(bgp_json, local_paths_may_hold_our_own_as)
 RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no_as),
 	  T(summary, refuses_each_renamed_field), T(summary, refuses_renamed_families),
 	  T(summary, refuses_numbers_out_of_range), T(summary, reads_dotted_as_numbers),
-	  T(readers, refuse_what_is_no_object), T(advertised, is_a_sorted_set),
-	  T(advertised, to_an_unknown_neighbour_is_empty),
+	  T(summary, takes_texts_of_any_encoding), T(readers, refuse_what_is_no_object),
+	  T(advertised, is_a_sorted_set), T(advertised, to_an_unknown_neighbour_is_empty),
 	  T(advertised, refuses_renamed_routes_and_bad_prefixes),
 	  T(advertised, is_refused_wherever_it_is_cut), T(advertised, is_found_among_anything),
 	  T(advertised, refuses_what_is_no_json), T(local, are_the_valid_ones_of_our_own),
