@@ -154,7 +154,7 @@ static enum fpm_difference compare_routes(const struct fpm_table *table,
 	if (kernel->type != RTN_UNICAST && !drops(kernel->type))
 		return FPM_NOT_COMPARED;
 	if (!zebra || kernel->prefix.len > zebra->prefix.len)
-		return FPM_ZEBRA_LACKS;
+		return fpm_table_is_short(table) ? FPM_NOT_COMPARED : FPM_ZEBRA_LACKS;
 	if (kernel->prefix.len < zebra->prefix.len)
 		return FPM_KERNEL_LACKS;
 	if (drops(zebra->type) != drops(kernel->type))

@@ -223,6 +223,8 @@ static int read_route(struct nlmsghdr *hdr, struct fpm_message *ret, struct err 
 	ret->type = info->rtm_type;
 	ret->id = tb[RTA_NH_ID] ? nla_get_u32(tb[RTA_NH_ID]) : 0;
 	r = read_prefix(tb[RTA_DST], info, &ret->prefix, err);
+	if (r == 0 && info->rtm_family == AF_INET6 && addr_is_ipv4(&ret->prefix.addr))
+		return 0; /* mapped addresses are on no wire, and our prefixes of them are IPv4 */
 	if (r == 0)
 		r = read_hops(ret, tb, info->rtm_family, err);
 	if (r == 0)

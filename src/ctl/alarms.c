@@ -378,8 +378,9 @@ static void say_route(struct alarms *alarms, struct route_alarms *all, const str
 {
 	const struct loop_lack *lack =
 		peer < LOOP_PEERS_MAX ? &route->peers[peer].lack : &route->lack;
+	const struct router *router = alarms->view->daemon->router;
 	const struct router_peer *of =
-		peer < LOOP_PEERS_MAX ? router_peer(alarms->view->daemon->router, peer) : NULL;
+		peer < router_n_peers(router) ? router_peer(router, peer) : NULL;
 	unsigned *count = &all->counts[lack->reason][peer];
 
 	if (*count == 0)

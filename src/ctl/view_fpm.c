@@ -124,11 +124,13 @@ static json_t *zebra_route(const struct view *view, const struct fpm_way *way)
 /* The kernel tells of a route that drops only that it drops. */
 static json_t *kernel_route(const struct view *view, const struct fpm_target *target)
 {
-	if (!target || !target->is_asked || target->error == -ENETUNREACH)
+	if (!target || !target->is_asked)
 		return json_null();
 	if (target->kernel)
 		return way_route(view, target->kernel, target->kernel->hops,
 				 target->kernel->is_cut ? -1 : (int)target->kernel->n_hops);
+	if (target->error != -EINVAL && target->error != -EHOSTUNREACH && target->error != -EACCES)
+		return json_null();
 	return json_pack("{s:n, s:s, s:s, s:b, s:[]}", "prefix", "protocol", "", "type",
 			 target->error == -EINVAL         ? "blackhole"
 			 : target->error == -EHOSTUNREACH ? "unreachable"

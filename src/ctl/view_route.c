@@ -258,7 +258,9 @@ static json_t *sent_to(const struct view *view, const struct loop_route *route)
 	const struct router *router = view->daemon->router;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < loop_n_peers(view->daemon->loop); i++) {
+	/* The router may have gone over to other peers a moment ago. */
+	for (size_t i = 0; i < loop_n_peers(view->daemon->loop) && i < router_n_peers(router);
+	     i++) {
 		const struct router_peer *peer = router_peer(router, i);
 		const struct loop_peer *held = &route->peers[i];
 		bool is_known = loop_is_known(view->daemon->loop);
