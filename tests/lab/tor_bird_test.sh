@@ -39,6 +39,7 @@ bird_write() { # honours|ignores
 				protocol bgp $node {
 					local 10.0.$n.1 as $LAB_AS_TOR;
 					neighbor 10.0.$n.2 as $LAB_AS_NODES;
+					ttl security on; # GTSM, as the nodes have it
 					hold time 9;
 					connect retry time 1;
 					connect delay time 1;
