@@ -108,12 +108,13 @@ expect "why names the peers" eval 'shoal_on lb1 why www4 | grep -q "sent to tor6
 
 test_that "a VIP that no export policy lets pass is an alarm with the policy's name"
 wait_for 30 "tor4's policy is named" has_alarm lb1 export-policy wide
-expect "by its name" eval "status_of lb1 '.alarms[].text' | grep -q \"'TO-TOR4' of peer tor6\""
-expect_equal "alarms logged for wide" 2 "$(logged lb1 "route_alarm prefix=$range reason=export-policy")"
+wait_for 30 "tor6's too, by its name" eval "status_of lb1 '.alarms[].text' | grep -q \"'TO-TOR4' of peer tor6\""
+are_logged() { (($(logged lb1 "route_alarm prefix=$range reason=export-policy") == 2)); }
+wait_for 10 "two alarms in the log for wide" are_logged
 bgpd_configure lb1 "ip prefix-list VIP4 seq 10 permit $range"
 bgpd_configure tor "ip prefix-list VIP4 seq 10 permit $range"
 wait_for 20 "the prefix is sent to both" sent_to lb1 wide "tor4 tor6"
-wait_for 5 "the alarm ends" has_no_alarm lb1 export-policy
+wait_for 20 "the alarm ends" has_no_alarm lb1 export-policy
 expect_equal "ends logged" 2 "$(logged lb1 "route_alarm_end prefix=$range reason=export-policy")"
 wait_for 10 "the ToR has the prefix" tor_has_route $range
 
@@ -123,7 +124,7 @@ bgpd_configure lb1 "ip prefix-list NOT seq 5 deny $LAB_VIP4/32" "ip prefix-list 
 	"router bgp $LAB_AS_NODES" "address-family ipv4 unicast" \
 	"neighbor fd00:a:1::1 route-map TO-TOR6TH out"
 wait_for 30 "the alarm of www4" has_alarm lb1 export-policy www4
-expect "it names tor6 and its policy" eval "status_of lb1 '.alarms[].text' | grep -q \"'TO-TOR6TH' of peer tor6\""
+wait_for 20 "it names tor6 and its policy" eval "status_of lb1 '.alarms[].text' | grep -q \"'TO-TOR6TH' of peer tor6\""
 expect "tor4 still holds it" sent_to lb1 www4 tor4
 expect "too few peers withdraw nothing" tor_has_route $LAB_VIP4
 expect "other VIPs are as they were" sent_to lb1 www6 "tor4 tor6"
@@ -146,11 +147,11 @@ for machine in tor lb1; do
 done
 bgpd_configure lb1 "router bgp $LAB_AS_NODES" "neighbor 10.0.1.1 bfd"
 wait_for 30 "BFD is down" peer_says lb1 tor4 '.is_established and .bfd.state == "down"'
-wait_for 5 "the alarm" has_alarm lb1 bfd-down tor4
+wait_for 20 "the alarm" has_alarm lb1 bfd-down tor4
 expect "the other session has none" peer_says lb1 tor6 '.bfd == null'
 bgpd_configure tor "router bgp $LAB_AS_TOR" "neighbor 10.0.1.2 bfd"
 wait_for 30 "BFD is up" peer_says lb1 tor4 '.is_established and .bfd.state == "up" and .bfd.age_s != null'
-wait_for 5 "the alarm ends" has_no_alarm lb1 bfd-down
+wait_for 20 "the alarm ends" has_no_alarm lb1 bfd-down
 
 test_that "a session that was lost tells when and why"
 bgpd_configure tor "router bgp $LAB_AS_TOR" "neighbor 10.0.1.2 shutdown"
