@@ -905,6 +905,8 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 	d->config = next;
 	reset_logged_reals(d, TAKE(reals));
 	follow_routes(d); /* who asks next sees the peers there are now */
+	dataplane_watch_none(
+		d->dataplane); /* rings change hands: the next second marks them anew */
 	if (drained_load(&d->drained, false, usec_wall(), usec_now(), &trouble) < 0)
 		log_err("drain", "error=%s", LOG_QUOTE(trouble.text));
 	if (orders_load(d->orders, usec_wall(), &trouble) < 0)

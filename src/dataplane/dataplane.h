@@ -434,6 +434,8 @@ bool dataplane_totals_at(const struct dataplane_totals *totals, unsigned i, cons
  * with dataplane_close(). Returns 0, or -ENOENT when there is no such ring.
  */
 int dataplane_watch(struct dataplane *dp, uint32_t ring, bool is_on, struct err *err);
+/* dataplane_watch_none - end all of them, whichever rings they are of. */
+void dataplane_watch_none(struct dataplane *dp);
 
 /*
  * What was counted for an address while services of any ring with it were watched; only grows while

@@ -267,8 +267,6 @@ void capture_close(struct dataplane *dp);
 
 /* watch.c: LB_SERVICE_WATCHED where services of the ring and protocol have it, else 0. */
 uint32_t watch_flag(const struct dataplane *dp, uint32_t ring, uint8_t proto);
-/* End all of them. */
-void watch_end_all(struct dataplane *dp);
 
 /* selftest.c */
 

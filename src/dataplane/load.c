@@ -774,7 +774,7 @@ static int rebuild_lists(struct dataplane *dp, struct err *err)
 		return err_set(err, -ENOMEM, "no memory for the data plane's lists");
 	reals_rebuild(dp);
 	services_rebuild(dp);
-	watch_end_all(dp); /* an earlier process's */
+	dataplane_watch_none(dp); /* an earlier process's */
 	formers_rebuild(dp);
 	rings_rebuild(dp);
 	r = sources_rebuild(dp, err);
@@ -919,7 +919,7 @@ void dataplane_close(struct dataplane *dp)
 		return;
 	capture_close(dp);
 	if (dp->ring_watched)
-		watch_end_all(dp);
+		dataplane_watch_none(dp);
 	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
 		fd_closep(&dp->link_fds[i]);
 	if (dp->rings)

@@ -40,7 +40,7 @@ int dataplane_watch(struct dataplane *dp, uint32_t ring, bool is_on, struct err 
 	return 0;
 }
 
-void watch_end_all(struct dataplane *dp)
+void dataplane_watch_none(struct dataplane *dp)
 {
 	for (uint32_t i = 0; i < dp->n_rings; i++)
 		dp->ring_watched[i] = false;

@@ -363,6 +363,17 @@ TEST(watch, ends_and_what_was_counted_stays)
 	expect(REAL_A, 1, 1);
 }
 
+TEST(watch, ends_with_all_others)
+{
+	watch(ring, true);
+	watch(ring6, true);
+	dataplane_watch_none(f.dp);
+	syn(1, 100);
+	packet(VIP6, 1, SYN, 100);
+	expect(REAL_A, 0, 0);
+	expect(REAL_6, 0, 0);
+}
+
 TEST(watch, ends_with_the_process)
 {
 	struct err err;
@@ -446,6 +457,7 @@ int main(void)
 		F(watch, is_of_one_ring),
 		F(watch, holds_for_services_that_come_and_change),
 		F(watch, ends_and_what_was_counted_stays),
+		F(watch, ends_with_all_others),
 		F(watch, ends_with_the_process),
 		F(watch, ends_with_its_ring),
 		F(watch, moves_no_flow),
