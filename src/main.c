@@ -44,6 +44,7 @@
 #include "src/reconcile/orders.h"
 #include "src/reconcile/paths.h"
 #include "src/reconcile/reconcile.h"
+#include "src/reconcile/vip_orders.h"
 
 #define FRESH_US        (30 * USEC_PER_SEC) /* read-backs older than this stop the tick */
 #define PLAN_STALE_US   (2 * USEC_PER_SEC)  /* router ops of an older plan are dropped */
@@ -81,6 +82,7 @@ struct shoald {
 	struct paths *paths;
 	struct reconcile *reconcile;
 	struct orders *orders;
+	struct vip_orders vip_orders;
 	struct drained drained;
 	uint64_t lives_stored; /* of the core, in the state file */
 	usec_t state_stored_at;
@@ -550,6 +552,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	paths_check(d->paths, now);
 	orders_watch(d->orders, usec_wall());
 	drained_watch(&d->drained, usec_wall(), now);
+	vip_orders_watch(&d->vip_orders, usec_wall(), now);
 	if (d->context.watches)
 		watches_tick(d->context.watches, now);
 	keep_state(d, now);
@@ -721,6 +724,25 @@ static const struct core_order *order_of(void *daemon, uint32_t pool, uint32_t r
 	struct shoald *d = daemon;
 
 	return orders_find(d->orders, pool, real);
+}
+
+static void on_vip_order(const struct core_vip_order *order, void *arg)
+{
+	struct shoald *d = arg;
+	struct core_event event = { .kind = CORE_EVENT_VIP_ORDER,
+				    .now = usec_now(),
+				    .vip_order = *order };
+
+	core_step(d->core, &event);
+	if (d->reconcile)
+		pass_soon(d);
+}
+
+static int order_vip(void *daemon, const struct core_vip_order *order, struct err *err)
+{
+	struct shoald *d = daemon;
+
+	return vip_orders_give(&d->vip_orders, order, err);
 }
 
 static bool reset_real(void *daemon, uint32_t pool, uint32_t real)
@@ -911,6 +933,8 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 		log_err("drain", "error=%s", LOG_QUOTE(trouble.text));
 	if (orders_load(d->orders, usec_wall(), &trouble) < 0)
 		log_err("real_order", "error=%s", LOG_QUOTE(trouble.text));
+	if (vip_orders_load(&d->vip_orders, usec_wall(), usec_now(), &trouble) < 0)
+		log_err("vip_order", "error=%s", LOG_QUOTE(trouble.text));
 	return 0;
 }
 
@@ -1032,11 +1056,16 @@ static int load_drains(struct shoald *d, struct err *err)
 	d->drained = (struct drained){
 		.core = d->core, .state_dir = d->options.state_dir, .tell = on_drain, .arg = d
 	};
+	d->vip_orders = (struct vip_orders){
+		.core = d->core, .state_dir = d->options.state_dir, .tell = on_vip_order, .arg = d
+	};
 	if (drained_load(&d->drained, true, usec_wall(), d->started, err) < 0)
 		log_err("drains", "error=%s hint=\"the node counts as drained\"",
 			LOG_QUOTE(err->text));
 	else if (orders_load(d->orders, usec_wall(), err) < 0)
 		log_err("real_order", "error=%s", LOG_QUOTE(err->text));
+	else if (vip_orders_load(&d->vip_orders, usec_wall(), d->started, err) < 0)
+		log_err("vip_order", "error=%s", LOG_QUOTE(err->text));
 	return 0;
 }
 
@@ -1179,6 +1208,7 @@ static void fill_context(struct shoald *d)
 		.drain = drain,
 		.order = order_real,
 		.order_of = order_of,
+		.order_vip = order_vip,
 		.reset = reset_real,
 		.is_settled = is_settled,
 		.transition = transition,

@@ -16,6 +16,7 @@ _shoal_names() { # COMMAND
 	pool) echo watch && _shoal_column pools ;;
 	reals) _shoal_column pools && _shoal_column reals ;;
 	peers) command shoal peers 2>/dev/null | awk 'blank && ++n > 1 {print $1} !NF {blank = 1}' ;;
+	vip) echo announce withdraw auto && _shoal_column vips ;;
 	real) echo drain disable enable reset && _shoal_column reals ;;
 	why) echo node && _shoal_column vips && _shoal_column pools && _shoal_column reals ;;
 	flow) echo tcp udp ;;

@@ -38,6 +38,8 @@ void render_drain_owner(const struct screen *screen, const json_t *drain);
 /* "12,345 new connections, 153 SYN retransmissions (1.2%)" */
 void render_syns(const struct screen *screen, const json_t *counted);
 
+/* Who announced or withdrew a VIP by hand, as one line; nothing when nobody did. */
+void render_vip_order(const struct screen *screen, const json_t *vip);
 void render_vip_table(const struct screen *screen, const json_t *vips);
 
 void render_status(const struct screen *screen, const json_t *result);
@@ -60,5 +62,6 @@ void render_output(const struct screen *screen, const json_t *object, const char
 void render_probe(const struct screen *screen, const json_t *result);
 void render_pool(const struct screen *screen, const json_t *result);
 void render_real(const struct screen *screen, const json_t *result);
+void render_vip(const struct screen *screen, const json_t *result);
 void render_reload(const struct screen *screen, const json_t *result);
 void render_reload_refusal(const struct screen *screen, const json_t *result);

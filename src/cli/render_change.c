@@ -97,6 +97,33 @@ void render_real(const struct screen *screen, const json_t *result)
 		screen_line(screen, STYLE_WARN, "! %s", json_string_value(warning));
 }
 
+/* "www is announced for 10m, whatever its checks say", then what that costs. */
+void render_vip(const struct screen *screen, const json_t *result)
+{
+	const json_t *order = json_object_get(result, "order"), *warning;
+	const char *word = get_text(order, "order");
+	size_t i;
+
+	screen_put(screen, STYLE_BOLD, get_text(result, "vip"));
+	if (!*word)
+		screen_printf(screen, STYLE_PLAIN, " %s left to its checks",
+			      get_bool(result, "is_already") ? "was" : "is");
+	else
+		screen_put(screen, STYLE_PLAIN,
+			   strcmp(word, "withdraw") == 0
+				   ? " is withdrawn by hand"
+				   : " is announced by hand, whatever its checks say");
+	if (get_has(order, "left_s"))
+		screen_printf(screen, STYLE_PLAIN, ", for %s",
+			      UNITS_AGE(get_real(order, "left_s") + 0.5));
+	else if (*word)
+		screen_printf(screen, STYLE_PLAIN, ", until: shoal vip %s auto",
+			      get_text(result, "vip"));
+	screen_newline(screen);
+	json_array_foreach (json_object_get(result, "warnings"), i, warning)
+		screen_line(screen, STYLE_WARN, "! %s", json_string_value(warning));
+}
+
 /* "web is watched for 10m0s", or what its watch had counted at its end. */
 void render_pool(const struct screen *screen, const json_t *result)
 {

@@ -80,6 +80,24 @@ void render_vip_table(const struct screen *screen, const json_t *vips)
 	table_free(table);
 }
 
+/* "WITHDRAWN  www by bob (uid 1001) since 07:55 (3m12s): "attack"   -> shoal vip www auto" */
+void render_vip_order(const struct screen *screen, const json_t *vip)
+{
+	const json_t *order = json_object_get(vip, "order");
+	const char *word = get_text(order, "order");
+
+	if (!*word)
+		return;
+	screen_printf(screen, STYLE_WARN, "%-11s",
+		      strcmp(word, "withdraw") == 0 ? "WITHDRAWN" : "ANNOUNCED");
+	screen_printf(screen, STYLE_PLAIN, "%s ", get_text(vip, "name"));
+	render_drain_owner(screen, order);
+	if (get_bool(vip, "is_overridden"))
+		screen_put(screen, STYLE_WARN, ", against its checks");
+	screen_line(screen, STYLE_DIM, "   %s shoal vip %s auto", screen_glyph(screen, GLYPH_ARROW),
+		    get_text(vip, "name"));
+}
+
 static void put_service_row(struct table *table, const json_t *service)
 {
 	bool is_programmed = get_bool(service, "is_programmed"),
@@ -117,6 +135,7 @@ void render_vips(const struct screen *screen, const json_t *result)
 			render_drain_owner(screen, json_object_get(vip, "drain"));
 			screen_newline(screen);
 		}
+		render_vip_order(screen, vip);
 		json_array_foreach (json_object_get(vip, "services"), j, service)
 			put_service_row(table, service);
 	}

@@ -14,8 +14,9 @@ static size_t count_serving(const json_t *vips)
 	size_t i, n = 0;
 
 	json_array_foreach (vips, i, vip) {
-		if (strcmp(get_text(vip, "reason"), "serving") == 0)
-			n++;
+		const char *reason = get_text(vip, "reason");
+
+		n += strcmp(reason, "serving") == 0 || strcmp(reason, "operator-announce") == 0;
 	}
 	return n;
 }
@@ -67,6 +68,21 @@ static void put_orders(const struct screen *screen, const json_t *orders)
 	}
 	if (n > ORDERS_SHOWN)
 		screen_line(screen, STYLE_WARN, LABEL "%zu more reals   %s shoal reals", "",
+			    n - ORDERS_SHOWN, screen_glyph(screen, GLYPH_ARROW));
+}
+
+/* Each VIP that somebody announced or withdrew by hand. */
+static void put_vip_orders(const struct screen *screen, const json_t *vips)
+{
+	size_t i, n = 0;
+	const json_t *vip;
+
+	json_array_foreach (vips, i, vip) {
+		if (get_has(vip, "order") && n++ < ORDERS_SHOWN)
+			render_vip_order(screen, vip);
+	}
+	if (n > ORDERS_SHOWN)
+		screen_line(screen, STYLE_WARN, LABEL "%zu more VIPs by hand   %s shoal vips", "",
 			    n - ORDERS_SHOWN, screen_glyph(screen, GLYPH_ARROW));
 }
 
@@ -243,6 +259,7 @@ void render_status(const struct screen *screen, const json_t *result)
 {
 	put_node(screen, result);
 	put_drain(screen, result);
+	put_vip_orders(screen, json_object_get(result, "vips"));
 	put_orders(screen, json_object_get(result, "orders"));
 	put_dataplane(screen, result);
 	put_capture(screen, json_object_get(json_object_get(result, "dataplane"), "capture"));

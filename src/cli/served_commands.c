@@ -266,6 +266,67 @@ const struct cli_behaviour cli_real = {
 	.render = render_real,
 };
 
+/* ---- vip ---- */
+
+static const struct args_option vip_options[] = {
+	{ "for", "T", "ends by itself after that time, as 10m or 4h" },
+	{ "reason", "TEXT", "why, for everybody who looks at the node" },
+	{ .name = NULL },
+};
+
+static const char *vip_action_name(size_t i, const void *arg)
+{
+	static const char *const names[] = { "announce", "withdraw", "auto", NULL };
+
+	(void)arg;
+	return names[i];
+}
+
+static json_t *ask_vip(const struct cli *cli, struct err *err)
+{
+	json_t *args;
+	int i;
+
+	if (cli->args.n_words != 2) {
+		err_set(err, -EINVAL, "name a VIP and one of announce, withdraw, auto");
+		return NULL;
+	}
+	i = args_match(cli->args.words[1], "action", vip_action_name, NULL, err);
+	if (i < 0)
+		return NULL;
+	if (args_value(&cli->args, "for") &&
+	    strcmp(vip_action_name((size_t)i, NULL), "auto") == 0) {
+		err_set(err, -EINVAL, "--for goes with announce and withdraw");
+		return NULL;
+	}
+	args = json_pack("{s:s, s:s}", "vip", cli->args.words[0], "action",
+			 vip_action_name((size_t)i, NULL));
+	if (!args) {
+		err_set(err, -EINVAL, "the argument is not UTF-8");
+		return NULL;
+	}
+	if (add_for(cli, args, err) < 0 || add_reason(cli, args, err) < 0) {
+		json_decref(args);
+		return NULL;
+	}
+	return args;
+}
+
+const struct cli_behaviour cli_vip = {
+	.about =
+		"announce: announced whatever quorum, hold-down and common mode say, as long as\n"
+		"there is a real to forward to; a pool whose checks all fail gives all its reals\n"
+		"new flows meanwhile. Drains, the guard, a failed self-test and a lost data plane\n"
+		"are stronger. withdraw: withdrawn at once, without waiting for traffic to move;\n"
+		"drain is the gentle way. auto: ends either; its checks decide again.\n"
+		"\n"
+		"The order is kept in a file before the command answers, outlives restart and\n"
+		"reboot, and holds on this node. The last one counts, with its own end.\n",
+	.options = vip_options,
+	.ask = ask_vip,
+	.render = render_vip,
+};
+
 /* ---- pool ---- */
 
 static const struct args_option pool_options[] = {

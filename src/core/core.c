@@ -110,6 +110,7 @@ void core_settle(struct core *core)
 	core->timer = USEC_NEVER;
 	node_update(core);
 	common_update(core);
+	vip_orders_update(core);
 	pools_settle(core);
 	for (size_t i = 0; i < records->n_vips; i++)
 		vip_update(core, &records->vips[i]);
@@ -147,6 +148,9 @@ static bool take(struct core *core, const struct core_event *event)
 		break;
 	case CORE_EVENT_OBSERVED:
 		observe(core, event->observed);
+		break;
+	case CORE_EVENT_VIP_ORDER:
+		vip_order_set(core, &event->vip_order);
 		break;
 	}
 	return true;

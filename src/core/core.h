@@ -87,6 +87,15 @@ enum real_order {
 	REAL_ORDER_MAX,
 };
 
+/* What an operator asked of a VIP, over and above its pools. */
+enum vip_order {
+	VIP_ORDER_NONE,
+	VIP_ORDER_ANNOUNCE, /* whatever the checks say, while something forwards; drains still hold
+			     */
+	VIP_ORDER_WITHDRAW, /* at once */
+	VIP_ORDER_MAX,
+};
+
 enum vip_state {
 	VIP_WITHDRAWN,
 	VIP_ANNOUNCING,
@@ -108,6 +117,9 @@ const char *real_life_str(enum real_life life);
 const char *real_order_str(enum real_order order);
 /* The order a word names, or REAL_ORDER_MAX. */
 enum real_order real_order_find(const char *word);
+const char *vip_order_str(enum vip_order order);
+/* The order a word names, or VIP_ORDER_MAX. */
+enum vip_order vip_order_find(const char *word);
 
 /*
  * real_life_join - one life for an address that several pools name.
@@ -145,6 +157,13 @@ struct core_drain {
 	uint64_t wall_us;  /* when it was given, wall clock */
 	uint64_t until_us; /* when it ends, wall clock; 0: by undrain only */
 	usec_t given_at;   /* when it was given in this boot; 0: in another, or not known */
+};
+
+/* An operator's word on a VIP; by: owner, reason and moments as those of a drain. */
+struct core_vip_order {
+	uint32_t vip;
+	enum vip_order order; /* VIP_ORDER_NONE ends it */
+	struct core_drain by;
 };
 
 /* The owner of the drain that a shutdown of the machine makes; the next boot ends it. */
@@ -198,11 +217,12 @@ enum core_event_kind {
 	CORE_EVENT_UPLINK,
 	CORE_EVENT_NEXT_HOP, /* the number of reals with a usable next hop changed */
 	CORE_EVENT_ROUTER,
-	CORE_EVENT_FENCE,    /* the guard's fence file appeared or was cleared */
-	CORE_EVENT_OBSERVED, /* the reconciler's observed state changed */
-	CORE_EVENT_TRAFFIC,  /* packets to one VIP; once a second for each */
-	CORE_EVENT_ORDER,    /* an operator's word on a real, or its end */
-	CORE_EVENT_FORGIVE,  /* a real is whole as soon as it is up: no slow start */
+	CORE_EVENT_FENCE,     /* the guard's fence file appeared or was cleared */
+	CORE_EVENT_OBSERVED,  /* the reconciler's observed state changed */
+	CORE_EVENT_TRAFFIC,   /* packets to one VIP; once a second for each */
+	CORE_EVENT_ORDER,     /* an operator's word on a real, or its end */
+	CORE_EVENT_FORGIVE,   /* a real is whole as soon as it is up: no slow start */
+	CORE_EVENT_VIP_ORDER, /* an operator's word on a VIP, or its end */
 };
 
 struct observed;
@@ -235,6 +255,7 @@ struct core_event {
 		struct core_forgive {
 			uint32_t pool, real;
 		} forgive;
+		struct core_vip_order vip_order;
 	};
 };
 
@@ -248,6 +269,8 @@ struct core_event {
 	X(NONE, "none", "by its checks")                                                           \
 	X(FLOOR, "depool-floor", "failed reals keep getting new flows: the depool floor")          \
 	X(OPEN, "all-down-open", "every check fails: all reals get new flows")                     \
+	X(OPERATOR, "operator",                                                                    \
+	  "every check fails: all reals get new flows, as an operator announces a VIP of it")      \
 	X(HOLD, "all-down-hold", "every check fails: the last ring stays as it was")               \
 	X(COMMON, "common-mode", "pools that share no real fail with it: this node's own failure")
 
@@ -336,6 +359,12 @@ struct core_vip {
 	uint64_t pps;
 	enum route_intent intent;
 	uint32_t peers; /* established peers whose Adj-RIB-Out holds the route */
+	enum vip_order order;
+	struct core_drain order_by; /* when there is an order */
+	/* Announced by the operator's word alone: without it, it would be withdrawn. */
+	bool is_overridden;
+	usec_t overridden_since;
+	uint64_t n_overrides; /* how often that came into force */
 };
 
 #define CORE_FLAPS_MAX 16

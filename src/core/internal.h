@@ -47,6 +47,7 @@ struct pool {
 	usec_t held_until;
 	usec_t short_since;  /* too few next hops for quorum, 0: no */
 	bool lacks_next_hop; /* why there is no quorum */
+	bool is_opened;      /* an operator announces a VIP of it, whatever its checks say */
 	bool is_dirty;
 	bool is_heard_anew; /* the sign of a real changed */
 	bool was_needed;    /* by the desired state before this one */
@@ -217,6 +218,8 @@ void vip_adopt(struct core *core, struct vip *vip);
 void vip_hold_pools(struct core *core, const struct vip *vip);
 void vip_update(struct core *core, struct vip *vip);
 bool vip_is_announced(const struct vip *vip); /* announcing, announced or draining */
+/* A service that the VIP rests on: its pool has quorum, or an operator's word stands for it. */
+bool vip_service_serves(const struct core *core, const struct vip *vip, size_t i);
 enum route_intent vip_intent(enum vip_state state);
 
 /* damping.c */
@@ -233,6 +236,11 @@ bool drain_traffic(struct core *core, const struct core_traffic *traffic);
 void drain_start(struct vip *vip);
 bool drain_is_done(struct core *core, struct vip *vip);
 bool vip_is_drained(const struct core *core, const struct vip *vip);
+
+/* order.c */
+void vip_order_set(struct core *core, const struct core_vip_order *order);
+/* Which pools serve a VIP that an operator announces. */
+void vip_orders_update(struct core *core);
 
 /* observe.c */
 void observe(struct core *core, const struct observed *observed);

@@ -141,7 +141,7 @@ static bool vip_is_carried(const struct plan *plan, size_t i)
 	for (size_t s = 0; vip->view.config && s < vip->view.config->n_services; s++) {
 		const struct core_service *service = &vip->view.services[s];
 
-		if (core->tables.pools[service->pool].view.has_quorum &&
+		if (vip_service_serves(core, vip, s) &&
 		    !(service->is_self_tested && service_is_proven(core, vip->first_service + s)))
 			return false;
 	}

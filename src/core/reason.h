@@ -64,6 +64,9 @@ enum probe_reason {
 	X(DRAIN_STUCK, "drain-stuck", "drained, but its traffic has not gone; still announced")    \
 	X(OUTSIDE_RANGES, "outside-ranges", "not inside vip-ranges; never announced")              \
 	X(REMOVED, "removed", "no longer in the config")                                           \
+	X(WITHDRAWN_BY_HAND, "operator-withdraw", "an operator withdrew it")                       \
+	X(ANNOUNCED_BY_HAND, "operator-announce",                                                  \
+	  "announced by an operator's word, against its checks")                                   \
 	X(SERVING, "serving", "announced and proved in enough peers")
 
 enum vip_reason {

@@ -10,7 +10,8 @@
  * Overrides are the rules by which a real is forwarded to, or a VIP stays announced, against the
  * checks: the depool floor, and the policy for all down. They change no quorum by themselves: the
  * policy keeps a quorum that was there when the last real failed its check, and never makes one.
- * Common mode (common.c) is another: reals that it holds serve as if nothing had happened.
+ * Common mode (common.c) is another: reals that it holds serve as if nothing had happened. So is
+ * the word of an operator who announces a VIP: its pools open when all is down.
  */
 #include "src/core/internal.h"
 
@@ -125,7 +126,8 @@ static enum pool_override override_of(const struct pool *pool, enum ring_rule ru
 	if (rule == RING_FLOOR)
 		return POOL_OVERRIDE_FLOOR;
 	if (rule == RING_OPEN)
-		return POOL_OVERRIDE_OPEN;
+		return pool->view.config->all_down == CONFIG_ALL_DOWN_OPEN ? POOL_OVERRIDE_OPEN
+									   : POOL_OVERRIDE_OPERATOR;
 	if (rule == RING_NOBODY && pool_keeps_quorum(pool))
 		return POOL_OVERRIDE_HOLD;
 	return POOL_OVERRIDE_NONE;
@@ -153,7 +155,7 @@ static struct ring_policy policy_of(const struct pool *pool)
 {
 	struct ring_policy policy = ring_policy_of(pool->view.config);
 
-	policy.opens = policy.opens && all_are_down(pool);
+	policy.opens = (policy.opens || pool->is_opened) && all_are_down(pool);
 	return policy;
 }
 

@@ -102,8 +102,10 @@ static struct vip *vip_append(const struct layout *l, const struct prefix *prefi
 		};
 	vip->view.config = config;
 	vip->is_ours = config_owns(&l->tables->config->routing, prefix);
-	if (!config)
+	if (!config) {
 		vip->view.is_drained = false;
+		vip->view.order = VIP_ORDER_NONE;
+	}
 	return vip;
 }
 

@@ -16,6 +16,19 @@ static const struct pool *service_pool(const struct core *core, const struct cor
 	return &core->tables.pools[service->pool];
 }
 
+static bool is_by_hand(const struct vip *vip)
+{
+	return vip->view.order == VIP_ORDER_ANNOUNCE;
+}
+
+/* An operator's word stands for quorum, never for somebody to forward to. */
+bool vip_service_serves(const struct core *core, const struct vip *vip, size_t i)
+{
+	const struct pool *pool = service_pool(core, &vip->view.services[i]);
+
+	return pool->view.has_quorum || (is_by_hand(vip) && pool_forwards(pool));
+}
+
 /* VIP_REASON_SERVING, or why the services as a whole lack quorum. */
 static enum vip_reason services_lack_quorum(const struct core *core, const struct vip *vip)
 {
@@ -28,9 +41,11 @@ static enum vip_reason services_lack_quorum(const struct core *core, const struc
 		const struct pool *pool = service_pool(core, &vip->view.services[i]);
 		enum vip_reason reason = VIP_REASON_NO_QUORUM;
 
-		if (pool->view.has_quorum && any)
+		bool serves = vip_service_serves(core, vip, i);
+
+		if (serves && any)
 			return VIP_REASON_SERVING;
-		if (pool->view.has_quorum)
+		if (serves)
 			continue;
 		if (!pool->view.is_judged)
 			reason = VIP_REASON_STARTING;
@@ -47,8 +62,7 @@ static bool any_service(const struct core *core, const struct vip *vip,
 			bool (*test)(const struct core *core, size_t service))
 {
 	for (size_t i = 0; i < vip->view.config->n_services; i++)
-		if (service_pool(core, &vip->view.services[i])->view.has_quorum &&
-		    test(core, vip->first_service + i))
+		if (vip_service_serves(core, vip, i) && test(core, vip->first_service + i))
 			return true;
 	return false;
 }
@@ -77,6 +91,11 @@ static bool is_unjudged(const struct core *core, size_t service)
 
 /* ---- the two questions ---- */
 
+bool vip_is_announced(const struct vip *vip)
+{
+	return vip_intent(vip->view.state) != ROUTE_NONE;
+}
+
 static enum vip_reason vip_lost(struct core *core, const struct vip *vip)
 {
 	enum vip_reason lack;
@@ -85,6 +104,8 @@ static enum vip_reason vip_lost(struct core *core, const struct vip *vip)
 		return VIP_REASON_REMOVED;
 	if (!vip->is_ours)
 		return VIP_REASON_OUTSIDE_RANGES;
+	if (vip->view.order == VIP_ORDER_WITHDRAW)
+		return VIP_REASON_WITHDRAWN_BY_HAND;
 	if (core->xdp_gone)
 		return VIP_REASON_XDP_GONE;
 	if (core->uplinks_lost)
@@ -92,7 +113,7 @@ static enum vip_reason vip_lost(struct core *core, const struct vip *vip)
 	lack = services_lack_quorum(core, vip);
 	if (lack != VIP_REASON_SERVING)
 		return lack;
-	if (common_asks(core, vip, CONFIG_LOSS_WITHDRAW))
+	if (!is_by_hand(vip) && common_asks(core, vip, CONFIG_LOSS_WITHDRAW))
 		return VIP_REASON_COMMON_MODE;
 	if (any_service(core, vip, is_failing))
 		return VIP_REASON_SELF_TEST;
@@ -112,6 +133,8 @@ static enum vip_reason vip_unwell(struct core *core, const struct vip *vip)
 		return VIP_REASON_FENCED;
 	if (core->node.usable_uplinks == 0)
 		return core->no_uplink_since ? VIP_REASON_NO_NEXT_HOP : VIP_REASON_STARTING;
+	if (is_by_hand(vip))
+		return VIP_REASON_SERVING;
 	if (common_holds(core, vip)) /* what stands may stand; nothing new rests on it */
 		return VIP_REASON_COMMON_MODE;
 	if (any_service(core, vip, is_unjudged))
@@ -131,15 +154,25 @@ static enum vip_reason vip_unready(struct core *core, const struct vip *vip)
 		return VIP_REASON_NODE_DRAINED;
 	if (vip->view.is_drained)
 		return VIP_REASON_VIP_DRAINED;
-	return damping_is_over(vip) ? VIP_REASON_SERVING : damping_reason(core, vip);
+	if (is_by_hand(vip) || damping_is_over(vip))
+		return VIP_REASON_SERVING;
+	return damping_reason(core, vip);
+}
+
+/* Without the operator's word it would not be announced, or would be held back. */
+static bool rests_on_word(struct core *core, struct vip *vip)
+{
+	bool is_well;
+
+	if (!is_by_hand(vip) || !vip_is_announced(vip))
+		return false;
+	vip->view.order = VIP_ORDER_NONE;
+	is_well = vip_unwell(core, vip) == VIP_REASON_SERVING && damping_is_over(vip);
+	vip->view.order = VIP_ORDER_ANNOUNCE;
+	return !is_well;
 }
 
 /* ---- the states ---- */
-
-bool vip_is_announced(const struct vip *vip)
-{
-	return vip_intent(vip->view.state) != ROUTE_NONE;
-}
 
 static void vip_withdraw(struct core *core, struct vip *vip, enum vip_reason reason)
 {
@@ -202,7 +235,7 @@ static void step_announced(struct core *core, struct vip *vip)
 	if (lost != VIP_REASON_SERVING)
 		vip_withdraw(core, vip, lost);
 	else if (core->node.is_fenced || vip_is_drained(core, vip) ||
-		 common_asks(core, vip, CONFIG_LOSS_DRAIN))
+		 (!is_by_hand(vip) && common_asks(core, vip, CONFIG_LOSS_DRAIN)))
 		vip_move(core, vip, never_stood ? VIP_WITHDRAWING : VIP_DRAINING);
 	else if (vip->view.state == VIP_ANNOUNCING && is_in_enough_peers(core, vip))
 		vip_move(core, vip, VIP_ANNOUNCED);
@@ -270,7 +303,11 @@ static enum vip_reason vip_why(struct core *core, const struct vip *vip)
 	if (vip->view.state == VIP_DRAINING) /* found so, or coming back after the fence */
 		return vip_unready(core, vip);
 	reason = route_reason(core, vip);
-	return reason != VIP_REASON_SERVING ? reason : vip_unwell(core, vip);
+	if (reason == VIP_REASON_SERVING)
+		reason = vip_unwell(core, vip);
+	return reason == VIP_REASON_SERVING && vip->view.is_overridden
+		       ? VIP_REASON_ANNOUNCED_BY_HAND
+		       : reason;
 }
 
 /* ---- once a step ---- */
@@ -283,6 +320,17 @@ static void unproven_update(struct core *core, struct vip *vip)
 		vip->unproven_since = 0;
 	else if (vip->unproven_since == 0)
 		vip->unproven_since = core->now;
+}
+
+static void override_update(struct core *core, struct vip *vip)
+{
+	bool is_overridden = rests_on_word(core, vip);
+
+	if (is_overridden == vip->view.is_overridden)
+		return;
+	vip->view.is_overridden = is_overridden;
+	vip->view.overridden_since = core->now;
+	vip->view.n_overrides += is_overridden;
 }
 
 void vip_update(struct core *core, struct vip *vip)
@@ -298,6 +346,7 @@ void vip_update(struct core *core, struct vip *vip)
 		damping_update(core, vip, vip_unwell(core, vip) == VIP_REASON_SERVING);
 		steps[before](core, vip);
 	} while (vip->view.state != before);
+	override_update(core, vip);
 	vip->view.reason = vip_why(core, vip);
 	vip->view.peers = vip->route.peers;
 }

@@ -425,7 +425,8 @@ static void check_routes(struct alarms *alarms)
 
 static bool is_planned(const struct view *view, const struct core_vip *vip)
 {
-	return !vip->config || vip->is_drained || core_node(view->daemon->core)->is_drained;
+	return !vip->config || vip->is_drained || vip->order == VIP_ORDER_WITHDRAW ||
+	       core_node(view->daemon->core)->is_drained;
 }
 
 /* " (web 1 of 4 usable, needs 2)" for the first pool without quorum. */

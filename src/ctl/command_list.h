@@ -34,6 +34,8 @@
 	X(undrain, true, "[VIP...] [--shutdown]", "end the drain of the node, or of VIPs")         \
 	X(real, true, "POOL/REAL drain|disable|enable|reset [--for T] [--reason TEXT]",            \
 	  "take one real out of service, put it back, or have it judged anew")                     \
+	X(vip, true, "VIP announce|withdraw|auto [--for T] [--reason TEXT]",                       \
+	  "announce a VIP against its checks, withdraw it, or leave it to them")                   \
 	X(pool, true, "POOL watch [--for T] [--off] [--reason TEXT]",                              \
 	  "count by real, for a while, connections and SYNs that clients had to send again")       \
 	X(probe, true, "POOL/REAL [--check NAME]",                                                 \

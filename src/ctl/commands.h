@@ -60,6 +60,8 @@ struct commands_context {
 		     struct err *err);
 	/* The word that stands, or NULL; valid until the next. */
 	const struct core_order *(*order_of)(void *daemon, uint32_t pool, uint32_t real);
+	/* An operator's word on a VIP; VIP_ORDER_NONE ends it, -EALREADY when there is none. */
+	int (*order_vip)(void *daemon, const struct core_vip_order *order, struct err *err);
 	/* Forget slow start and what led to its judgement, judge anew. False: no check runs. */
 	bool (*reset)(void *daemon, uint32_t pool, uint32_t real);
 	/* How far the last pass was: true when observed equals desired. */

@@ -11,6 +11,7 @@ void handle_flows(struct ctl_request *request, const json_t *args, void *context
 void handle_real(struct ctl_request *request, const json_t *args, void *context);
 void handle_pool(struct ctl_request *request, const json_t *args, void *context);
 void handle_probe(struct ctl_request *request, const json_t *args, void *context);
+void handle_vip(struct ctl_request *request, const json_t *args, void *context);
 void handle_reload(struct ctl_request *request, const json_t *args, void *context);
 
 /* The array args.names, or an empty one; NULL with the sentence when it is no array of strings. */

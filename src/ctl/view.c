@@ -95,6 +95,17 @@ json_t *view_order(const struct view *view, uint32_t pool, uint32_t real)
 	return object;
 }
 
+json_t *view_vip_order(const struct view *view, const struct core_vip *vip)
+{
+	json_t *object = view_drain(view, vip->order != VIP_ORDER_NONE, &vip->order_by);
+
+	if (!json_is_object(object))
+		return object;
+	json_object_del(object, "is_forced");
+	json_object_set_new(object, "order", json_string(vip_order_str(vip->order)));
+	return object;
+}
+
 /* Every real that an operator took out. */
 static json_t *all_orders(const struct view *view)
 {

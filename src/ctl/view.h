@@ -65,6 +65,8 @@ json_t *view_capture(const struct view *view);
 json_t *view_prober(const struct view *view);
 /* What an operator asked of a real, null: nothing. */
 json_t *view_order(const struct view *view, uint32_t pool, uint32_t real);
+/* Likewise of a VIP. */
+json_t *view_vip_order(const struct view *view, const struct core_vip *vip);
 /* null, or by whom and until when a pool is watched, with what was counted since; all of them. */
 json_t *view_watch(const struct view *view, uint32_t pool);
 json_t *view_watches(const struct view *view);

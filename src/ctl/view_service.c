@@ -80,6 +80,9 @@ json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_
 	json_object_set_new(object, "is_leaving", json_boolean(!vip->config));
 	json_object_set_new(object, "is_drained", json_boolean(vip->is_drained));
 	json_object_set_new(object, "drain", view_drain(view, vip->is_drained, &vip->drain));
+	json_object_set_new(object, "order", view_vip_order(view, vip));
+	json_object_set_new(object, "is_overridden", json_boolean(vip->is_overridden));
+	json_object_set_new(object, "overrides", json_integer((json_int_t)vip->n_overrides));
 	json_object_set_new(object, "is_drain_stuck", json_boolean(vip->is_drain_stuck));
 	json_object_set_new(object, "flaps", json_integer(vip->flaps));
 	json_object_set_new(

@@ -604,10 +604,11 @@ static json_t *route_link(const struct view *view, const struct core_vip *vip)
 
 /* ---- operators ---- */
 
-static json_t *drain_link(const struct view *view, const char *what, const struct core_drain *drain)
+static json_t *drain_link(const struct view *view, const char *what, const char *word,
+			  const struct core_drain *drain)
 {
 	const struct link link = {
-		.kind = "operator", .name = what, .state = "drained", .verdict = VERDICT_WARN
+		.kind = "operator", .name = what, .state = word, .verdict = VERDICT_WARN
 	};
 	json_t *object =
 		link_new(view, &link, "by %s%s%s%s", drain->owner, drain->reason[0] ? ": \"" : "",
@@ -622,9 +623,12 @@ static void add_drains(const struct view *view, const struct core_vip *vip, json
 	const struct core_node *node = core_node(view->daemon->core);
 
 	if (node->is_drained)
-		add_cause(link, drain_link(view, "node", &node->drain));
+		add_cause(link, drain_link(view, "node", "drained", &node->drain));
 	if (vip && vip->is_drained)
-		add_cause(link, drain_link(view, VIP_NAME(vip), &vip->drain));
+		add_cause(link, drain_link(view, VIP_NAME(vip), "drained", &vip->drain));
+	if (vip && vip->order)
+		add_cause(link, drain_link(view, VIP_NAME(vip), vip_order_str(vip->order),
+					   &vip->order_by));
 	if (node->is_fenced)
 		add_cause(link, link_new(view,
 					 &(struct link){ .kind = "guard",
@@ -735,6 +739,17 @@ static void next_drained(const struct core_vip *vip, json_t *next)
 	add_next(next, command, "announced when its drain ends");
 }
 
+/* An operator's word is ended by another. */
+static void next_by_hand(const struct core_vip *vip, json_t *next)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "shoal vip %.64s auto", VIP_NAME(vip));
+	add_next(next, command,
+		 vip->order == VIP_ORDER_WITHDRAW ? "announced, when ready, when the order ends"
+						  : "by its checks again when the order ends");
+}
+
 static void next_stuck(const struct view *view, const struct core_vip *vip, json_t *next)
 {
 	bool is_node = core_node(view->daemon->core)->is_drained;
@@ -764,6 +779,10 @@ static json_t *vip_what_next(const struct view *view, const struct core_vip *vip
 		break;
 	case VIP_REASON_VIP_DRAINED:
 		next_drained(vip, next);
+		break;
+	case VIP_REASON_WITHDRAWN_BY_HAND:
+	case VIP_REASON_ANNOUNCED_BY_HAND:
+		next_by_hand(vip, next);
 		break;
 	case VIP_REASON_DRAIN_STUCK:
 		next_stuck(view, vip, next);
@@ -865,6 +884,10 @@ static json_t *why_pool(const struct view *view, uint32_t index)
 	if (pool->override == POOL_OVERRIDE_COMMON)
 		add_next(next, "shoal why node",
 			 "goes back to its checks when they pass, or when common-mode.for is over");
+	else if (pool->override == POOL_OVERRIDE_OPERATOR)
+		add_next(next, "shoal vips",
+			 "goes back to its checks when one real is up, or the "
+			 "operator's word on its VIP ends");
 	else if (pool->override == POOL_OVERRIDE_OPEN || pool->override == POOL_OVERRIDE_HOLD)
 		add_next(next, command,
 			 "goes back to its checks when one real is up; set "

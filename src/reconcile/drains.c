@@ -16,6 +16,7 @@
 
 #define DRAIN_FILE_MAX 4096
 #define VIP_FILE       "vip-"
+#define ORDER_FILE     "order-"
 #define REAL_FILE      "real-"
 
 static void closedirp(DIR **dir)
@@ -24,25 +25,28 @@ static void closedirp(DIR **dir)
 		closedir(*dir);
 }
 
-static const char *file_name(const struct prefix *vip, char buf[NAME_MAX + 1])
+static const char *prefix_file_name(const char *kind, const struct prefix *vip,
+				    char buf[NAME_MAX + 1])
 {
-	if (!vip)
-		return "node";
-	snprintf(buf, NAME_MAX + 1, VIP_FILE "%s", PREFIX_STR(vip));
+	snprintf(buf, NAME_MAX + 1, "%s%s", kind, PREFIX_STR(vip));
 	*strchr(buf, '/') = '_';
 	return buf;
 }
 
-/* The prefix a file name stands for; false when it is no drain of a VIP. */
-static bool file_prefix(const char *name, struct prefix *ret)
+static const char *file_name(const struct prefix *vip, char buf[NAME_MAX + 1])
+{
+	return vip ? prefix_file_name(VIP_FILE, vip, buf) : "node";
+}
+
+/* The prefix a file name of that kind stands for; false when it is of another. */
+static bool file_prefix(const char *name, const char *kind, struct prefix *ret)
 {
 	char text[PREFIX_TEXT_MAX];
 	char *mark;
 
-	if (strncmp(name, VIP_FILE, strlen(VIP_FILE)) != 0 ||
-	    strlen(name) - strlen(VIP_FILE) >= sizeof(text))
+	if (strncmp(name, kind, strlen(kind)) != 0 || strlen(name) - strlen(kind) >= sizeof(text))
 		return false;
-	snprintf(text, sizeof(text), "%s", name + strlen(VIP_FILE));
+	snprintf(text, sizeof(text), "%s", name + strlen(kind));
 	mark = strrchr(text, '_');
 	if (!mark)
 		return false;
@@ -135,20 +139,38 @@ static int store(const char *state_dir, const char *name, const json_t *json, st
 	return 0;
 }
 
-int drains_store(const char *state_dir, const struct prefix *vip, const struct core_drain *drain,
-		 struct err *err)
+/* Who, why, and until when; NULL when it is no UTF-8. */
+static json_t *drain_json(const struct core_drain *drain)
 {
-	AUTO(json_decrefp)
 	json_t *json = json_pack("{s:i, s:s, s:s, s:I, s:I}", "v", 1, "owner", drain->owner,
 				 "reason", drain->reason, "wall_us", (json_int_t)drain->wall_us,
 				 "until_us", (json_int_t)drain->until_us);
-	char buf[NAME_MAX + 1], boot[BOOT_ID_MAX];
+	char boot[BOOT_ID_MAX];
 
 	if (json && drain->given_at && boot_id_read(boot) == 0) {
 		json_object_set_new(json, "boot", json_string(boot));
 		json_object_set_new(json, "given_us", json_integer((json_int_t)drain->given_at));
 	}
+	return json;
+}
+
+int drains_store(const char *state_dir, const struct prefix *vip, const struct core_drain *drain,
+		 struct err *err)
+{
+	AUTO(json_decrefp) json_t *json = drain_json(drain);
+	char buf[NAME_MAX + 1];
+
 	return store(state_dir, file_name(vip, buf), json, err);
+}
+
+int drains_store_vip(const char *state_dir, const struct prefix *vip,
+		     const struct core_vip_order *order, struct err *err)
+{
+	AUTO(json_decrefp) json_t *json = drain_json(&order->by);
+	char buf[NAME_MAX + 1];
+
+	json_object_set_new(json, "order", json_string(vip_order_str(order->order)));
+	return store(state_dir, prefix_file_name(ORDER_FILE, vip, buf), json, err);
 }
 
 int drains_store_real(const char *state_dir, const struct drains_real *real,
@@ -186,6 +208,13 @@ int drains_clear(const char *state_dir, const struct prefix *vip, struct err *er
 	return clear(state_dir, file_name(vip, buf), err);
 }
 
+int drains_clear_vip(const char *state_dir, const struct prefix *vip, struct err *err)
+{
+	char buf[NAME_MAX + 1];
+
+	return clear(state_dir, prefix_file_name(ORDER_FILE, vip, buf), err);
+}
+
 int drains_clear_real(const char *state_dir, const struct drains_real *real, struct err *err)
 {
 	char buf[NAME_MAX + 1];
@@ -217,9 +246,8 @@ static usec_t given_at(const char *boot, json_int_t given_us)
 }
 
 /* A file that cannot be read or is torn drains all the same; who, why and until when are lost. */
-static void read_file(int dir_fd, const char *name, struct core_drain *ret)
+static void take_drain(json_t *json, struct core_drain *ret)
 {
-	AUTO(json_decrefp) json_t *json = read_json(dir_fd, name);
 	const char *owner = "unknown", *reason = "the drain file could not be read";
 	const char *boot = "";
 	json_int_t wall_us = 0, until_us = 0, given_us = 0;
@@ -234,6 +262,25 @@ static void read_file(int dir_fd, const char *name, struct core_drain *ret)
 	ret->wall_us = wall_us > 0 ? (uint64_t)wall_us : 0;
 	ret->until_us = until_us > 0 ? (uint64_t)until_us : 0;
 	ret->given_at = given_at(boot, given_us);
+}
+
+static void read_file(int dir_fd, const char *name, struct core_drain *ret)
+{
+	AUTO(json_decrefp) json_t *json = read_json(dir_fd, name);
+
+	take_drain(json, ret);
+}
+
+/* Erring to the side of withdraw: that loses capacity, never traffic. */
+static void read_vip_order(int dir_fd, const char *name, struct core_vip_order *ret)
+{
+	AUTO(json_decrefp) json_t *json = read_json(dir_fd, name);
+	const char *word = json_string_value(json_object_get(json, "order"));
+
+	*ret = (struct core_vip_order){ .vip = CORE_NONE, .order = VIP_ORDER_WITHDRAW };
+	if (word && vip_order_find(word) == VIP_ORDER_ANNOUNCE)
+		ret->order = VIP_ORDER_ANNOUNCE;
+	take_drain(json, &ret->by);
 }
 
 /* The same of a real: drained, with no end that anybody knows. */
@@ -297,7 +344,7 @@ int drains_load(const char *state_dir,
 		if (strcmp(entry->d_name, "node") == 0) {
 			read_file(dir_fd, entry->d_name, &drain);
 			found(NULL, &drain, arg);
-		} else if (file_prefix(entry->d_name, &vip)) {
+		} else if (file_prefix(entry->d_name, VIP_FILE, &vip)) {
 			read_file(dir_fd, entry->d_name, &drain);
 			found(&vip, &drain, arg);
 		}
@@ -305,6 +352,31 @@ int drains_load(const char *state_dir,
 	if (errno == 0)
 		return 0;
 	return drain_all(found, arg, err_set(err, -errno, "drains of '%s': %m", state_dir));
+}
+
+int drains_load_vips(const char *state_dir,
+		     void (*found)(const struct prefix *vip, const struct core_vip_order *order,
+				   void *arg),
+		     void *arg, struct err *err)
+{
+	AUTO(fd_closep) int dir_fd = -1;
+	AUTO(closedirp) DIR *dir = NULL;
+	struct dirent *entry;
+	int r;
+
+	r = open_list(state_dir, &dir_fd, &dir, err);
+	if (r < 0)
+		return r;
+	while ((errno = 0, entry = readdir(dir))) {
+		struct core_vip_order order;
+		struct prefix vip;
+
+		if (!file_prefix(entry->d_name, ORDER_FILE, &vip))
+			continue;
+		read_vip_order(dir_fd, entry->d_name, &order);
+		found(&vip, &order, arg);
+	}
+	return errno ? err_set(err, -errno, "drains of '%s': %m", state_dir) : 0;
 }
 
 int drains_load_reals(const char *state_dir,

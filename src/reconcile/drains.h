@@ -7,8 +7,10 @@
  * The file is called `node`, `vip-` and the prefix with '/' as '_', or `real-ADDRESS_POOL`. Its
  * content is one JSON object {"v":1,"owner":...,"reason":...,"wall_us":...,"until_us":...}; of a
  * node or VIP also "boot" and "given_us", the boot and the moment of the boot clock it was given
- * at; of a real "order":"drained" or "disabled". A file that cannot be read still means drained:
- * erring to that side loses capacity, never traffic. The same goes for the directory.
+ * at; of a real "order":"drained" or "disabled". `order-` and a prefix is an operator's word on a
+ * VIP, as a drain with "order":"announce" or "withdraw"; unreadable it means withdraw. A file that
+ * cannot be read still means drained: erring to that side loses capacity, never traffic. The same
+ * goes for the directory.
  */
 #pragma once
 
@@ -36,6 +38,15 @@ int drains_clear(const char *state_dir, const struct prefix *vip, struct err *er
 int drains_load(const char *state_dir,
 		void (*found)(const struct prefix *vip, const struct core_drain *drain, void *arg),
 		void *arg, struct err *err);
+
+/* Store, end and load an operator's word on a VIP; the index in *order means nothing. */
+int drains_store_vip(const char *state_dir, const struct prefix *vip,
+		     const struct core_vip_order *order, struct err *err);
+int drains_clear_vip(const char *state_dir, const struct prefix *vip, struct err *err);
+int drains_load_vips(const char *state_dir,
+		     void (*found)(const struct prefix *vip, const struct core_vip_order *order,
+				   void *arg),
+		     void *arg, struct err *err);
 
 /* A real is its address in a pool. */
 struct drains_real {

@@ -356,6 +356,30 @@ static void taken_out(struct site *site)
 	site_pass(site, 12 * USEC_PER_SEC);
 }
 
+static void order_by_hand(struct site *site, uint32_t vip, enum vip_order order, uint64_t until_us)
+{
+	struct core_event event = { .kind = CORE_EVENT_VIP_ORDER,
+				    .vip_order = { .vip = vip, .order = order } };
+
+	event.vip_order.by = (struct core_drain){ .owner = "bob (uid 1001)",
+						  .reason = "ticket 4711",
+						  .wall_us = 1795335042ULL * USEC_PER_SEC,
+						  .until_us = until_us };
+	site_step(site, event);
+	site_run(site);
+}
+
+/* One VIP withdrawn, one announced although its pool is down. */
+static void by_hand(struct site *site)
+{
+	serve(site);
+	order_by_hand(site, WWW, VIP_ORDER_WITHDRAW, 1795335842ULL * USEC_PER_SEC);
+	for (uint32_t i = 0; i < 3; i++)
+		verdict(site, MAIL, i, PROBE_TIMEOUT, "no SYN-ACK in 1.0 s");
+	order_by_hand(site, MAIL_V4, VIP_ORDER_ANNOUNCE, 0);
+	site_pass(site, 192 * USEC_PER_SEC);
+}
+
 /* Two pools; one real of the first deviates. */
 static void watched(struct site *site)
 {
@@ -416,6 +440,9 @@ static const struct {
 	{ "taken-out",
 	  taken_out,
 	  { "status", "pools", "reals", "why web", "why web/web2", "why mail-v4" } },
+	{ "by-hand",
+	  by_hand,
+	  { "status", "vips", "pools", "reals mail", "why www", "why mail-v4", "why mail" } },
 	{ "watched",
 	  watched,
 	  { "status", "pools", "reals", "reals web/web2", "why web", "why web/web2",

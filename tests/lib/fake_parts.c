@@ -467,6 +467,17 @@ static const struct core_order *order_of(void *daemon, uint32_t pool, uint32_t r
 	return parts.orders[pool][real].order ? &parts.orders[pool][real] : NULL;
 }
 
+static int order_vip(void *daemon, const struct core_vip_order *order, struct err *err)
+{
+	struct site *site = daemon;
+
+	if (!order->order && !core_vip(site->core, order->vip)->order)
+		return err_set(err, -EALREADY, "so already");
+	site_step(site, (struct core_event){ .kind = CORE_EVENT_VIP_ORDER, .vip_order = *order });
+	site_run(site);
+	return 0;
+}
+
 static bool reset_real(void *daemon, uint32_t pool, uint32_t real)
 {
 	site_step(daemon, (struct core_event){ .kind = CORE_EVENT_FORGIVE,
@@ -533,6 +544,7 @@ struct commands_context fake_context(struct site *site)
 		.drain = drain,
 		.order = order,
 		.order_of = order_of,
+		.order_vip = order_vip,
 		.reset = reset_real,
 		.is_settled = is_settled,
 		.transition = transition,

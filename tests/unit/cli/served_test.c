@@ -540,6 +540,48 @@ TEST(served, refuses_watches_that_make_no_sense)
 	node_stop(&node);
 }
 
+TEST(served, announces_and_withdraws_a_vip_by_hand)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "withdraw", "--reason", "attack"), CTL_DONE);
+	assert_said(&node, "vip0 is withdrawn by hand, until: shoal vip vip0 auto");
+	assert_int_equal(site_vip(&node.site, 0)->order, VIP_ORDER_WITHDRAW);
+	assert_int_equal(SHOAL(&node, "status"), CTL_DONE);
+	assert_said(&node, "WITHDRAWN  vip0 by ");
+	assert_said(&node, "\"attack\"");
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "auto"), CTL_DONE);
+	assert_said(&node, "vip0 is left to its checks");
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "auto"), CTL_DONE);
+	assert_said(&node, "vip0 was left to its checks");
+	site_verdict_all(&node.site, REAL_DOWN);
+	site_run(&node.site);
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "an", "--for", "10m"), CTL_DONE);
+	assert_said(&node, "announced by hand, whatever its checks say, for 10m");
+	assert_said(&node, "! its checks would withdraw it");
+	assert_int_equal(SHOAL(&node, "drain"), CTL_DONE);
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "announce"), CTL_DONE);
+	assert_said(&node, "! the node is drained, which is stronger: shoal undrain");
+	node_stop(&node);
+}
+
+TEST(served, refuses_words_on_vips_that_make_no_sense)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "vip", "vip0"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "announc", "now"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "anounce"), CTL_USAGE);
+	assert_said(&node, "did you mean 'announce'?");
+	assert_int_equal(SHOAL(&node, "vip", "vipp0", "withdraw"), CTL_USAGE);
+	assert_said(&node, "did you mean 'vip0'?");
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "auto", "--for", "1h"), CTL_USAGE);
+	assert_int_equal(site_vip(&node.site, 0)->order, VIP_ORDER_NONE);
+	node_stop(&node);
+}
+
 TEST(served, refuses_words_on_reals_that_make_no_sense)
 {
 	struct node node = { 0 };
@@ -739,6 +781,8 @@ int main(void)
 		T(served, says_what_taking_a_real_out_costs),
 		T(served, watches_a_pool_and_ends_it),
 		T(served, refuses_watches_that_make_no_sense),
+		T(served, announces_and_withdraws_a_vip_by_hand),
+		T(served, refuses_words_on_vips_that_make_no_sense),
 		T(served, refuses_words_on_reals_that_make_no_sense),
 		T(served, refuses_a_reason_that_would_not_fit),
 		T(served, waits_for_a_drain_and_tells_each_step),

@@ -527,6 +527,128 @@ TEST(fence, does_not_put_back_a_line_the_guard_withdrew)
 	site_stop(&s);
 }
 
+/* ---- an operator's word ---- */
+
+static void order(struct site *s, enum vip_order order)
+{
+	site_step(s, (struct core_event){ .kind = CORE_EVENT_VIP_ORDER,
+					  .vip_order = { .vip = 0, .order = order } });
+	site_run(s);
+}
+
+TEST(vip, an_operators_withdraw_is_at_once_and_no_flap)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	order(&s, VIP_ORDER_WITHDRAW);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_WITHDRAWN_BY_HAND);
+	assert_int_equal(site_vip(&s, 0)->peers, 0);
+	site_pass(&s, 60 * S);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_WITHDRAWN_BY_HAND);
+	assert_int_equal(site_vip(&s, 0)->flaps, 0);
+	order(&s, VIP_ORDER_NONE);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING); /* no warm-up */
+	site_stop(&s);
+}
+
+TEST(vip, an_operators_announce_holds_against_checks_and_opens_the_pool)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_verdict_all(&s, REAL_DOWN);
+	site_pass(&s, 60 * S);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_NO_QUORUM);
+	order(&s, VIP_ORDER_ANNOUNCE);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_ANNOUNCED_BY_HAND);
+	assert_true(site_vip(&s, 0)->is_overridden);
+	assert_int_equal(site_vip(&s, 0)->n_overrides, 1);
+	assert_int_equal(core_pool(s.core, 0)->override, POOL_OVERRIDE_OPERATOR);
+	assert_int_equal(core_pool(s.core, 0)->n_kept, 3);
+	assert_false(core_pool(s.core, 0)->has_quorum);
+	site_verdict_all(&s, REAL_UP);
+	site_pass(&s, 60 * S);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	assert_false(site_vip(&s, 0)->is_overridden);
+	site_verdict_all(&s, REAL_DOWN);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_ANNOUNCED_BY_HAND);
+	assert_int_equal(site_vip(&s, 0)->n_overrides, 2);
+	order(&s, VIP_ORDER_NONE);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_QUORUM);
+	assert_int_equal(core_pool(s.core, 0)->override, POOL_OVERRIDE_NONE);
+	site_stop(&s);
+}
+
+TEST(vip, an_operators_announce_ends_a_hold_down)
+{
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	for (int i = 0; i < 3; i++) {
+		site_verdict_all(&s, REAL_DOWN);
+		site_pass(&s, 10 * S);
+		site_verdict_all(&s, REAL_UP);
+		site_pass(&s, i < 2 ? 40 * S : 10 * S);
+	}
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_HOLD_DOWN);
+	order(&s, VIP_ORDER_ANNOUNCE);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_ANNOUNCED_BY_HAND);
+	site_stop(&s);
+}
+
+/* What no word mends: nobody to forward to, no data plane, a drain, the guard. */
+TEST(vip, an_operators_announce_never_makes_a_black_hole)
+{
+	for (int i = 0; i < 4; i++) {
+		struct config_builder b;
+		struct site s;
+
+		site_start(&s, small(&b));
+		site_serve(&s);
+		order(&s, VIP_ORDER_ANNOUNCE);
+		for (uint32_t r = 0; i == 0 && r < 3; r++)
+			site_next_hop(&s, 0, r, false);
+		if (i == 1)
+			site_uplink(&s, 0, true, true, false);
+		if (i == 2)
+			site_drain(&s, CORE_NONE, true, true);
+		if (i == 3)
+			site_fence(&s, true);
+		site_pass(&s, 5 * S);
+		assert_int_not_equal(site_vip(&s, 0)->state, VIP_ANNOUNCED);
+		site_stop(&s);
+	}
+}
+
+TEST(vip, an_order_outlives_a_reload_and_ends_with_the_vip)
+{
+	struct config_builder b, without;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	order(&s, VIP_ORDER_WITHDRAW);
+	assert_int_equal(core_reload(s.core, &b.config, s.now), 0);
+	site_pass(&s, 60 * S);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_WITHDRAWN_BY_HAND);
+	build_start(&without);
+	build_pool(&without, "web", 3);
+	assert_int_equal(core_reload(s.core, build_finish(&without), s.now), 0);
+	site_pass(&s, 60 * S);
+	assert_int_equal(core_reload(s.core, &b.config, s.now), 0);
+	site_run(&s);
+	assert_int_equal(site_vip(&s, 0)->order, VIP_ORDER_NONE);
+	site_stop(&s);
+}
+
 RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quorum_is_lost),
 	  T(vip, waits_for_all_services_or_for_any), T(vip, without_services_is_never_announced),
 	  T(vip, withdrawn_before_its_line_stood_lingers_all_the_same),
@@ -547,4 +669,9 @@ RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quoru
 	  T(damping, holds_down_from_the_withdrawal_on),
 	  T(fence, keeps_a_new_vip_away_and_then_costs_a_warm_up),
 	  T(fence, leaves_a_line_the_guard_drained),
-	  T(fence, does_not_put_back_a_line_the_guard_withdrew))
+	  T(fence, does_not_put_back_a_line_the_guard_withdrew),
+	  T(vip, an_operators_withdraw_is_at_once_and_no_flap),
+	  T(vip, an_operators_announce_holds_against_checks_and_opens_the_pool),
+	  T(vip, an_operators_announce_ends_a_hold_down),
+	  T(vip, an_operators_announce_never_makes_a_black_hole),
+	  T(vip, an_order_outlives_a_reload_and_ends_with_the_vip))
