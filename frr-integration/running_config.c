@@ -72,6 +72,7 @@ struct reader {
 	enum running_section section;
 	bool is_foreign_family; /* inside one of BGP's that we do not look at */
 	size_t head;
+	size_t head_indent; /* of the head's line */
 };
 
 static void add_line(struct reader *reader, const char *text)
@@ -85,20 +86,28 @@ static void add_line(struct reader *reader, const char *text)
 	};
 }
 
-static void take_line(struct reader *reader, const char *text)
+/* An exit that stands deeper than the head ends a node within, as segment-routing of BGP is. */
+static bool is_exit_within(const struct reader *reader, size_t indent)
+{
+	return reader->section != RUNNING_TOP && indent > reader->head_indent;
+}
+
+static void take_line(struct reader *reader, const char *text, size_t indent)
 {
 	if (strcmp(text, "exit-address-family") == 0) {
 		if (is_in_bgp(reader->section) || reader->is_foreign_family)
 			reader->section = RUNNING_BGP;
 		reader->is_foreign_family = false;
 	} else if (strcmp(text, "exit") == 0 || strcmp(text, "end") == 0) {
-		reader->section = RUNNING_TOP;
+		if (!is_exit_within(reader, indent))
+			reader->section = RUNNING_TOP;
 	} else if (is_in_bgp(reader->section) && running_after(text, "address-family")) {
 		reader->section = family_opened_by(text);
 		reader->is_foreign_family = reader->section == RUNNING_OTHER;
 	} else if (reader->section == RUNNING_TOP || is_top_level(text)) {
 		reader->section = RUNNING_TOP;
 		reader->head = reader->config->n_lines;
+		reader->head_indent = indent;
 		add_line(reader, text);
 		reader->section = opened_by(text);
 	} else {
@@ -136,10 +145,12 @@ int running_config_parse(const char *text, struct running_config *ret, struct er
 	}
 	for (char *line = strtok_r(config.text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		line += strspn(line, " \t");
+		size_t indent = strspn(line, " \t");
+
+		line += indent;
 		trim(line);
 		if (*line && *line != '!' && *line != '#')
-			take_line(&reader, line);
+			take_line(&reader, line, indent);
 	}
 	*ret = config;
 	return 0;

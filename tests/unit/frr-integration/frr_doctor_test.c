@@ -241,7 +241,8 @@ TEST(frr_doctor, leaves_peer_groups_and_policies_of_the_operators_own_alone)
 	static const char own[] =
 		HEAD "frr defaults datacenter\nbgp route-map delay-timer 1\n"
 		     "router bgp 65010\n bgp router-id 10.0.1.2\n no bgp network import-check\n"
-		     " coalesce-time 0\n neighbor UP peer-group\n neighbor UP remote-as 65000\n"
+		     " coalesce-time 0\n segment-routing srv6\n  locator MAIN\n exit\n"
+		     " neighbor UP peer-group\n neighbor UP remote-as 65000\n"
 		     " neighbor UP bfd\n neighbor UP ttl-security hops 1\n"
 		     " neighbor UP timers connect 1\n neighbor 10.0.1.1 peer-group UP\n !\n"
 		     " address-family ipv4 unicast\n  neighbor UP prefix-list ANYCAST out\n"
