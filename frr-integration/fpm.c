@@ -26,13 +26,16 @@
 #define TICK_IDLE_US         (1 * USEC_PER_SEC)
 #define COMPARES             64 /* a tick: some 600 addresses a second */
 #define ROUND_US             (1 * USEC_PER_SEC)
-#define LOG_EVERY_US         (10 * USEC_PER_SEC)
+#define LOG_EVERY_US         (10 * USEC_PER_SEC) /* in the long run; */
+#define LOG_BURST            8                   /* so many at once */
 #define READS_BEFORE_REFUSAL 16
+#define RIVAL_LEAST_US       (1 * USEC_PER_SEC) /* one that waits has so long before another */
 
 struct fpm {
 	struct event_base *base;
 	struct event *tick, *acceptable, *readable;
-	int listen_fd, fd; /* -1: none */
+	int listen_fd, fd, rival_fd; /* -1: none; see check_rival() */
+	usec_t rival_since;
 	struct fpm_limits limits;
 	struct fpm_table *table;
 	struct fpm_targets targets;
@@ -45,8 +48,8 @@ struct fpm {
 	usec_t retry_at;    /* to listen */
 	bool wants_resend;
 	usec_t resent_at;
-	usec_t logged_at; /* the last fault or refusal */
-	size_t cursor;    /* the next target to compare */
+	usec_t log_paid_until; /* each line takes LOG_EVERY_US of it */
+	size_t cursor;         /* the next target to compare */
 	usec_t round_at;
 	struct fpm_hop hops[FPM_HOPS_MAX]; /* of the way last asked for */
 };
@@ -82,12 +85,14 @@ static void tick_in(struct fpm *fpm, usec_t in)
 	event_add(fpm->tick, &tv);
 }
 
-/* Strangers could fill the log: what was said in the last seconds is said enough. */
+/* Strangers could fill the log: the counts in a later line tell of those that were not written. */
 static bool may_log(struct fpm *fpm, usec_t now)
 {
-	if (fpm->logged_at && now - fpm->logged_at < LOG_EVERY_US)
+	if (fpm->log_paid_until < now)
+		fpm->log_paid_until = now;
+	if (fpm->log_paid_until - now > (LOG_BURST - 1) * LOG_EVERY_US)
 		return false;
-	fpm->logged_at = now;
+	fpm->log_paid_until += LOG_EVERY_US;
 	return true;
 }
 
@@ -135,8 +140,9 @@ static void closed_by_peer(struct fpm *fpm)
 		fault(fpm, "the connection ended within a frame");
 		return;
 	}
-	log_notice("fpm", "connected=no hint=\"zebra ended or closed it; announcements do not "
-			  "depend on it\"");
+	if (may_log(fpm, usec_now()))
+		log_notice("fpm", "connected=no hint=\"zebra ended or closed it; announcements do "
+				  "not depend on it\"");
 	end_connection(fpm, "zebra closed the connection");
 }
 
@@ -145,6 +151,8 @@ static void on_message(const struct fpm_message *message, void *arg)
 	struct fpm *fpm = arg;
 
 	fpm->life.messages++;
+	if (message->kind != FPM_OTHER)
+		fpm->life.last_message = usec_now();
 	if (message->kind == FPM_HOP_SET)
 		fpm->life.has_groups = true;
 	fpm_table_take(fpm->table, message, usec_now());
@@ -215,14 +223,15 @@ static void begin_connection(struct fpm *fpm, int fd)
 	event_add(fpm->readable, NULL);
 	fpm->life.connections++;
 	fpm->life.since = usec_now();
-	fpm->life.last_frame = 0;
+	fpm->life.last_frame = fpm->life.last_message = 0;
 	fpm->life.has_groups = false;
 	fpm->wants_resend = false;
 	fpm->cursor = 0;
 	fpm_table_begin(fpm->table);
 	set_state(fpm, FPM_SYNCING, "zebra is sending what it has");
-	log_notice("fpm", "connected=yes connections=%llu",
-		   (unsigned long long)fpm->life.connections);
+	if (may_log(fpm, fpm->life.since))
+		log_notice("fpm", "connected=yes connections=%llu",
+			   (unsigned long long)fpm->life.connections);
 	tick_in(fpm, TICK_BUSY_US);
 }
 
@@ -240,17 +249,88 @@ static bool is_taken(struct fpm *fpm)
 	return fpm->fd >= 0;
 }
 
-static void refuse(struct fpm *fpm, int fd)
+static void refuse(struct fpm *fpm, int *fd)
 {
 	usec_t now = usec_now();
 
-	close(fd);
+	fd_closep(fd);
+	*fd = -1;
 	fpm->life.refused++;
 	if (may_log(fpm, now))
 		log_warn("fpm",
 			 "refused=%llu hint=\"another connection is there; ss -tnp 'sport = or "
 			 "dport = %s' tells whose\"",
 			 (unsigned long long)fpm->life.refused, fpm->life.listen);
+}
+
+/* ---- a rival ---- */
+
+static bool is_quiet(const struct fpm *fpm, usec_t now)
+{
+	usec_t last = fpm->life.last_message ? fpm->life.last_message : fpm->life.since;
+
+	return now - last >= fpm->limits.yield_us;
+}
+
+static void note_message(const struct fpm_message *message, void *arg)
+{
+	bool *is_of_routes = arg;
+
+	*is_of_routes |= message->kind != FPM_OTHER;
+}
+
+/* 1 when what waits tells of a route or next hop, 0 when that may come, or it is no zebra. */
+static int peek_rival(int fd)
+{
+	uint8_t bytes[FPM_FRAME_MAX];
+	bool is_of_routes = false;
+	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_PEEK);
+	int len;
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -ECONNRESET;
+	for (size_t at = 0; !is_of_routes; at += (size_t)len) {
+		len = fpm_frame_cut(bytes + at, (size_t)n - at, NULL);
+		if (len == 0)
+			return n == sizeof(bytes) ? -EBADMSG : 0;
+		if (len < 0 || fpm_frame_decode(bytes + at, (size_t)len, note_message,
+						&is_of_routes, NULL) < 0)
+			return -EBADMSG;
+	}
+	return 1;
+}
+
+/*
+ * The place of a connection that has long told nothing goes to a newcomer that does tell. Until
+ * then it waits and what it sent is only looked at, so one that says nothing, as a port scan, ends
+ * nobody's connection.
+ */
+static void check_rival(struct fpm *fpm, usec_t now)
+{
+	int speaks = peek_rival(fpm->rival_fd);
+
+	if (fpm->fd >= 0 && !is_quiet(fpm, now)) {
+		refuse(fpm, &fpm->rival_fd);
+	} else if (speaks > 0) {
+		if (fpm->fd >= 0)
+			end_connection(fpm, "it told nothing, and another took its place");
+		begin_connection(fpm, fd_take(&fpm->rival_fd));
+	} else if (speaks < 0 || now - fpm->rival_since >= fpm->limits.first_us) {
+		refuse(fpm, &fpm->rival_fd);
+	}
+}
+
+static void wait_as_rival(struct fpm *fpm, int *fd, usec_t now)
+{
+	if (!is_quiet(fpm, now) ||
+	    (fpm->rival_fd >= 0 && now - fpm->rival_since < RIVAL_LEAST_US)) {
+		refuse(fpm, fd);
+		return;
+	}
+	if (fpm->rival_fd >= 0)
+		refuse(fpm, &fpm->rival_fd);
+	fpm->rival_fd = fd_take(fd);
+	fpm->rival_since = now;
 }
 
 static void on_acceptable(evutil_socket_t listen_fd, short what, void *arg)
@@ -263,7 +343,7 @@ static void on_acceptable(evutil_socket_t listen_fd, short what, void *arg)
 		return; /* out of descriptors: the tick listens again */
 	event_add(fpm->acceptable, NULL);
 	if (is_taken(fpm))
-		refuse(fpm, fd);
+		wait_as_rival(fpm, &fd, usec_now());
 	else
 		begin_connection(fpm, fd);
 }
@@ -362,8 +442,8 @@ static usec_t since(usec_t then, usec_t now)
 /* End a connection that holds the place and says nothing; false when it ended. */
 static bool check_patience(struct fpm *fpm, usec_t now)
 {
-	if (fpm->life.last_frame == 0 && since(fpm->life.since, now) > fpm->limits.first_us)
-		fault(fpm, "connected, and sent no frame");
+	if (fpm->life.last_message == 0 && since(fpm->life.since, now) > fpm->limits.first_us)
+		fault(fpm, "connected, and sent neither a route nor a next hop");
 	else if (fpm->frame_began && since(fpm->frame_began, now) > fpm->limits.frame_us)
 		fault(fpm, "a frame that does not end");
 	return fpm->fd >= 0;
@@ -373,8 +453,8 @@ static void check_sync(struct fpm *fpm, usec_t now)
 {
 	size_t swept;
 
-	if (fpm->life.state != FPM_SYNCING || fpm->wants_resend || fpm->life.last_frame == 0 ||
-	    (since(fpm->life.last_frame, now) < fpm->limits.quiet_us &&
+	if (fpm->life.state != FPM_SYNCING || fpm->wants_resend || fpm->life.last_message == 0 ||
+	    (since(fpm->life.last_message, now) < fpm->limits.quiet_us &&
 	     since(fpm->life.since, now) < fpm->limits.sync_us))
 		return;
 	swept = fpm_table_sweep(fpm->table);
@@ -429,6 +509,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		check_sync(fpm, now);
 		check_resend(fpm, now);
 	}
+	if (fpm->rival_fd >= 0)
+		check_rival(fpm, now);
 	if (fpm->fd >= 0)
 		compare_some(fpm, now);
 	tick_in(fpm, fpm->fd >= 0 ? TICK_BUSY_US : TICK_IDLE_US);
@@ -526,6 +608,7 @@ static void fill_limits(struct fpm_limits *limits, const struct fpm_limits *give
 		.sync_us = 300 * USEC_PER_SEC,
 		.retry_us = 5 * USEC_PER_SEC,
 		.resend_us = 30 * USEC_PER_SEC,
+		.yield_us = 10 * USEC_PER_SEC,
 	};
 
 	*limits = given->first_us ? *given : usual;
@@ -538,7 +621,7 @@ int fpm_new(const struct fpm_options *options, struct fpm **ret, struct err *err
 	if (!fpm)
 		return err_set(err, -ENOMEM, "fpm: %m");
 	fpm->base = options->base;
-	fpm->listen_fd = fpm->fd = -1;
+	fpm->listen_fd = fpm->fd = fpm->rival_fd = -1;
 	fpm->ask = options->ask;
 	fpm->ask_arg = options->ask_arg;
 	fill_limits(&fpm->limits, &options->limits);
@@ -559,6 +642,7 @@ void fpm_free(struct fpm *fpm)
 		return;
 	close_fd(&fpm->readable, &fpm->fd);
 	close_fd(&fpm->acceptable, &fpm->listen_fd);
+	fd_closep(&fpm->rival_fd);
 	if (fpm->tick)
 		event_free(fpm->tick);
 	fpm_targets_fini(&fpm->targets);

@@ -8,8 +8,9 @@
  * nonsense changes no announcement and no next hop.
  *
  * The port takes one connection at a time, on the loopback. Any local process can be the one that
- * connects: frames are bounded, a connection that says nothing or stops within a frame ends, one
- * bad frame ends it too, and nothing is ever sent.
+ * connects: frames are bounded, a connection that tells nothing or stops within a frame ends, one
+ * bad frame ends it too, one that has long been quiet loses its place to one that tells routes, and
+ * nothing is ever sent.
  */
 #pragma once
 
@@ -41,12 +42,13 @@ const char *fpm_state_str(enum fpm_state state);
 
 /* The limits, of which tests set shorter ones; all 0: as they should be. */
 struct fpm_limits {
-	usec_t first_us;  /* until the first frame of a connection */
+	usec_t first_us;  /* until a connection told a route or next hop */
 	usec_t frame_us;  /* from the first byte of a frame to its last */
-	usec_t quiet_us;  /* without a frame: everything was sent again */
+	usec_t quiet_us;  /* without a route or next hop: everything was sent again */
 	usec_t sync_us;   /* the same, when it is never quiet */
 	usec_t retry_us;  /* between two tries to take the port */
 	usec_t resend_us; /* between two connections ended for a new config */
+	usec_t yield_us;  /* without a route or next hop: the place may be another's */
 };
 
 struct fpm_options {
@@ -74,6 +76,7 @@ struct fpm_life {
 	enum fpm_state state;
 	usec_t since; /* of the connection, of its end when gone */
 	usec_t last_frame;
+	usec_t last_message;  /* of a route or next hop; 0: none yet */
 	uint64_t connections; /* accepted */
 	uint64_t refused;     /* came while another was there */
 	uint64_t faults;      /* connections ended for what was sent */

@@ -39,7 +39,7 @@ struct fpm_table {
 	LIST_HEAD(, next_hop) hops;
 	size_t by_length[2][LENGTHS]; /* how many routes of a family have that length */
 	uint32_t epoch;
-	bool is_short;
+	bool is_short, is_swept; /* since the last begin */
 	struct fpm_table_stats stats;
 };
 
@@ -146,6 +146,14 @@ static size_t next_hop_bytes(unsigned n_members)
 static bool has_room(const struct fpm_table *table, size_t bytes)
 {
 	return table->stats.n_bytes + bytes <= FPM_TABLE_BYTES_MAX;
+}
+
+/* What is from before the last begin gives way to what is told now. */
+static bool make_room(struct fpm_table *table, size_t bytes)
+{
+	if (!has_room(table, bytes) && !table->is_swept)
+		fpm_table_sweep(table);
+	return has_room(table, bytes);
 }
 
 static void note_no_room(struct fpm_table *table)
@@ -255,7 +263,7 @@ static void put_route(struct fpm_table *table, struct node *node, const struct f
 
 	if (node)
 		free_node(table, node);
-	if (has_room(table, route_bytes(message->n_hops)))
+	if (make_room(table, route_bytes(message->n_hops)))
 		route = fpm_route_make(message, now);
 	node = route ? add_node(table, &message->prefix) : NULL;
 	if (!node) {
@@ -378,8 +386,10 @@ static void set_next_hop(struct fpm_table *table, const struct fpm_message *mess
 	if (hop)
 		free_next_hop(table, hop);
 	hop = NULL;
+	if (table->stats.n_hops == FPM_TABLE_HOPS_MAX && !table->is_swept)
+		fpm_table_sweep(table);
 	if (table->stats.n_hops < FPM_TABLE_HOPS_MAX &&
-	    has_room(table, next_hop_bytes(message->n_members)))
+	    make_room(table, next_hop_bytes(message->n_members)))
 		hop = make_next_hop(message);
 	if (!hop || !tsearch(hop, &table->hops_by_id, compare_ids)) {
 		free(hop);
@@ -494,7 +504,7 @@ void fpm_table_begin(struct fpm_table *table)
 	struct node *node;
 
 	table->epoch++;
-	table->is_short = false;
+	table->is_short = table->is_swept = false;
 	LIST_FOREACH(node, &table->routes, link)
 	node->route->is_stale = true;
 	table->stats.n_stale = table->stats.n_routes;
@@ -506,6 +516,7 @@ size_t fpm_table_sweep(struct fpm_table *table)
 	struct next_hop *hop, *next_hop;
 	size_t n = 0;
 
+	table->is_swept = true;
 	FOREACH_SAFE(node, &table->routes, next_node)
 	{
 		if (!node->route->is_stale)

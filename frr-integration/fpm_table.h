@@ -9,7 +9,8 @@
  *
  * Mark and sweep: zebra sends all it has after connecting, but neither what went meanwhile nor that
  * it is done. fpm_table_begin() marks everything as stale, whatever is sent again is not, and
- * fpm_table_sweep() drops the rest once the owner believes that zebra is done.
+ * fpm_table_sweep() drops the rest once the owner believes that zebra is done, or at once when what
+ * is sent finds no room.
  *
  * Next hops come in any order (a group before its members, a route before its group is gone), so
  * numbers are looked up when asked for, never kept as pointers.

@@ -326,8 +326,13 @@ TEST(fpm_table, bounds_what_a_range_or_numbers_can_cost)
 	assert_true(fpm_table_stats(table)->no_room > 100000);
 	assert_true(fpm_table_is_short(table));
 	assert_true(mallinfo2().uordblks < before + FPM_TABLE_BYTES_MAX + (1U << 20));
+	/* what was not sent again gives way to what is */
 	fpm_table_begin(table);
+	send_numbered(table, &frame, 0x11000000);
+	send_hop(table, 1, "10.0.1.1");
 	assert_false(fpm_table_is_short(table));
+	assert_int_equal(fpm_table_stats(table)->n_routes, 1);
+	fpm_table_begin(table);
 	fpm_table_sweep(table);
 	assert_int_equal(fpm_table_stats(table)->n_bytes, 0);
 	fpm_table_free(table);

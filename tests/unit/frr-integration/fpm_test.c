@@ -52,6 +52,7 @@ static const struct fpm_limits quick = {
 	.sync_us = 5 * USEC_PER_SEC,
 	.retry_us = 300 * USEC_PER_MSEC,
 	.resend_us = 1 * USEC_PER_SEC,
+	.yield_us = 500 * USEC_PER_MSEC,
 };
 
 static uint16_t free_port(void)
@@ -201,6 +202,11 @@ static bool has_fault(void)
 static bool has_refused(void)
 {
 	return fpm_life(t.fpm)->refused > 0;
+}
+
+static bool is_quiet(void)
+{
+	return usec_now() - fpm_life(t.fpm)->last_message > quick.yield_us;
 }
 
 static bool has_asked_for_all(void)
@@ -383,7 +389,15 @@ TEST(fpm, ends_a_connection_that_stops_within_a_frame)
 
 TEST(fpm, ends_a_connection_that_says_nothing)
 {
-	falls_over("", 0, "connected, and sent no frame");
+	falls_over("", 0, "connected, and sent neither a route nor a next hop");
+}
+
+TEST(fpm, ends_a_connection_that_tells_nothing_of_routes)
+{
+	struct frame frame;
+
+	frame_route(&frame, RTM_NEWNEIGH, "10.1.0.0/16", 0);
+	falls_over(frame.bytes, frame.n, "connected, and sent neither a route nor a next hop");
 }
 
 TEST(fpm, calls_a_cut_frame_at_the_end_a_fault)
@@ -401,6 +415,7 @@ TEST(fpm, refuses_a_second_connection)
 	char byte;
 
 	zebra_is_synced();
+	say_route(RTM_NEWROUTE, "10.1.0.0/16", "10.0.1.1");
 	other = dial();
 	WAIT_FOR(has_refused);
 	assert_int_equal(recv(other, &byte, 1, 0), 0);
@@ -408,6 +423,85 @@ TEST(fpm, refuses_a_second_connection)
 	assert_true(is_synced());
 	say_route(RTM_DELROUTE, "10.1.0.0/16", "10.0.1.1");
 	WAIT_FOR(has_no_way);
+}
+
+TEST(fpm, gives_the_place_of_a_quiet_connection_to_one_that_tells_routes)
+{
+	struct frame frame;
+	int squatter, silent;
+	char byte;
+
+	zebra_is_synced();
+	squatter = t.zebra;
+	WAIT_FOR(is_quiet);
+	silent = dial(); /* says nothing: ends nobody's connection */
+	WAIT_FOR(has_refused);
+	close(silent);
+	assert_int_equal(fpm_life(t.fpm)->connections, 1);
+	zebra_starts();
+	frame_route(&frame, RTM_NEWROUTE, "0.0.0.0/0", 0);
+	frame_gateway(&frame, "10.0.1.1", 3);
+	say(frame.bytes, frame.n / 2);
+	say(frame.bytes + frame.n / 2, frame.n - frame.n / 2);
+	WAIT_FOR(is_second);
+	assert_true(recv(squatter, &byte, 1, 0) <= 0);
+	close(squatter);
+	WAIT_FOR(is_synced);
+	assert_string_equal(way(), "0.0.0.0/0");
+}
+
+static bool has_refused_two(void)
+{
+	return fpm_life(t.fpm)->refused == 2;
+}
+
+TEST(fpm, keeps_a_quiet_zebra_when_others_tell_nonsense)
+{
+	int nonsense, gone;
+
+	zebra_is_synced();
+	WAIT_FOR(is_quiet);
+	nonsense = dial();
+	assert_int_equal(send(nonsense, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), 18);
+	WAIT_FOR(has_refused);
+	gone = dial();
+	close(gone);
+	WAIT_FOR(has_refused_two);
+	close(nonsense);
+	assert_true(is_synced());
+	assert_int_equal(fpm_life(t.fpm)->connections, 1);
+	assert_string_equal(way(), "10.1.0.0/16");
+}
+
+static uint64_t connections_wanted;
+
+static bool has_been_there(void)
+{
+	return fpm_life(t.fpm)->connections == connections_wanted && is_gone();
+}
+
+TEST(fpm, does_not_let_others_fill_the_log)
+{
+	char line[512];
+	unsigned lines = 0;
+	FILE *log = tmpfile();
+	int former = dup(STDERR_FILENO);
+
+	assert_non_null(log);
+	log_init("fpm_test", LOG_LEVEL_INFO);
+	dup2(fileno(log), STDERR_FILENO);
+	for (connections_wanted = 1; connections_wanted <= 20; connections_wanted++) {
+		zebra_starts();
+		zebra_dies();
+		WAIT_FOR(has_been_there);
+	}
+	dup2(former, STDERR_FILENO);
+	close(former);
+	rewind(log);
+	while (fgets(line, sizeof(line), log))
+		lines += strstr(line, "connected=") != NULL;
+	fclose(log);
+	assert_in_range(lines, 2, 12);
 }
 
 /* ---- config ---- */
@@ -491,6 +585,10 @@ int main(void)
 		TF(ends_a_connection_that_says_nothing),
 		TF(calls_a_cut_frame_at_the_end_a_fault),
 		TF(refuses_a_second_connection),
+		TF(ends_a_connection_that_tells_nothing_of_routes),
+		TF(gives_the_place_of_a_quiet_connection_to_one_that_tells_routes),
+		TF(keeps_a_quiet_zebra_when_others_tell_nonsense),
+		TF(does_not_let_others_fill_the_log),
 		TF(makes_zebra_send_all_again_when_the_config_asks_about_more),
 		TF(leaves_the_connection_alone_when_the_config_asks_no_more),
 		TF(takes_another_port_or_none),
