@@ -33,6 +33,7 @@
 #include "src/core/core.h"
 #include "src/ctl/commands.h"
 #include "src/ctl/ctl.h"
+#include "src/ctl/events.h"
 #include "src/ctl/watch.h"
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
@@ -45,6 +46,7 @@
 #include "src/reconcile/paths.h"
 #include "src/reconcile/reconcile.h"
 #include "src/reconcile/vip_orders.h"
+#include "src/record/recorder.h"
 
 #define FRESH_US        (30 * USEC_PER_SEC) /* read-backs older than this stop the tick */
 #define PLAN_STALE_US   (2 * USEC_PER_SEC)  /* router ops of an older plan are dropped */
@@ -88,6 +90,7 @@ struct shoald {
 	usec_t state_stored_at;
 	bool state_is_stale;
 	struct ctl *ctl;
+	struct recorder *recorder; /* NULL: nothing is recorded yet */
 	struct commands_context context;
 	struct event *pass_event, *timer_event, *second_event, *tick_event, *signal_events[3];
 	int lock_fd;
@@ -555,6 +558,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	vip_orders_watch(&d->vip_orders, usec_wall(), now);
 	if (d->context.watches)
 		watches_tick(d->context.watches, now);
+	recorder_tick(d->recorder, now);
 	keep_state(d, now);
 	keep_lease(d, now);
 	sd_notify(0,
@@ -1203,6 +1207,8 @@ static void fill_context(struct shoald *d)
 		.run_dir = d->options.run_dir,
 		.started = d->started,
 		.config_loaded_wall_us = usec_wall(),
+		.recorder = d->recorder,
+		.events = d->context.events,
 		.daemon = d,
 		.reload = reload,
 		.drain = drain,
@@ -1240,12 +1246,52 @@ static int open_events(struct shoald *d, struct err *err)
 	return 0;
 }
 
+/* ---- the flight recorder ---- */
+
+static void record(enum log_level level, const char *event, const char *pairs, void *arg)
+{
+	recorder_note(arg, level, event, pairs);
+}
+
+static void on_recorded(void *arg)
+{
+	struct shoald *d = arg;
+
+	if (d->context.events)
+		events_fresh(d->context.events);
+}
+
+/* From here on everything that is logged is recorded. */
+static int open_recorder(struct shoald *d, struct err *err)
+{
+	const struct recorder_options options = { .state_dir = d->options.state_dir,
+						  .run_dir = d->options.run_dir,
+						  .fresh = on_recorded,
+						  .arg = d };
+	int r = recorder_new(&options, &d->recorder, err);
+
+	if (r < 0)
+		return r;
+	log_set_tap(record, d->recorder);
+	d->context.events = events_new(d->base, d->recorder);
+	return d->context.events ? 0 : err_set(err, -ENOMEM, "events: %m");
+}
+
+static void close_recorder(struct shoald *d)
+{
+	log_set_tap(NULL, NULL);
+	recorder_free(d->recorder);
+	events_free(d->context.events);
+}
+
 static int start(struct shoald *d, struct err *err)
 {
 	int r = take_lock(d, err);
 
 	if (r == 0)
 		r = open_events(d, err);
+	if (r == 0)
+		r = open_recorder(d, err);
 	if (r == 0)
 		r = dataplane_open(d->options.bpffs_dir, d->config, &d->dataplane, err);
 	if (r < 0)
@@ -1315,6 +1361,7 @@ static void stop(struct shoald *d)
 		event_free(d->timer_event);
 	if (d->pass_event)
 		event_free(d->pass_event);
+	close_recorder(d);
 	if (d->base)
 		event_base_free(d->base);
 	config_free(d->config);

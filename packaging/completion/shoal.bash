@@ -47,11 +47,14 @@ _shoal() {
 	--socket | --config | --password-file | --saved | --in | --out | --write | -w | --with) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
 	--run-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
 	--vip) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column vips)" -- "$word") && return ;;
+	--pool) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column pools)" -- "$word") && return ;;
+	--peer) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_names peers)" -- "$word") && return ;;
+	--since | --until) mapfile -t COMPREPLY < <(compgen -W "boot" -- "$word") && return ;;
 	--down | --real) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column reals)" -- "$word") && return ;;
 	--import) mapfile -t COMPREPLY < <(compgen -W "none default" -- "$word") && return ;;
 	--daemon) mapfile -t COMPREPLY < <(compgen -W "bgpd zebra bfdd" -- "$word") && return ;;
 	--peer-as | --router-id) return ;;
-	--timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen) return ;;
+	--timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen | --last) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_options "$command")" -- "$word")

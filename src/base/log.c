@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LINE_MAX_BYTES 4096
+
 static const struct {
 	const char *name;
 	int priority; /* syslog(3) number, as sd-daemon(3) prefixes it */
@@ -21,13 +23,27 @@ static struct {
 	const char *ident;
 	enum log_level most;
 	bool to_journal;
+	void (*tap)(enum log_level level, const char *event, const char *pairs, void *arg);
+	void *tap_arg;
 } log_state = { .ident = "shoal", .most = LOG_LEVEL_INFO };
+
+const char *log_level_str(enum log_level level)
+{
+	return level < LOG_LEVEL_MAX ? levels[level].name : "?";
+}
 
 void log_init(const char *ident, enum log_level most)
 {
 	log_state.ident = ident;
 	log_state.most = most;
 	log_state.to_journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_set_tap(void (*tap)(enum log_level level, const char *event, const char *pairs, void *arg),
+		 void *arg)
+{
+	log_state.tap = tap;
+	log_state.tap_arg = arg;
 }
 
 static size_t stamp_print(char *buf, size_t size)
@@ -43,32 +59,43 @@ static size_t stamp_print(char *buf, size_t size)
 	return len;
 }
 
-void log_event(enum log_level level, const char *event, const char *fmt, ...)
+static void print_line(enum log_level level, const char *event, const char *pairs)
 {
-	char line[4096];
+	char line[LINE_MAX_BYTES];
 	size_t len;
 	int n;
-	va_list ap;
 
-	if (level > log_state.most)
-		return;
 	if (log_state.to_journal)
 		len = (size_t)snprintf(line, sizeof(line), "<%d>", levels[level].priority);
 	else
 		len = stamp_print(line, sizeof(line));
-	len += (size_t)snprintf(line + len, sizeof(line) - len, "%s %s %s ", log_state.ident,
-				levels[level].name, event);
-	va_start(ap, fmt);
-	n = vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
-	va_end(ap);
+	n = snprintf(line + len, sizeof(line) - len - 1, "%s %s %s %s", log_state.ident,
+		     levels[level].name, event, pairs);
 	if (n > 0)
 		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
-	for (size_t i = 0; i < len; i++)
-		if (line[i] == '\n')
-			line[i] = ' ';
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, len) < 0)
 		return; /* nowhere left to say so */
+}
+
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+{
+	bool is_tapped = log_state.tap && level <= LOG_LEVEL_INFO;
+	char pairs[LINE_MAX_BYTES];
+	va_list ap;
+
+	if (level > log_state.most && !is_tapped)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(pairs, sizeof(pairs), fmt, ap);
+	va_end(ap);
+	for (char *p = pairs; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	if (level <= log_state.most)
+		print_line(level, event, pairs);
+	if (is_tapped)
+		log_state.tap(level, event, pairs, log_state.tap_arg);
 }
 
 const char *log_quote(char *buf, unsigned size, const char *text)

@@ -19,8 +19,18 @@ enum log_level {
 	LOG_LEVEL_MAX,
 };
 
+/* "err", "warn", "notice", "info", "debug". */
+const char *log_level_str(enum log_level level);
+
 /* Name the program once, before anything logs; ident must outlive the process. */
 void log_init(const char *ident, enum log_level most);
+
+/*
+ * log_set_tap - hand every event up to info to one more reader, whatever is printed: the word and
+ * its pairs, which live as long as the call. It must not log. NULL ends it.
+ */
+void log_set_tap(void (*tap)(enum log_level level, const char *event, const char *pairs, void *arg),
+		 void *arg);
 
 /*
  * log_event - one line. event is a constant word; fmt yields `key=value` pairs separated by

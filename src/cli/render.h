@@ -49,6 +49,7 @@ void render_pools(const struct screen *screen, const json_t *result);
 void render_reals(const struct screen *screen, const json_t *result);
 void render_peers(const struct screen *screen, const json_t *result);
 void render_routes(const struct screen *screen, const json_t *result);
+void render_events(const struct screen *screen, const json_t *result);
 void render_flow(const struct screen *screen, const json_t *result);
 void render_flows(const struct screen *screen, const json_t *result);
 void render_drain(const struct screen *screen, const json_t *result);

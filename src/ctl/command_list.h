@@ -17,6 +17,10 @@
 	X(peers, false, "[PEER...]", "bgpd and the BGP sessions")                                  \
 	X(routes, false, "[VIP|POOL/REAL...]",                                                     \
 	  "each route as intended, as found in bgpd and peers, as zebra installed it")             \
+	X(events, false,                                                                           \
+	  "[--since WHEN] [--until WHEN] [--last N] [--vip VIP] [--pool POOL] "                    \
+	  "[--real POOL/REAL] [--peer PEER] [--follow]",                                           \
+	  "what happened: states, commands, configs, FRR, alarms; the newest last")                \
 	X(capture, true,                                                                           \
 	  "[--write FILE] [--service SERVICE] [--vip VIP] [--real POOL/REAL] "                     \
 	  "[--reason WORD]... [--count N] [--for T] [--size BYTES] [--sample 1/N] "                \

@@ -22,6 +22,8 @@ struct net;
 struct prober;
 struct router;
 struct watches;
+struct recorder;
+struct events;
 
 struct commands_removed {
 	struct addr addr;
@@ -44,6 +46,8 @@ struct commands_context {
 	usec_t started;
 	uint64_t config_loaded_wall_us; /* when the running config came into force */
 	struct watches *watches;        /* NULL: there can be none */
+	struct recorder *recorder;      /* NULL: none */
+	struct events *events;          /* who follows it */
 
 	void *daemon; /* handed to the functions below */
 	/*

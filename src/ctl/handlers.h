@@ -7,6 +7,7 @@
 void handle_drain(struct ctl_request *request, const json_t *args, void *context);
 void handle_undrain(struct ctl_request *request, const json_t *args, void *context);
 void handle_capture(struct ctl_request *request, const json_t *args, void *context);
+void handle_events(struct ctl_request *request, const json_t *args, void *context);
 void handle_flows(struct ctl_request *request, const json_t *args, void *context);
 void handle_real(struct ctl_request *request, const json_t *args, void *context);
 void handle_pool(struct ctl_request *request, const json_t *args, void *context);
