@@ -1115,6 +1115,7 @@ static const char *group_or_null(const char *name)
 static int open_sockets(struct shoald *d, struct err *err)
 {
 	char probe[PATH_MAX], exec[PATH_MAX], read_path[PATH_MAX], admin[PATH_MAX];
+	char web[PATH_MAX];
 	struct prober_callbacks prober = { .verdict = on_verdict,
 					   .life = on_prober_life,
 					   .exec_life = on_exec_life,
@@ -1124,7 +1125,10 @@ static int open_sockets(struct shoald *d, struct err *err)
 				   .admin_path = admin,
 				   .read_group = group_or_null("shoal"),
 				   .admin_group = group_or_null("shoal-admin"),
+				   .web_path = web,
+				   .web_group = group_or_null("shoal-web"),
 				   .commands = commands_table,
+				   .web_commands = commands_web_table,
 				   .context = &d->context };
 	int r;
 
@@ -1132,6 +1136,7 @@ static int open_sockets(struct shoald *d, struct err *err)
 	snprintf(exec, sizeof(exec), "%s/exec.sock", d->options.run_dir);
 	snprintf(read_path, sizeof(read_path), "%s/read.sock", d->options.run_dir);
 	snprintf(admin, sizeof(admin), "%s/admin.sock", d->options.run_dir);
+	snprintf(web, sizeof(web), "%s/web.sock", d->options.run_dir);
 	r = prober_new(d->base, probe, &prober, &d->prober, err);
 	if (r == 0)
 		r = prober_listen_exec(d->prober, exec, group_or_null("shoal-exec"), err);

@@ -1009,7 +1009,7 @@ static const struct schema_row top_rows[] = {
 	  AT(config, routing),
 	  .beside = offsetof(struct config, routing.present),
 	  .flags = ROW_REQUIRED_BY_NODE | ROW_BLOCK },
-	{ .key = "web", .form = ROW_SECTION, .schema = &schema_web, .flags = ROW_NOT_CARRIED_OUT },
+	{ .key = "web", .form = ROW_SECTION, .schema = &schema_web },
 	{ .key = "checks", .form = ROW_OBJECTS, .schema = &schema_check, MANY(config, checks) },
 	{ .key = "pools",
 	  .form = ROW_OBJECTS,

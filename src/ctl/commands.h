@@ -80,3 +80,5 @@ struct commands_context {
 
 /* The table; ended by a NULL name. context of every handler is struct commands_context. */
 extern const struct ctl_command commands_table[];
+/* Those of web.sock alone: what shoal-web asks once a second, and the metrics. */
+extern const struct ctl_command commands_web_table[];

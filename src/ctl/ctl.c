@@ -42,6 +42,7 @@
 struct ctl_socket {
 	struct ctl *ctl;
 	bool is_admin;
+	const struct ctl_command *more; /* commands of this socket alone; NULL: none */
 	unsigned n_clients, clients_max;
 	char *path;
 	struct listen_file file;
@@ -74,7 +75,7 @@ struct ctl {
 	struct event_base *base;
 	const struct ctl_command *commands;
 	void *context;
-	struct ctl_socket readers, admins;
+	struct ctl_socket readers, admins, webs;
 	LIST_HEAD(, ctl_client) clients;
 };
 
@@ -114,19 +115,26 @@ static void client_free(struct ctl_client *client)
 		request_orphan(request);
 }
 
-/* Queue one line, or drop a client that has let too many of them wait. */
+/* Room for so many bytes more; false: the client had let too many wait, and is dropped. */
+static bool client_has_room(struct ctl_client *client, size_t len)
+{
+	size_t unread = evbuffer_get_length(bufferevent_get_output(client->stream));
+
+	if (client->is_dead)
+		return false;
+	if (unread + len <= OUTPUT_MAX)
+		return true;
+	log_warn("ctl_client_dropped", "uid=%u unread_bytes=%zu", client->uid, unread);
+	client_drop(client);
+	return false;
+}
+
 static void client_send_text(struct ctl_client *client, const char *line, size_t len)
 {
 	struct evbuffer *out = bufferevent_get_output(client->stream);
 
-	if (client->is_dead)
+	if (!client_has_room(client, len + 1))
 		return;
-	if (evbuffer_get_length(out) + len + 1 > OUTPUT_MAX) {
-		log_warn("ctl_client_dropped", "uid=%u unread_bytes=%zu", client->uid,
-			 evbuffer_get_length(out));
-		client_drop(client);
-		return;
-	}
 	evbuffer_add(out, line, len);
 	evbuffer_add(out, "\n", 1);
 }
@@ -172,6 +180,18 @@ static void run_command(struct ctl_client *client, const struct ctl_command *com
 	command->run(request, args, client->socket->ctl->context);
 }
 
+/* A command that this socket knows by name; NULL with the sentence. */
+static const struct ctl_command *find_command(const struct ctl_socket *sock, const char *name,
+					      struct err *err)
+{
+	const struct ctl_command *more = sock->more;
+
+	for (; more && more->name; more++)
+		if (strcmp(more->name, name) == 0)
+			return more;
+	return request_find(sock->ctl->commands, name, err);
+}
+
 static void take_line(struct ctl_client *client, const char *text, size_t len)
 {
 	const struct ctl_command *command;
@@ -182,7 +202,7 @@ static void take_line(struct ctl_client *client, const char *text, size_t len)
 		client_refuse(client, CTL_USAGE, err.text);
 		return;
 	}
-	command = request_find(client->socket->ctl->commands, line.command, &err);
+	command = find_command(client->socket, line.command, &err);
 	if (!command) {
 		client_refuse(client, CTL_USAGE, err.text);
 	} else if (command->is_admin && !client->socket->is_admin) {
@@ -409,9 +429,14 @@ int ctl_new(struct event_base *base, const struct ctl_options *options, struct c
 	ctl->readers = (struct ctl_socket){ .ctl = ctl, .clients_max = CTL_READERS_MAX };
 	ctl->admins =
 		(struct ctl_socket){ .ctl = ctl, .clients_max = CTL_ADMINS_MAX, .is_admin = true };
+	ctl->webs = (struct ctl_socket){ .ctl = ctl,
+					 .clients_max = CTL_WEBS_MAX,
+					 .more = options->web_commands };
 	r = socket_open(&ctl->readers, options->read_path, options->read_group, err);
 	if (r == 0)
 		r = socket_open(&ctl->admins, options->admin_path, options->admin_group, err);
+	if (r == 0 && options->web_path)
+		r = socket_open(&ctl->webs, options->web_path, options->web_group, err);
 	if (r < 0) {
 		ctl_free(ctl);
 		return r;
@@ -430,6 +455,7 @@ void ctl_free(struct ctl *ctl)
 		client_free(client);
 	socket_close(&ctl->readers);
 	socket_close(&ctl->admins);
+	socket_close(&ctl->webs);
 	free(ctl);
 }
 
@@ -505,6 +531,19 @@ void ctl_part(struct ctl_request *request, json_t *part)
 		client_send(request->client, request_part(part));
 	else
 		json_decref(part);
+}
+
+void ctl_text(struct ctl_request *request, size_t at, const char *text, size_t len)
+{
+	struct ctl_client *client = request->client;
+	char head[96];
+	int n = snprintf(head, sizeof(head), "{\"v\":%d,\"text\":{\"at\":%zu,\"bytes\":%zu}}\n",
+			 CTL_VERSION, at, len);
+
+	if (!client || !client_has_room(client, (size_t)n + len))
+		return;
+	evbuffer_add(bufferevent_get_output(client->stream), head, (size_t)n);
+	evbuffer_add(bufferevent_get_output(client->stream), text, len);
 }
 
 size_t ctl_request_unread(const struct ctl_request *request)

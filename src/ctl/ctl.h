@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctl.h - the control sockets: bounded JSON lines on read.sock and admin.sock.
+ * ctl.h - the control sockets: bounded JSON lines on read.sock, admin.sock and web.sock.
  *
  * The socket is the permission: read.sock (root:shoal 0660) takes commands that only look,
- * admin.sock (root:shoal-admin 0660) takes all. One table of commands (commands.c) drives server,
- * help and client. shoald never blocks on a client: bounded request line (64 KiB), bounded answer
- * queue (4 MiB), slow readers are dropped.
+ * admin.sock (root:shoal-admin 0660) takes all. web.sock (root:shoal-web 0660) takes what read.sock
+ * takes and a few commands of its own, which are made for shoal-web and no operator. One table of
+ * commands (commands.c) drives server, help and client. shoald never blocks on a client: bounded
+ * request line (64 KiB), bounded answer queue (4 MiB), slow readers are dropped.
  *
  * Request: {"v":1,"command":"status","args":{...}}\n
  * Answer:  {"v":1,"ok":true,"result":{...}}\n
  *          {"v":1,"ok":false,"exit":2,"error":"one sentence"}\n
  * A command that takes a while first sends any number of {"v":1,"progress":"line"}\n; one whose
  * result comes bit by bit, of {"v":1,"part":{...}}\n. Parts of lists are put together by parts.h.
+ * A result that is text and long comes as {"v":1,"text":{"at":A,"bytes":N}}\n and then N bytes,
+ * which stand in the text from byte A on; what stood there and behind it is void.
  */
 #pragma once
 
@@ -30,6 +33,7 @@ struct ctl_request;
 /* Clients at once on each socket: lookers cannot keep the one who acts out. */
 #define CTL_READERS_MAX 48
 #define CTL_ADMINS_MAX  16
+#define CTL_WEBS_MAX    4
 
 /* Exit statuses of the command `shoal`, also "exit" in answers. */
 enum ctl_exit {
@@ -55,13 +59,15 @@ struct ctl_command {
 
 struct ctl_options {
 	const char *read_path, *admin_path;
-	const char *read_group, *admin_group; /* NULL: leave the group as it is */
-	const struct ctl_command *commands;   /* ended by a NULL name */
+	const char *read_group, *admin_group;   /* NULL: leave the group as it is */
+	const char *web_path, *web_group;       /* NULL path: no such socket */
+	const struct ctl_command *commands;     /* ended by a NULL name */
+	const struct ctl_command *web_commands; /* only on web_path, beside those that look */
 	void *context;
 };
 
 /*
- * ctl_new - create both socket files (0660, in their groups) and answer on them.
+ * ctl_new - create the socket files (0660, in their groups) and answer on them.
  * A stale socket file is replaced. Returns 0; -EADDRINUSE when a live daemon answers there,
  * -ENOTSOCK when something else has the name, -ENOENT for an unknown group, another negative errno.
  * ctl_free() removes the files, and is fine with requests still open.
@@ -83,6 +89,8 @@ void ctl_progress(struct ctl_request *request, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* A bit of the result on the way; takes the reference. */
 void ctl_part(struct ctl_request *request, json_t *part);
+/* A bit of a result that is text: len bytes that stand from byte `at` on. */
+void ctl_text(struct ctl_request *request, size_t at, const char *text, size_t len);
 /* Bytes sent that the client has not read: who sends many parts waits while it is much. */
 size_t ctl_request_unread(const struct ctl_request *request);
 /* True on admin.sock: for commands of which only a part changes something. */

@@ -11,6 +11,7 @@ LAB_UID_SHOALD=64901
 LAB_UID_PROBE=64902
 LAB_UID_GUARD=64903
 LAB_UID_EXEC=64904
+LAB_UID_WEB=64905
 LAB_GID=64900
 LAB_GID_GUARD=64903
 
@@ -145,6 +146,12 @@ shoald_answers_or_ended() { # NODE
 
 start_probe() { # NODE
 	start_daemon "$1" shoal-probe $LAB_UID_PROBE none net_raw --run-dir "$(node_dir "$1")/run"
+}
+
+# Where a test or a person looks by HTTP.
+start_web() { # NODE
+	start_daemon "$1" shoal-web $LAB_UID_WEB none none --run-dir "$(node_dir "$1")/run"
+	poll_until 10 on "$1" curl -sf --max-time 2 http://127.0.0.1:9108/healthz
 }
 
 # Where a check runs a program; no other needs it.

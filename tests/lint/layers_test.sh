@@ -17,6 +17,7 @@ declare -A may=(
 	[src/reconcile]="src/base src/config src/core src/dataplane src/net frr-integration health src/guard src/reconcile"
 	[src/ctl]="src/base src/config src/core src/record src/dataplane src/net frr-integration health src/ctl"
 	[src/guard]="src/base src/config frr-integration src/guard"
+	[src/web]="src/base src/ctl health src/web"
 	[src/cli]="src/base src/config src/core src/dataplane frr-integration src/ctl src/cli"
 )
 
