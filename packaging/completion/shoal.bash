@@ -10,7 +10,7 @@ _shoal_column() {
 # Names a command takes as words.
 _shoal_names() { # COMMAND
 	case $1 in
-	vips | routes | drain | undrain) _shoal_column vips ;;
+	vips | ready | routes | drain | undrain) _shoal_column vips ;;
 	pools) _shoal_column pools ;;
 	probe) _shoal_column reals ;;
 	pool) echo watch && _shoal_column pools ;;
@@ -54,7 +54,7 @@ _shoal() {
 	--import) mapfile -t COMPREPLY < <(compgen -W "none default" -- "$word") && return ;;
 	--daemon) mapfile -t COMPREPLY < <(compgen -W "bgpd zebra bfdd" -- "$word") && return ;;
 	--peer-as | --router-id) return ;;
-	--timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen | --last) return ;;
+	--watch | --timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen | --last) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_options "$command")" -- "$word")

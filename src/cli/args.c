@@ -82,6 +82,21 @@ static int grow(struct args *args, int argc, struct err *err)
 	return w && f ? 0 : err_set(err, -ENOMEM, "arguments: %m");
 }
 
+/* Of an option whose value may be left out: only what reads as a time is one. */
+static bool is_time(const char *text)
+{
+	size_t digits = strspn(text, "0123456789"), units = strspn(text + digits, "msh");
+
+	return digits > 0 && units > 0 && text[digits + units] == '\0';
+}
+
+static bool takes_next(const struct args_option *option, int argc, char **argv)
+{
+	if (!option->value)
+		return false;
+	return option->value[0] != '[' || (argc > 1 && is_time(argv[1]));
+}
+
 /*
  * One option "--name", "--name=value" or "--name value", or "-n", the shortest of short forms;
  * returns how many of argv it took.
@@ -92,6 +107,7 @@ static int take_option(struct args *args, const struct args_option *const *table
 	const char *text = argv[0] + (argv[0][1] == '-' ? 2 : 1), *equals = strchr(text, '=');
 	const struct args_option *option;
 	char name[64];
+	bool takes;
 	int i;
 
 	snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - text) : 60, text);
@@ -102,16 +118,17 @@ static int take_option(struct args *args, const struct args_option *const *table
 	assert(option);
 	if (!option->value && equals)
 		return err_set(err, -EINVAL, "option '--%s' takes no value", option->name);
-	if (option->value && !equals && argc < 2)
+	takes = !equals && takes_next(option, argc, argv);
+	if (takes && argc < 2)
 		return err_set(err, -EINVAL, "option '--%s' needs a value: --%s %s", option->name,
 			       option->name, option->value);
 	args->found[args->n_found++] = (struct args_found){
 		.option = option,
-		.value = !option->value ? NULL
-			 : equals       ? equals + 1
-					: argv[1],
+		.value = equals  ? equals + 1
+			 : takes ? argv[1]
+				 : NULL,
 	};
-	return option->value && !equals ? 2 : 1;
+	return takes ? 2 : 1;
 }
 
 /* "--name" or "-n". */

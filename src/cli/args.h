@@ -11,8 +11,9 @@
 #include "src/base/err.h"
 
 struct args_option {
-	const char *name;  /* "timeout" for --timeout */
-	const char *value; /* "T": it takes one; NULL: it is a switch */
+	const char *name; /* "timeout" for --timeout */
+	/* "T": it takes one; "[T]": a time may follow; NULL: it is a switch. */
+	const char *value;
 	const char *help;
 };
 

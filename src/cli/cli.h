@@ -25,6 +25,7 @@ struct cli {
 	struct screen screen; /* standard output */
 	FILE *errors;         /* standard error */
 	bool is_json;
+	bool is_line;        /* JSON in one line */
 	const char *socket;  /* --socket, or NULL */
 	const char *run_dir; /* --run-dir, or the default */
 	struct args args;
@@ -43,7 +44,8 @@ struct cli_behaviour {
 	void (*render)(const struct screen *screen, const json_t *result);
 	/* What belongs to a refusal, when it carries a result. */
 	void (*render_refusal)(const struct screen *screen, const json_t *result);
-	bool is_slow; /* shoald may be silent for long */
+	bool is_slow;      /* shoald may be silent for long */
+	bool is_watchable; /* takes --watch: asked and shown again and again */
 };
 
 struct cli_command {
@@ -63,8 +65,9 @@ COMMANDS_HYPHENED(X)
 
 /* All commands in the order of help, ended by a NULL name. */
 extern const struct cli_command cli_commands[];
-/* The options every command takes. */
+/* The options every command takes, and those of commands that are watchable. */
 extern const struct args_option cli_options[];
+extern const struct args_option cli_watch_options[];
 
 /* The whole command line; argv[0] is skipped. Returns the exit status. */
 enum ctl_exit cli_main(int argc, char **argv, FILE *out, FILE *errors);
@@ -99,6 +102,15 @@ enum ctl_exit cli_ask_parts(const struct cli *cli, const struct cli_command *com
 
 /* The `run` of served commands. */
 enum ctl_exit cli_run_served(struct cli *cli, const struct cli_command *command);
+
+/*
+ * cli_watch - do a command again and again, every --watch, until it is interrupted: a terminal is
+ * drawn anew each time, else one answer follows another (JSON: a line each).
+ * @once: does it once, on cli->screen and cli->errors.
+ * Returns when the first time fails, or nobody reads any more.
+ */
+enum ctl_exit cli_watch(struct cli *cli, const struct cli_command *command,
+			enum ctl_exit (*once)(struct cli *cli, const struct cli_command *command));
 
 /* ask functions: no words; words as {"names": [...]}; exactly one as {"thing": "..."}. */
 json_t *cli_ask_nothing(const struct cli *cli, struct err *err);

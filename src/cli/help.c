@@ -36,11 +36,13 @@ static void print_command(const struct screen *screen, const struct cli_command 
 	screen_newline(screen);
 	if (command->behaviour->about)
 		screen_lines(screen, command->behaviour->about);
-	if (command->behaviour->options) {
+	if (command->behaviour->options || command->behaviour->is_watchable) {
 		screen_newline(screen);
 		screen_line(screen, STYLE_BOLD, "Options");
 		print_options(screen, command->behaviour->options);
 	}
+	if (command->behaviour->is_watchable)
+		print_options(screen, cli_watch_options);
 	screen_newline(screen);
 	screen_line(screen, STYLE_BOLD, "Options of every command");
 	print_options(screen, cli_options);
@@ -64,15 +66,21 @@ static void print_all(const struct screen *screen)
 	screen_lines(screen, exit_statuses);
 }
 
+static void add_options(json_t *list, const struct args_option *option)
+{
+	for (; option && option->name; option++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s?, s:s}", "name", option->name, "value",
+						option->value, "help", option->help));
+}
+
 static json_t *command_json(const struct cli_command *command)
 {
 	json_t *options = json_array();
 
-	for (const struct args_option *option = command->behaviour->options; option && option->name;
-	     option++)
-		json_array_append_new(options,
-				      json_pack("{s:s, s:s?, s:s}", "name", option->name, "value",
-						option->value, "help", option->help));
+	add_options(options, command->behaviour->options);
+	if (command->behaviour->is_watchable)
+		add_options(options, cli_watch_options);
 	return json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", command->name, "args",
 			 command->args_help, "help", command->help, "is_admin", command->is_admin,
 			 "options", options);

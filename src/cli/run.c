@@ -30,6 +30,11 @@ const struct args_option cli_options[] = {
 	{ .name = NULL },
 };
 
+const struct args_option cli_watch_options[] = {
+	{ "watch", "[INTERVAL]", "again and again, as 500ms or 5s; default 2s" },
+	{ .name = NULL },
+};
+
 static const struct args_option no_options[] = { { .name = NULL } };
 
 static const char *command_name(size_t i, const void *arg)
@@ -49,7 +54,8 @@ const struct cli_command *cli_find(const char *word, struct err *err)
 void cli_print_json(const struct cli *cli, const json_t *result)
 {
 	json_dumpf(result, cli->screen.out,
-		   JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+		   (cli->is_line ? JSON_COMPACT : JSON_INDENT(2)) | JSON_ENSURE_ASCII |
+			   JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	fputc('\n', cli->screen.out);
 }
 
@@ -95,9 +101,11 @@ static enum ctl_exit run_command(struct cli *cli, const struct cli_command *comm
 {
 	const struct args_option *const tables[] = {
 		command->behaviour->options ? command->behaviour->options : no_options,
+		command->behaviour->is_watchable ? cli_watch_options : no_options,
 		cli_options,
 		NULL,
 	};
+	enum ctl_exit (*run)(struct cli *, const struct cli_command *);
 	struct err err;
 	int r = args_parse(&cli->args, tables, argc, argv, ARGS_TAKE_ALL, &err);
 
@@ -110,9 +118,8 @@ static enum ctl_exit run_command(struct cli *cli, const struct cli_command *comm
 		cli->args.words[0] = command->name;
 		command = cli_find("help", &err);
 	}
-	if (command->behaviour->run)
-		return command->behaviour->run(cli, command);
-	return cli_run_served(cli, command);
+	run = command->behaviour->run ? command->behaviour->run : cli_run_served;
+	return args_has(&cli->args, "watch") ? cli_watch(cli, command, run) : run(cli, command);
 }
 
 static enum ctl_exit run_line(struct cli *cli, int argc, char **argv)

@@ -27,6 +27,7 @@ const struct cli_behaviour cli_status = {
 		 "how many peers' Adj-RIB-Out its route is.\n",
 	.ask = ask_status,
 	.render = render_status,
+	.is_watchable = true,
 };
 
 const struct cli_behaviour cli_why = {
@@ -36,12 +37,14 @@ const struct cli_behaviour cli_why = {
 		 "it and the command that does.\n",
 	.ask = cli_ask_thing,
 	.render = render_why,
+	.is_watchable = true,
 };
 
 const struct cli_behaviour cli_vips = {
 	.about = "VIPs by name, address or prefix; without a word all of them.\n",
 	.ask = cli_ask_names,
 	.render = render_vips,
+	.is_watchable = true,
 };
 
 const struct cli_behaviour cli_pools = {
@@ -49,6 +52,7 @@ const struct cli_behaviour cli_pools = {
 		"USABLE counts reals that are up and have a next hop; STAY/RETURN is the quorum.\n",
 	.ask = cli_ask_names,
 	.render = render_pools,
+	.is_watchable = true,
 };
 
 /* Nor does the table show what each check says. */
@@ -66,12 +70,14 @@ const struct cli_behaviour cli_reals = {
 		 "their checks.\n",
 	.ask = ask_reals,
 	.render = render_reals,
+	.is_watchable = true,
 };
 
 const struct cli_behaviour cli_peers = {
 	.about = "Peers by their name in the config or as bgpd keys them.\n",
 	.ask = cli_ask_names,
 	.render = render_peers,
+	.is_watchable = true,
 };
 
 const struct cli_behaviour cli_routes = {
@@ -79,6 +85,7 @@ const struct cli_behaviour cli_routes = {
 		 "hold it. Prefixes inside vip-ranges that are no VIP are shown too.\n",
 	.ask = cli_ask_names,
 	.render = render_routes,
+	.is_watchable = true,
 };
 
 /* ---- drain ---- */

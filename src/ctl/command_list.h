@@ -52,6 +52,8 @@
 	X(check, false, "FILE", "check a config file; nothing is changed")                         \
 	X(simulate, false, "--config FILE --in IN.pcap --out OUT.pcap [--down POOL/REAL]...",      \
 	  "run packets of a file through the BPF program, privately")                              \
+	X(ready, false, "[VIP...] [--timeout T]",                                                  \
+	  "whether the node, or a VIP, serves: for rollouts")                                      \
 	X(doctor, false,                                                                           \
 	  "[--config FILE] [--router-id ADDRESS] [--peer-as AS]... [--password-file FILE]... "     \
 	  "[--import WHAT] [--no-bfd] [--no-gtsm] [--saved FILE]",                                 \

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/cli/ready.h"
 #include "src/cli/render.h"
 #include "src/ctl/list.h"
 #include "src/ctl/parts.h"
@@ -419,21 +420,22 @@ static const struct {
 	{ "serving",
 	  serve,
 	  { "status", "vips", "vips www", "pools", "reals", "reals mail", "peers", "routes",
-	    "why www", "why web", "why web/web1", "why tor1", "why node" } },
+	    "why www", "why web", "why web/web1", "why tor1", "why node", "ready", "ready www" } },
 	{ "real-down",
 	  real_down,
 	  { "status", "pools web", "reals", "why web/web2", "why 203.0.113.10" } },
 	{ "certificates", certificates, { "status", "why web/web3", "reals web/web3" } },
 	{ "quorum-lost",
 	  quorum_lost,
-	  { "status", "why mail-v4", "reals mail", "routes", "vips mail-v4" } },
+	  { "status", "why mail-v4", "reals mail", "routes", "vips mail-v4", "ready",
+	    "ready www" } },
 	{ "draining", draining, { "status", "why www", "routes www", "vips www" } },
-	{ "drained", drained, { "status", "why www", "why node" } },
-	{ "no-bgpd", no_bgpd, { "status", "why www", "peers" } },
+	{ "drained", drained, { "status", "why www", "why node", "ready" } },
+	{ "no-bgpd", no_bgpd, { "status", "why www", "peers", "ready" } },
 	{ "peer-down", peer_down, { "status", "why tor2", "peers" } },
 	{ "not-sent", not_sent, { "status", "peers", "routes", "why www", "why tor2" } },
 	{ "stuck", stuck, { "status", "routes", "why www" } },
-	{ "starting", starting, { "status", "why www", "why web" } },
+	{ "starting", starting, { "status", "why www", "why web", "ready" } },
 	{ "no-way", no_way, { "status", "why node", "why web", "reals web/web1" } },
 	{ "zebra-differs", zebra_differs, { "status", "routes", "routes web/web2" } },
 	{ "zebra-gone", zebra_gone, { "status", "routes" } },
@@ -442,7 +444,8 @@ static const struct {
 	  { "status", "pools", "reals", "why web", "why web/web2", "why mail-v4" } },
 	{ "by-hand",
 	  by_hand,
-	  { "status", "vips", "pools", "reals mail", "why www", "why mail-v4", "why mail" } },
+	  { "status", "vips", "pools", "reals mail", "why www", "why mail-v4", "why mail", "ready",
+	    "ready www" } },
 	{ "watched",
 	  watched,
 	  { "status", "pools", "reals", "reals web/web2", "why web", "why web/web2",
@@ -497,6 +500,18 @@ static void show(const struct screen *screen, bool is_json, json_t *result,
 	json_decref(result);
 }
 
+/* As if the file were the one in force. */
+static json_t *ready_now(const struct view *view, const json_t *names)
+{
+	json_t *status = whole(view, &list_status_brief, NULL), *verdict;
+	const char *generation = json_string_value(json_object_get(status, "generation"));
+	struct err err;
+
+	verdict = ready_judge(status, generation, names, &err);
+	json_decref(status);
+	return verdict;
+}
+
 static void run(const struct view *view, const struct screen *screen, bool is_json,
 		const char *command)
 {
@@ -512,6 +527,8 @@ static void run(const struct view *view, const struct screen *screen, bool is_js
 		     whole(view, is_json ? &list_status : &list_status_brief, NULL), render_status);
 	else if (strncmp(command, "why ", 4) == 0)
 		show(screen, is_json, view_why(view, rest, &err), render_why);
+	else if (strncmp(command, "ready", 5) == 0)
+		show(screen, is_json, ready_now(view, names), render_ready);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (strncmp(command, lists[i].word, strlen(lists[i].word)) == 0)
 			show(screen, is_json, whole(view, lists[i].kind, names), lists[i].render);

@@ -17,6 +17,7 @@ static const struct args_option own[] = {
 static const struct args_option shared[] = {
 	{ "json", NULL, "" },
 	{ "why", NULL, "" },
+	{ "again", "[INTERVAL]", "" },
 	{ .name = NULL },
 };
 static const struct args_option *const tables[] = { own, shared, NULL };
@@ -136,7 +137,7 @@ TEST(args, suggests_the_command_that_was_meant)
 	struct err err;
 
 	assert_null(cli_find("re", &err));
-	assert_string_equal(err.text, "command 're' could be reals, real, reload");
+	assert_string_equal(err.text, "command 're' could be reals, real, reload, ready");
 	assert_null(cli_find("stauts", &err));
 	assert_string_equal(err.text, "unknown command 'stauts', did you mean 'status'?");
 	assert_null(cli_find("", &err));
@@ -164,7 +165,30 @@ TEST(args, help_lines_name_exactly_the_options)
 	}
 }
 
-RUN_TESTS(T(args, takes_options_anywhere),
+/* What reads as a time is its value, anything else is not. */
+TEST(args, a_value_may_be_left_out)
+{
+	static char again[] = "--again", again_is[] = "--again=x", address[] = "203.0.113.10";
+	struct args args = { 0 };
+	struct err err;
+
+	assert_int_equal(PARSE(&args, ARGS_TAKE_ALL, &err, again, address), 2);
+	assert_true(args_has(&args, "again"));
+	assert_null(args_value(&args, "again"));
+	assert_int_equal(args.n_words, 1);
+	args_fini(&args);
+	assert_int_equal(PARSE(&args, ARGS_TAKE_ALL, &err, again, a_5m, a_www), 3);
+	assert_string_equal(args_value(&args, "again"), "5m");
+	assert_int_equal(args.n_words, 1);
+	args_fini(&args);
+	assert_int_equal(PARSE(&args, ARGS_TAKE_ALL, &err, again_is), 1);
+	assert_string_equal(args_value(&args, "again"), "x");
+	args_fini(&args);
+	assert_int_equal(PARSE(&args, ARGS_TAKE_ALL, &err, again), 1);
+	args_fini(&args);
+}
+
+RUN_TESTS(T(args, a_value_may_be_left_out), T(args, takes_options_anywhere),
 	  T(args, keeps_repeated_values_in_order_and_answers_the_last),
 	  T(args, stops_at_the_first_word_when_asked),
 	  T(args, takes_an_unambiguous_beginning_of_an_option), T(args, says_what_is_wrong),

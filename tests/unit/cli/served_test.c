@@ -360,6 +360,84 @@ TEST(served, a_capture_that_is_refused_leaves_its_file)
 
 /* ---- reaching shoald ---- */
 
+/* The config file of this site is none that could be compared. */
+TEST(served, ready_waits_and_tells_what_keeps_it)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "ready"), CTL_DONE);
+	assert_said(&node, "1 of 1 VIPs serve");
+	assert_int_equal(SHOAL(&node, "ready", "vip1"), CTL_USAGE);
+	assert_said(&node, "did you mean 'vip0'?");
+	site_verdict_all(&node.site, REAL_DOWN);
+	site_run(&node.site);
+	assert_int_equal(SHOAL(&node, "ready", "--json"), CTL_REFUSED);
+	assert_said(&node, "too few healthy reals");
+	start_shoal(&node, "ready", "203.0.113.10", "--timeout", "60s", NULL);
+	for (int i = 0; i < 10000 && !strstr(node.output, "too few healthy reals"); i++)
+		turn(&node);
+	site_verdict_all(&node.site, REAL_UP);
+	site_run(&node.site);
+	site_pass(&node.site, 60 * USEC_PER_SEC);
+	assert_int_equal(end(&node), CTL_DONE);
+	assert_said(&node, "ready      1 of 1 VIPs serve");
+	assert_int_equal(SHOAL(&node, "vip", "vip0", "withdraw"), CTL_DONE);
+	assert_int_equal(SHOAL(&node, "ready"), CTL_DONE);
+	assert_said(&node, "1 taken out by operators");
+	assert_int_equal(SHOAL(&node, "ready", "vip0"), CTL_REFUSED);
+	node_stop(&node);
+}
+
+static unsigned count_lines(const char *text)
+{
+	unsigned n = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		n++;
+	return n;
+}
+
+TEST(served, a_watched_list_comes_again_a_line_each_in_json)
+{
+	struct node node = { 0 };
+	json_t *line;
+	char *next;
+
+	node_start(&node);
+	start_shoal(&node, "pools", "--watch", "100ms", "--json", NULL);
+	for (int i = 0; i < 10000 && count_lines(node.output) < 3; i++)
+		turn(&node);
+	kill(node.child, SIGINT);
+	waitpid(node.child, NULL, 0);
+	next = strchr(node.output, '\n');
+	assert_non_null(next);
+	*next = '\0';
+	line = json_loads(node.output, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(line, "pools")), 1);
+	json_decref(line);
+	line = json_loads(next + 1, JSON_DISABLE_EOF_CHECK, NULL);
+	assert_true(json_is_object(line));
+	json_decref(line);
+	node_stop(&node);
+	close(node.pipe[0]);
+}
+
+TEST(served, a_watch_that_cannot_begin_says_why)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "vips", "nobody", "--watch"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "vips", "--watch=1ms"), CTL_USAGE);
+	assert_said(&node, "--watch: from 100ms to 1d");
+	assert_int_equal(SHOAL(&node, "vips", "--watch", "--socket", "/nowhere"),
+			 CTL_NOT_REACHABLE);
+	assert_said(&node, "start it: systemctl start shoald");
+	assert_int_equal(SHOAL(&node, "drain", "--watch"), CTL_USAGE);
+	node_stop(&node);
+}
+
 TEST(served, says_how_to_start_what_does_not_run)
 {
 	struct node node = { 0 };
@@ -772,6 +850,9 @@ int main(void)
 		T(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense),
 		T(served, a_capture_that_is_refused_leaves_its_file),
 		T(served, unknown_names_are_usage_errors_with_a_suggestion),
+		T(served, ready_waits_and_tells_what_keeps_it),
+		T(served, a_watched_list_comes_again_a_line_each_in_json),
+		T(served, a_watch_that_cannot_begin_says_why),
 		T(served, says_how_to_start_what_does_not_run),
 		T(served, an_admin_command_on_the_read_socket_is_no_permission),
 		T(served, names_the_group_without_permission),
