@@ -11,13 +11,30 @@
 #include "frr-integration/json_scan.h"
 
 /*
+ * What each answer can be at most: far more than a node's bgpd has to say, and little enough that
+ * the loop is not kept from everything else by reading it.
+ */
+#define SUMMARY_MAX    (4U << 20)  /* some 7,000 neighbours in two families */
+#define NEIGHBOURS_MAX (16U << 20) /* some 3,000 */
+#define TABLE_MAX      (8U << 20)  /* some 20,000 routes */
+#define WARNING_MAX    (64U << 10) /* instead of an answer */
+
+static bool is_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/*
  * Descriptions and host names, which a peer tells by itself, may be in any encoding; nothing that
  * is read here is but ASCII. So bytes that are no UTF-8 count as question marks.
  */
 static json_t *load_whatever_encoded(const char *text, size_t len, json_error_t *error)
 {
 	json_t *root = json_loadb(text, len, 0, error);
-	char *ascii = root ? NULL : malloc(len);
+	char *ascii = root || is_ascii(text, len) ? NULL : malloc(len);
 
 	if (!ascii)
 		return root;
@@ -29,11 +46,18 @@ static json_t *load_whatever_encoded(const char *text, size_t len, json_error_t 
 }
 
 /* The answer as one object, or NULL with the sentence. */
-static json_t *load_object(const char *text, size_t len, const char *what, struct err *err)
+static json_t *load_object(const char *text, size_t len, size_t max, const char *what,
+			   struct err *err)
 {
 	json_error_t error;
-	json_t *root = load_whatever_encoded(text, len, &error);
+	json_t *root;
 
+	if (len > max) {
+		err_set(err, -EBADMSG, "%s: %zu bytes, and no answer to it has more than %zu", what,
+			len, max);
+		return NULL;
+	}
+	root = load_whatever_encoded(text, len, &error);
 	if (root && json_is_object(root))
 		return root;
 	if (root)
@@ -94,20 +118,24 @@ static int need_as(json_t *family, const char *name, uint32_t *ret, struct err *
 	return r;
 }
 
-static struct bgp_peer *find_or_add_peer(struct bgp_summary *summary, const char *key)
+/* Once for each family; join_families() makes one of them. */
+static struct bgp_peer *add_peer(struct bgp_summary *summary, size_t *size, const char *key)
 {
-	struct bgp_peer *peers;
+	struct bgp_peer *peer;
 
-	for (size_t i = 0; i < summary->n_peers; i++)
-		if (strcmp(summary->peers[i].key, key) == 0)
-			return &summary->peers[i];
-	peers = realloc(summary->peers, (summary->n_peers + 1) * sizeof(*peers));
-	if (!peers)
-		return NULL;
-	summary->peers = peers;
-	memset(&peers[summary->n_peers], 0, sizeof(*peers));
-	snprintf(peers[summary->n_peers].key, sizeof(peers->key), "%s", key);
-	return &peers[summary->n_peers++];
+	if (summary->n_peers == *size) {
+		size_t more = *size ? *size * 2 : 16;
+		struct bgp_peer *peers = realloc(summary->peers, more * sizeof(*peers));
+
+		if (!peers)
+			return NULL;
+		summary->peers = peers;
+		*size = more;
+	}
+	peer = &summary->peers[summary->n_peers++];
+	*peer = (struct bgp_peer){ 0 };
+	snprintf(peer->key, sizeof(peer->key), "%s", key);
+	return peer;
 }
 
 /* One neighbour within one family into *peer. */
@@ -138,7 +166,8 @@ static int read_peer(struct bgp_peer *peer, json_t *object, bool is_v6, struct e
 	return 0;
 }
 
-static int read_family(struct bgp_summary *summary, json_t *root, bool is_v6, struct err *err)
+static int read_family(struct bgp_summary *summary, size_t *size, json_t *root, bool is_v6,
+		       struct err *err)
 {
 	const char *name = is_v6 ? "ipv6Unicast" : "ipv4Unicast", *key;
 	json_t *family = json_object_get(root, name), *peers, *object;
@@ -154,7 +183,7 @@ static int read_family(struct bgp_summary *summary, json_t *root, bool is_v6, st
 	if (!json_is_object(peers))
 		return missing(err, summary_what, name, "peers", "object");
 	json_object_foreach (peers, key, object) {
-		struct bgp_peer *peer = find_or_add_peer(summary, key);
+		struct bgp_peer *peer = add_peer(summary, size, key);
 
 		if (!peer)
 			return err_set(err, -ENOMEM, "%s: %m", summary_what);
@@ -165,17 +194,53 @@ static int read_family(struct bgp_summary *summary, json_t *root, bool is_v6, st
 	return 0;
 }
 
+static int compare_peers(const void *a, const void *b)
+{
+	const struct bgp_peer *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+static void join_peer(struct bgp_peer *to, const struct bgp_peer *from)
+{
+	if (from->in_ipv4)
+		to->sent4 = from->sent4;
+	if (from->in_ipv6)
+		to->sent6 = from->sent6;
+	to->in_ipv4 |= from->in_ipv4;
+	to->in_ipv6 |= from->in_ipv6;
+}
+
+/* Thousands of dynamic neighbours are not looked for one among the others. */
+static void join_families(struct bgp_summary *summary)
+{
+	struct bgp_peer *peers = summary->peers;
+	size_t kept = 0;
+
+	if (summary->n_peers == 0)
+		return;
+	qsort(peers, summary->n_peers, sizeof(*peers), compare_peers);
+	for (size_t i = 1; i < summary->n_peers; i++) {
+		if (compare_peers(&peers[kept], &peers[i]) == 0)
+			join_peer(&peers[kept], &peers[i]);
+		else
+			peers[++kept] = peers[i];
+	}
+	summary->n_peers = kept + 1;
+}
+
 int bgp_json_summary(const char *text, size_t len, struct bgp_summary *ret, struct err *err)
 {
-	json_auto_t *root = load_object(text, len, summary_what, err);
+	json_auto_t *root = load_object(text, len, SUMMARY_MAX, summary_what, err);
 	struct bgp_summary summary = { 0 };
+	size_t size = 0;
 	int r;
 
 	if (!root)
 		return -EBADMSG;
-	r = read_family(&summary, root, false, err);
+	r = read_family(&summary, &size, root, false, err);
 	if (r == 0)
-		r = read_family(&summary, root, true, err);
+		r = read_family(&summary, &size, root, true, err);
 	/* FRR answers {} without an instance; anything else must have been understood. */
 	if (r == 0 && json_object_size(root) > 0 && !summary.has_as &&
 	    !json_object_get(root, "l2VpnEvpn") && !json_object_get(root, "warning"))
@@ -185,6 +250,7 @@ int bgp_json_summary(const char *text, size_t len, struct bgp_summary *ret, stru
 		bgp_summary_fini(&summary);
 		return r;
 	}
+	join_families(&summary);
 	*ret = summary;
 	return 0;
 }
@@ -197,10 +263,12 @@ void bgp_summary_fini(struct bgp_summary *summary)
 
 const struct bgp_peer *bgp_summary_find(const struct bgp_summary *summary, const char *key)
 {
-	for (size_t i = 0; i < summary->n_peers; i++)
-		if (strcmp(summary->peers[i].key, key) == 0)
-			return &summary->peers[i];
-	return NULL;
+	struct bgp_peer wanted = { 0 };
+
+	if (summary->n_peers == 0 || strlen(key) >= sizeof(wanted.key))
+		return NULL;
+	strcpy(wanted.key, key);
+	return bsearch(&wanted, summary->peers, summary->n_peers, sizeof(wanted), compare_peers);
 }
 
 /* ---- sets of prefixes ---- */
@@ -291,7 +359,7 @@ static int take_advertised(void *arg, const char *name)
 /* The answer has no list of routes: it may say why, or is none. */
 static int no_advertised(const char *text, size_t len, struct err *err)
 {
-	json_auto_t *root = load_object(text, len, advertised_what, err);
+	json_auto_t *root = load_object(text, len, WARNING_MAX, advertised_what, err);
 
 	if (!root)
 		return -EBADMSG;
@@ -377,7 +445,7 @@ static int read_route(struct bgp_prefixes *prefixes, const char *key, json_t *pa
 int bgp_json_local(const char *text, size_t len, uint32_t local_as, struct bgp_prefixes *ret,
 		   struct err *err)
 {
-	json_auto_t *root = load_object(text, len, table_what, err);
+	json_auto_t *root = load_object(text, len, TABLE_MAX, table_what, err);
 	json_t *routes, *paths;
 	const char *key;
 
@@ -496,7 +564,8 @@ static struct bgp_neighbour read_neighbour(const char *key, json_t *object)
 int bgp_json_neighbours(const char *text, size_t len, bgp_neighbour_fn *fn, void *arg,
 			struct err *err)
 {
-	json_auto_t *root = load_object(text, len, "'show bgp neighbors json'", err);
+	json_auto_t *root =
+		load_object(text, len, NEIGHBOURS_MAX, "'show bgp neighbors json'", err);
 	json_t *object;
 	const char *key;
 

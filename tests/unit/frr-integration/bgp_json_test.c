@@ -90,6 +90,50 @@ TEST(summary, joins_the_families_of_a_peer)
 	bgp_summary_fini(&summary);
 }
 
+static void print_peers(FILE *to, const char *family, int first, int step)
+{
+	fprintf(to, "\"%s\":{\"as\":65100,\"peers\":{", family);
+	for (int i = 0; i < 6000; i++)
+		fprintf(to,
+			"%s\"10.2.%d.%d\":{\"peerUptimeMsec\":1,\"pfxSnt\":%d,"
+			"\"state\":\"Established\",\"connectionsDropped\":0}",
+			i ? "," : "", (first + i * step) / 250, (first + i * step) % 250,
+			first + i * step);
+	fprintf(to, "}}");
+}
+
+TEST(summary, joins_the_families_of_thousands_in_any_order)
+{
+	struct bgp_summary summary;
+	struct err err = { "" };
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	assert_non_null(to);
+	fprintf(to, "{");
+	print_peers(to, "ipv4Unicast", 0, 1);
+	fprintf(to, ",");
+	print_peers(to, "ipv6Unicast", 5999, -1);
+	fprintf(to, "}");
+	fclose(to);
+	if (bgp_json_summary(text, len, &summary, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(summary.n_peers, 6000);
+	for (int i = 0; i < 6000; i++) {
+		char key[32];
+		const struct bgp_peer *peer;
+
+		snprintf(key, sizeof(key), "10.2.%d.%d", i / 250, i % 250);
+		peer = bgp_summary_find(&summary, key);
+		assert_true(peer && peer->in_ipv4 && peer->in_ipv6);
+		assert_int_equal(peer->sent4, i);
+		assert_int_equal(peer->sent6, i);
+	}
+	bgp_summary_fini(&summary);
+	free(text);
+}
+
 TEST(summary, of_nothing_has_no_as)
 {
 	struct bgp_summary summary;
@@ -175,6 +219,37 @@ TEST(readers, refuse_what_is_no_object)
 		assert_int_equal(bgp_json_advertised(bad[i], len, &prefixes, &err), -EBADMSG);
 		assert_int_equal(bgp_json_local(bad[i], len, 65010, &prefixes, &err), -EBADMSG);
 	}
+}
+
+static void take_neighbour(void *arg, const struct bgp_neighbour *neighbour)
+{
+	(void)arg;
+	(void)neighbour;
+}
+
+/* Garbage of 32 MiB, the longest reply there is, is not worked on while everything else waits. */
+TEST(readers, refuse_what_is_longer_than_any_answer)
+{
+	size_t len = 20U << 20;
+	char *text = malloc(len);
+	struct bgp_summary summary;
+	struct bgp_prefixes prefixes = { 0 };
+	struct err err;
+
+	assert_non_null(text);
+	memset(text, ' ', len);
+	text[0] = '{';
+	text[len - 1] = '}';
+	assert_int_equal(bgp_json_summary(text, len, &summary, &err), -EBADMSG);
+	assert_string_equal(err.text, "'show bgp summary json': 20971520 bytes, and no answer to "
+				      "it has more than 4194304");
+	assert_int_equal(bgp_json_neighbours(text, len, take_neighbour, NULL, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "20971520 bytes"));
+	assert_int_equal(bgp_json_local(text, len, 65010, &prefixes, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "20971520 bytes"));
+	assert_int_equal(bgp_json_advertised(text, len, &prefixes, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "20971520 bytes"));
+	free(text);
 }
 
 TEST(advertised, is_a_sorted_set)
@@ -429,7 +504,9 @@ TEST(bgp_json, local_paths_may_hold_our_own_as)
 	}
 }
 
-RUN_TESTS(T(summary, joins_the_families_of_a_peer), T(summary, of_nothing_has_no_as),
+RUN_TESTS(T(summary, joins_the_families_of_a_peer),
+	  T(summary, joins_the_families_of_thousands_in_any_order),
+	  T(readers, refuse_what_is_longer_than_any_answer), T(summary, of_nothing_has_no_as),
 	  T(summary, refuses_each_renamed_field), T(summary, refuses_renamed_families),
 	  T(summary, refuses_numbers_out_of_range), T(summary, reads_dotted_as_numbers),
 	  T(summary, takes_texts_of_any_encoding), T(readers, refuse_what_is_no_object),
