@@ -544,6 +544,17 @@ static void adopt_judgements(struct shoald *d)
 	}
 }
 
+/* What operators asked of reals and VIPs, as on file. */
+static void load_orders(struct shoald *d)
+{
+	struct err err;
+
+	if (orders_load(d->orders, usec_wall(), &err) < 0)
+		log_err("real_order", "error=%s", LOG_QUOTE(err.text));
+	if (vip_orders_load(&d->vip_orders, usec_wall(), usec_now(), &err) < 0)
+		log_err("vip_order", "error=%s", LOG_QUOTE(err.text));
+}
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
@@ -554,7 +565,8 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	sample_traffic(d, now);
 	paths_check(d->paths, now);
 	orders_watch(d->orders, usec_wall());
-	drained_watch(&d->drained, usec_wall(), now);
+	if (drained_watch(&d->drained, usec_wall(), now))
+		load_orders(d);
 	vip_orders_watch(&d->vip_orders, usec_wall(), now);
 	if (d->context.watches)
 		watches_tick(d->context.watches, now);
@@ -935,10 +947,7 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 		d->dataplane); /* rings change hands: the next second marks them anew */
 	if (drained_load(&d->drained, false, usec_wall(), usec_now(), &trouble) < 0)
 		log_err("drain", "error=%s", LOG_QUOTE(trouble.text));
-	if (orders_load(d->orders, usec_wall(), &trouble) < 0)
-		log_err("real_order", "error=%s", LOG_QUOTE(trouble.text));
-	if (vip_orders_load(&d->vip_orders, usec_wall(), usec_now(), &trouble) < 0)
-		log_err("vip_order", "error=%s", LOG_QUOTE(trouble.text));
+	load_orders(d);
 	return 0;
 }
 
@@ -1064,12 +1073,12 @@ static int load_drains(struct shoald *d, struct err *err)
 		.core = d->core, .state_dir = d->options.state_dir, .tell = on_vip_order, .arg = d
 	};
 	if (drained_load(&d->drained, true, usec_wall(), d->started, err) < 0)
-		log_err("drains", "error=%s hint=\"the node counts as drained\"",
+		log_err("drains",
+			"error=%s hint=\"the node counts as drained until they can be read; tried "
+			"again every 5 s\"",
 			LOG_QUOTE(err->text));
-	else if (orders_load(d->orders, usec_wall(), err) < 0)
-		log_err("real_order", "error=%s", LOG_QUOTE(err->text));
-	else if (vip_orders_load(&d->vip_orders, usec_wall(), d->started, err) < 0)
-		log_err("vip_order", "error=%s", LOG_QUOTE(err->text));
+	else
+		load_orders(d);
 	return 0;
 }
 

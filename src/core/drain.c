@@ -74,6 +74,8 @@ bool vip_is_drained(const struct core *core, const struct vip *vip)
 
 void drain_start(struct vip *vip)
 {
+	vip->view.is_drain_stuck = false;
+	vip->watch.drained_since = 0;
 	vip->watch.seen_at = 0;
 	vip->watch.base_pps = vip->watch.sample_at ? vip->view.pps : 0;
 }
@@ -157,12 +159,20 @@ bool drain_traffic(struct core *core, const struct core_traffic *traffic)
 	return false;
 }
 
+void drain_stop(struct vip *vip)
+{
+	if (vip->watch.drained_since)
+		drain_start(vip);
+}
+
 bool drain_is_done(struct core *core, struct vip *vip)
 {
 	struct drain_watch *watch = &vip->watch;
 	/* Without a peer that holds it, no packets come: that says nothing of where they go. */
 	bool stands = vip->route.is_read && vip->route.line == ROUTE_DRAIN && vip->route.peers > 0;
 
+	if (watch->drained_since == 0)
+		watch->drained_since = core->now;
 	if (is_forced(core, vip))
 		return true;
 	if (!stands)
@@ -175,8 +185,8 @@ bool drain_is_done(struct core *core, struct vip *vip)
 	if (has_fallen(core, vip))
 		return true;
 	if (!vip->view.is_drain_stuck &&
-	    core_is_due(core,
-			usec_add(vip->view.since, core->tables.config->routing.drain_timeout_us)))
+	    core_is_due(core, usec_add(watch->drained_since,
+				       core->tables.config->routing.drain_timeout_us)))
 		stuck_start(core, vip);
 	return false;
 }

@@ -72,7 +72,9 @@ struct damping {
 };
 
 struct drain_watch {
-	usec_t seen_at; /* the drained line was read back */
+	usec_t drained_since; /* draining by an operator's word; 0: it is not, or for another reason
+			       */
+	usec_t seen_at;       /* the drained line was read back */
 	usec_t sample_at;
 	uint64_t base_pps; /* the most before that */
 	/* Once it is stuck: the most in this span of drain.timeout and in the one before. */
@@ -234,6 +236,8 @@ enum vip_reason damping_reason(const struct core *core, const struct vip *vip);
 void drain_set(struct core *core, const struct core_drain *drain);
 bool drain_traffic(struct core *core, const struct core_traffic *traffic);
 void drain_start(struct vip *vip);
+/* The VIP stays drained for another reason than an operator's word. */
+void drain_stop(struct vip *vip);
 bool drain_is_done(struct core *core, struct vip *vip);
 bool vip_is_drained(const struct core *core, const struct vip *vip);
 

@@ -246,6 +246,8 @@ static void step_draining(struct core *core, struct vip *vip)
 {
 	enum vip_reason lost = vip_lost(core, vip);
 
+	if (!vip_is_drained(core, vip))
+		drain_stop(vip);
 	if (lost != VIP_REASON_SERVING) {
 		vip_withdraw(core, vip, lost);
 	} else if (core->node.is_fenced) {

@@ -113,11 +113,54 @@ static int write_synced(int dir_fd, const char *temp, const char *text, struct e
 	return 0;
 }
 
+#define FORMER ".former" /* the file as it was, until the disk has confirmed the change */
+
+enum former { NO_FORMER, FORMER_KEPT, FORMER_LOST };
+
+/* The former file under a second name, where the file system and its owner let us. */
+static enum former keep_former(int dir_fd, const char *name)
+{
+	unlinkat(dir_fd, FORMER, 0);
+	if (linkat(dir_fd, name, dir_fd, FORMER, 0) == 0)
+		return FORMER_KEPT;
+	return errno == ENOENT ? NO_FORMER : FORMER_LOST;
+}
+
+static bool put_former_back(int dir_fd, const char *name, enum former former)
+{
+	switch (former) {
+	case NO_FORMER:
+		return unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT;
+	case FORMER_KEPT:
+		return renameat(dir_fd, FORMER, dir_fd, name) == 0;
+	case FORMER_LOST:
+		break;
+	}
+	return false;
+}
+
+/* Make the change of a file last. What the disk did not confirm is taken back: the caller tells
+ * that nothing changed. */
+static int confirm(int dir_fd, const char *name, enum former former, struct err *err)
+{
+	int r = fsync(dir_fd) < 0 ? -errno : 0;
+
+	if (r < 0)
+		return err_set(err, r, "drain file '%s': sync of its directory: %m; %s", name,
+			       put_former_back(dir_fd, name, former)
+				       ? "the change was taken back"
+				       : "and the change could not be taken back: the next start "
+					 "may go by it");
+	unlinkat(dir_fd, FORMER, 0);
+	return 0;
+}
+
 /* Whole or not at all; json may be NULL, and is the caller's. */
 static int store(const char *state_dir, const char *name, const json_t *json, struct err *err)
 {
 	AUTO(fd_closep) int dir_fd = -1;
 	AUTO(freep) char *text = NULL;
+	enum former former;
 	int r;
 
 	r = open_dir(state_dir, &dir_fd, err);
@@ -132,11 +175,10 @@ static int store(const char *state_dir, const char *name, const json_t *json, st
 		unlinkat(dir_fd, ".new", 0);
 		return r;
 	}
+	former = keep_former(dir_fd, name);
 	if (renameat(dir_fd, ".new", dir_fd, name) < 0)
 		return err_set(err, -errno, "drain file '%s': rename: %m", name);
-	if (fsync(dir_fd) < 0)
-		return err_set(err, -errno, "drain file '%s': sync: %m", name);
-	return 0;
+	return confirm(dir_fd, name, former, err);
 }
 
 /* Who, why, and until when; NULL when it is no UTF-8. */
@@ -189,16 +231,16 @@ int drains_store_real(const char *state_dir, const struct drains_real *real,
 static int clear(const char *state_dir, const char *name, struct err *err)
 {
 	AUTO(fd_closep) int dir_fd = -1;
+	enum former former;
 	int r;
 
 	r = open_dir(state_dir, &dir_fd, err);
 	if (r < 0)
 		return r;
+	former = keep_former(dir_fd, name);
 	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
 		return err_set(err, -errno, "drain file '%s': remove: %m", name);
-	if (fsync(dir_fd) < 0)
-		return err_set(err, -errno, "drain file '%s': sync: %m", name);
-	return 0;
+	return confirm(dir_fd, name, former, err);
 }
 
 int drains_clear(const char *state_dir, const struct prefix *vip, struct err *err)

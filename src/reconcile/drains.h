@@ -23,7 +23,8 @@
 /* Make STATE-DIR/drains when it is missing. */
 int drains_init(const char *state_dir, struct err *err);
 
-/* Store a drain; vip NULL is the node. Where, whether and by force are not stored. */
+/* Store a drain; vip NULL is the node. Where, whether and by force are not stored. When it fails,
+ * here as below, the file is as it was before, or the sentence says otherwise. */
 int drains_store(const char *state_dir, const struct prefix *vip, const struct core_drain *drain,
 		 struct err *err);
 

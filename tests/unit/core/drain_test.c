@@ -192,6 +192,32 @@ TEST(drain, takes_silence_without_a_peer_for_no_fall)
 	site_stop(&s);
 }
 
+/* The guard's fence holds what it drained: that is no drain of an operator's, and never stuck. */
+TEST(drain, is_measured_from_the_operators_word_to_its_end)
+{
+	struct config_builder b;
+	struct site s;
+
+	start_stuck(&s, &b, 1000);
+	site_fence(&s, true);
+	site_drain(&s, 0, false, false);
+	site_run(&s);
+	assert_false(site_vip(&s, 0)->is_drain_stuck);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_FENCED);
+	for (int i = 0; i < 400; i++)
+		second(&s, 0, 1000);
+	site_drain(&s, 0, true, false);
+	site_fence(&s, false);
+	site_run(&s);
+	for (int i = 0; i < 299; i++)
+		second(&s, 0, 1000);
+	assert_false(site_vip(&s, 0)->is_drain_stuck);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_VIP_DRAINED);
+	second(&s, 0, 1000);
+	expect(&s, 0, VIP_DRAINING, VIP_REASON_DRAIN_STUCK);
+	site_stop(&s);
+}
+
 TEST(drain, by_force_does_not_wait)
 {
 	struct config_builder b;
@@ -371,6 +397,7 @@ RUN_TESTS(T(drain, withdraws_when_traffic_fell_by_90_percent),
 	  T(drain, that_was_stuck_goes_on_when_the_traffic_goes),
 	  T(drain, that_was_stuck_goes_on_below_until),
 	  T(drain, that_was_stuck_takes_no_night_for_a_fall),
+	  T(drain, is_measured_from_the_operators_word_to_its_end),
 	  T(drain, takes_silence_without_a_peer_for_no_fall), T(drain, by_force_does_not_wait),
 	  T(drain, ends_at_once_by_undrain_from_every_state),
 	  T(drain, of_the_node_drains_every_vip),

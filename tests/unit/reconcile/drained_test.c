@@ -285,6 +285,69 @@ TEST(drained, by_an_operator_is_never_the_shutdowns)
 	world_end(&w);
 }
 
+/* A drain for an hour ends while the machine goes down: nothing is announced again. */
+TEST(drained, by_shutdown_follows_one_that_ends_by_time)
+{
+	struct world w;
+
+	world_new(&w);
+	assert_int_equal(give(&w, CORE_NONE, "alice", "disk", 3600 * S), 0);
+	assert_int_equal(give(&w, CORE_NONE, CORE_OWNER_SHUTDOWN, "shutdown", 0), -EALREADY);
+	drained_watch(&w.drained, GIVEN + 3601 * S, BOOT + 3601 * S);
+	assert_true(is_drained(&w));
+	assert_string_equal(node(&w)->owner, CORE_OWNER_SHUTDOWN);
+	assert_int_equal(node(&w)->until_us, 0);
+	change_boot(&w, "node");
+	restart(&w, GIVEN, S);
+	assert_false(is_drained(&w));
+
+	/* The other way round, and the shutdown was called off. */
+	assert_int_equal(give(&w, CORE_NONE, CORE_OWNER_SHUTDOWN, "shutdown", 0), 0);
+	assert_int_equal(give(&w, CORE_NONE, "alice", "disk", 3600 * S), 0);
+	assert_int_equal(end(&w, CORE_NONE, CORE_OWNER_SHUTDOWN), -EALREADY);
+	drained_watch(&w.drained, GIVEN + 3601 * S, BOOT + 3601 * S);
+	assert_false(is_drained(&w));
+	world_end(&w);
+}
+
+TEST(drained, that_could_not_be_read_at_start_are_read_later)
+{
+	struct world w;
+	char real[96], away[112];
+	struct err err;
+
+	world_new(&w);
+	snprintf(real, sizeof(real), "%s/drains", w.dir);
+	snprintf(away, sizeof(away), "%s/away", w.dir);
+	assert_int_equal(give(&w, 0, "alice", "this one alone", 0), 0);
+	for (int node_too = 0; node_too < 2; node_too++) {
+		usec_t now = BOOT;
+
+		if (node_too)
+			assert_int_equal(give(&w, CORE_NONE, "bob", "kernel", 0), 0);
+		core_free(w.core);
+		w.core = core_new(build_finish(&w.config), 1);
+		w.drained = (struct drained){
+			.core = w.core, .state_dir = w.dir, .tell = tell, .arg = &w
+		};
+		assert_int_equal(rename(real, away), 0);
+		assert_true(drained_load(&w.drained, true, GIVEN, now, &err) < 0);
+		assert_true(is_drained(&w));
+		assert_false(core_vip(w.core, 0)->is_drained);
+		for (int s = 0; s < 20; s++)
+			assert_false(drained_watch(&w.drained, GIVEN, now += S));
+		assert_true(is_drained(&w));
+		assert_int_equal(rename(away, real), 0);
+		for (int s = 0; s < 10 && !drained_watch(&w.drained, GIVEN, now); s++)
+			now += S;
+		assert_true(core_vip(w.core, 0)->is_drained);
+		assert_string_equal(core_vip(w.core, 0)->drain.owner, "alice");
+		assert_int_equal(is_drained(&w), node_too);
+	}
+	assert_string_equal(node(&w)->owner, "bob");
+	world_end(&w);
+}
+
 TEST(drained, by_shutdown_ends_by_its_name)
 {
 	struct world w;
@@ -305,4 +368,6 @@ RUN_TESTS(T(drained, ends_by_time), T(drained, without_an_end_never_ends),
 	  T(drained, said_again_keeps_what_is_not_said),
 	  T(drained, by_shutdown_is_over_in_the_next_boot),
 	  T(drained, by_an_operator_is_never_the_shutdowns),
+	  T(drained, by_shutdown_follows_one_that_ends_by_time),
+	  T(drained, that_could_not_be_read_at_start_are_read_later),
 	  T(drained, by_shutdown_ends_by_its_name))

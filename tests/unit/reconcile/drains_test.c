@@ -2,6 +2,7 @@
 /* Drain files: what is stored comes back, and whatever cannot be read means drained. */
 #include "src/reconcile/drains.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,7 +173,47 @@ TEST(drains, overlong_names_do_not_overflow)
 	assert_int_equal(load().n, 0);
 }
 
-RUN_TESTS(T(drains, come_back_as_stored), T(drains, end_when_cleared),
-	  T(drains, torn_file_still_drains), T(drains, empty_file_still_drains),
-	  T(drains, foreign_files_are_left_alone), T(drains, unreadable_directory_drains_the_node),
+static bool disk_is_broken;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+/* The disk takes files and confirms no directory. */
+int __wrap_fsync(int fd)
+{
+	struct stat st;
+
+	if (!disk_is_broken || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return __real_fsync(fd);
+	errno = EIO;
+	return -1;
+}
+
+TEST(drains, that_the_disk_does_not_confirm_are_as_before)
+{
+	struct core_drain other = sample;
+	struct err err;
+
+	fresh_dir();
+	disk_is_broken = true;
+	assert_int_equal(drains_store(dir, NULL, &sample, &err), -EIO);
+	assert_non_null(strstr(err.text, "the change was taken back"));
+	assert_int_equal(load().n, 0);
+	disk_is_broken = false;
+	assert_int_equal(drains_store(dir, NULL, &sample, NULL), 0);
+	disk_is_broken = true;
+	strcpy(other.owner, "bob");
+	assert_int_equal(drains_store(dir, NULL, &other, &err), -EIO);
+	assert_string_equal(load().node.owner, sample.owner);
+	assert_int_equal(drains_clear(dir, NULL, &err), -EIO);
+	assert_int_equal(load().n_node, 1);
+	disk_is_broken = false;
+	assert_int_equal(drains_clear(dir, NULL, NULL), 0);
+	assert_int_equal(load().n, 0);
+}
+
+RUN_TESTS(T(drains, that_the_disk_does_not_confirm_are_as_before), T(drains, come_back_as_stored),
+	  T(drains, end_when_cleared), T(drains, torn_file_still_drains),
+	  T(drains, empty_file_still_drains), T(drains, foreign_files_are_left_alone),
+	  T(drains, unreadable_directory_drains_the_node),
 	  T(drains, overlong_names_do_not_overflow))
