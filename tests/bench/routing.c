@@ -451,6 +451,7 @@ static void run_drain(struct bench *bench)
 	unsigned n = rounds(bench, 1), lost_connections = 0, left = 0;
 	uint64_t lost = 0, sent = 0;
 	char netns[80];
+	int buffers_full;
 
 	site_start(&bench->site, "drain");
 	snprintf(netns, sizeof(netns), "%.60sclient1", bench->site.prefix);
@@ -468,11 +469,12 @@ static void run_drain(struct bench *bench)
 		sent += sent_now;
 		lost += lost_now;
 	}
-	tell(bench,
-	     json_pack("{s:s, s:i, s:I, s:i, s:i, s:I, s:i}", "name", "drain", "lost_connections",
-		       (int)lost_connections, "lost_datagrams", (json_int_t)lost, "connections",
-		       (int)(n * DOWNLOADS), "connections_at_return", (int)left, "datagrams",
-		       (json_int_t)sent, "n", (int)n));
+	buffers_full = atoi(site_do(&bench->site, "buffers-full"));
+	tell(bench, json_pack("{s:s, s:i, s:I, s:i, s:i, s:i, s:I, s:i}", "name", "drain",
+			      "lost_connections", (int)lost_connections, "lost_datagrams",
+			      (json_int_t)lost, "buffers_full", buffers_full, "connections",
+			      (int)(n * DOWNLOADS), "connections_at_return", (int)left, "datagrams",
+			      (json_int_t)sent, "n", (int)n));
 	site_stop(&bench->site);
 }
 

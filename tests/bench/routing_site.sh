@@ -152,6 +152,7 @@ do_serve_site() {
 # Downloads in the background, each 3 MB at so many bytes a second.
 do_downloads() { # COUNT RATE
 	n_downloads=$1
+	rm -f "$LAB_DIR/log/downloads"
 	start downloads client1 curl -sZ --no-progress-meter --parallel-max "$1" --parallel-immediate \
 		-H 'Connection: close' -o /dev/null -w '%{http_code} %{exitcode} %{size_download}\n' \
 		"http://$LAB_VIP4/random?rate=$2&x=[1-$1]"
@@ -172,6 +173,15 @@ do_downloads_lost() {
 # How many of them still run.
 do_downloads_left() {
 	answer "$(on client1 ss -Htn state established "dst $LAB_VIP4" | wc -l)"
+}
+
+# Datagrams that reached a machine and found its program's buffer full: no router lost them.
+do_buffers_full() {
+	local machine sum=0
+	for machine in client1 "${LAB_REALS[@]}"; do
+		sum=$((sum + $(on "$machine" nstat -asz UdpRcvbufErrors | awk '$1 == "UdpRcvbufErrors" { print $2 }')))
+	done
+	answer "$sum"
 }
 
 do_drain() { # NODE
