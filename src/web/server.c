@@ -202,7 +202,8 @@ void server_add_headers(struct evhttp_request *request)
 		{ "Content-Security-Policy",
 		  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
 		  "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-		  "frame-ancestors 'none'" },
+		  "frame-ancestors 'none'; require-trusted-types-for 'script'; "
+		  "trusted-types 'none'" },
 	};
 	struct evkeyvalq *out = evhttp_request_get_output_headers(request);
 
