@@ -4,6 +4,7 @@
 #include "src/ctl/commands.h"
 #include "src/ctl/view.h"
 #include "src/dataplane/dataplane.h"
+#include "src/record/recorder.h"
 
 static unsigned n_attached(const struct view *view)
 {
@@ -52,6 +53,12 @@ static json_t *not_ready(const struct view *view)
 	return why;
 }
 
+/* The number of the newest, so that who looks asks for events only when there are some. */
+static json_t *last_event(struct recorder *recorder)
+{
+	return recorder ? json_integer((json_int_t)recorder_last(recorder)) : json_null();
+}
+
 /* The second hand of shoal-web: where it shall listen, and how the node stands. */
 static void handle_beat(struct ctl_request *request, const json_t *args, void *context)
 {
@@ -63,6 +70,7 @@ static void handle_beat(struct ctl_request *request, const json_t *args, void *c
 	(void)args;
 	json_object_set_new(beat, "listen", listen ? json_string(listen) : json_null());
 	json_object_set_new(beat, "not_ready", not_ready(&view));
+	json_object_set_new(beat, "last_event", last_event(daemon->recorder));
 	ctl_answer(request, beat);
 }
 

@@ -100,7 +100,7 @@ def test_small(browser, server):
     browser.until("it says that it is live", "return document.querySelector('#feed-text').textContent === 'live'")
     text = browser.run("return document.body.innerText")
     for word in ("lb1", "mail-v4", "withdrawn", "203.0.113.25/32", "too few healthy reals", "1/3",
-                 "tor1", "established", "smtp1", "no answer within the timeout"):
+                 "tor1", "established", "smtp1", "no answer within the timeout", "vip mail-v4 withdrawn"):
         check(f"it shows '{word}'", word in text)
     check("a VIP has its traffic drawn", browser.run(
         "return document.querySelectorAll('#vips svg[role=img][aria-label*=\"packets a second\"]').length") == 3)

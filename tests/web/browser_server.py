@@ -91,7 +91,8 @@ class Site:
                 vip["pps"] = int(1e5 + 9e4 * ((hash(vip["prefix"]) + int(age_s)) % 7) / 7)
             return self.status
         if path == "events":
-            return {"events": []}
+            return {"events": [{"seq": 1, "at_us": 1795335055000000, "level": "notice", "event": "vip_state",
+                                "text": HOSTILE if self.kind == "hostile" else "vip mail-v4 withdrawn"}]}
         if path.startswith("reals/"):
             return {"reals": self.reals[path[6:]]} if path[6:] in self.reals else None
         if path.startswith("why/"):
@@ -155,7 +156,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         while self.server.site.state == "ok":
-            self.wfile.write(b": still here\n\n")
+            self.wfile.write(b'event: beat\ndata: {"last_event": 1}\n\n')
             self.wfile.flush()
             time.sleep(0.5)
         self.close_connection = True

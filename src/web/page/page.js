@@ -650,29 +650,26 @@ function sayAlarms(alarms) {
 
 /* ---- events ---- */
 
-const EVENTS_MAX = 200;
 let events = [];
 
-const eventAt = (event) => event.wall_us ?? event.at_us ?? event.since_us ?? 0;
+const EVENT_KINDS = { err: 'bad', warn: 'warn' };
 
-function addEvents(more) {
-	const seen = new Set(events.map((event) => event.seq ?? event.id ?? JSON.stringify(event)));
-	events = [...more.filter((event) => !seen.has(event.seq ?? event.id ?? JSON.stringify(event))), ...events]
-		.sort((a, b) => eventAt(b) - eventAt(a)).slice(0, EVENTS_MAX);
-	showEvents();
-}
-
-function eventWords(event) {
-	return event.text ?? [event.kind, event.thing, event.from && `${event.from} → ${event.to}`, event.reason].filter(Boolean).join(' ');
-}
-
+/* The newest first; those that stay keep their nodes. */
 function showEvents() {
 	const list = byId('event-list');
-	const shown = events.filter((event) => !wanted || eventWords(event).toLowerCase().includes(wanted));
-	list.replaceChildren(...shown.map((event) => make('li', {},
-		make('time', { datetime: new Date(eventAt(event) / 1000).toISOString() }, clock(eventAt(event))), eventWords(event))));
-	if (shown.length === 0)
-		list.append(make('li', { class: 'none' }, events.length ? 'nothing contains what the filter says' : 'none yet'));
+	const shown = events.filter((event) => !wanted || event.text.toLowerCase().includes(wanted));
+	const items = new Map([...list.children].map((item) => [item.dataset.seq, item]));
+	const now = shown.map((event) => items.get(String(event.seq)) ?? makeEvent(event));
+	if (now.length === 0)
+		now.push(make('li', { class: 'none' }, events.length ? 'nothing contains what the filter says' : 'none yet'));
+	if (now.length !== list.children.length || now.some((item, i) => item !== list.children[i]))
+		list.replaceChildren(...now);
+}
+
+function makeEvent(event) {
+	return make('li', { 'data-seq': event.seq, class: EVENT_KINDS[event.level] ?? null },
+		make('time', { datetime: new Date(event.at_us / 1000).toISOString() }, clock(event.at_us)),
+		make('span', {}, event.text));
 }
 
 /* ---- why ---- */
@@ -797,7 +794,7 @@ function closedWhy() {
 const API = 'api/v1/';
 const ANSWER_MS = 15000;
 const STALE_S = 10; /* an answer older than this is said to be old */
-const feed = { status: null, heard: 0, streams: false, error: '', took: 0, timer: 0, busy: false };
+const feed = { status: null, heard: 0, streams: false, beat: 0, lastEvent: null, error: '', took: 0, timer: 0, busy: false };
 
 async function ask(path) {
 	const response = await fetch(API + path, { cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(ANSWER_MS) });
@@ -875,7 +872,8 @@ function refreshSoon() {
 function showFeed() {
 	const since = (performance.now() - feed.heard) / 1000, isOld = !feed.heard || since > STALE_S;
 	const box = byId('feed'), stale = byId('stale');
-	const kind = feed.error || isOld ? 'gone' : feed.streams ? 'live' : 'polls';
+	const streams = feed.streams && performance.now() - feed.beat < 5000;
+	const kind = feed.error || isOld ? 'gone' : streams ? 'live' : 'polls';
 	box.className = kind;
 	put(byId('feed-text'), kind === 'live' ? 'live' : kind === 'polls' ? 'every few seconds'
 		: feed.heard ? `${age(since)} old` : feed.error ? 'no data' : 'connecting');
@@ -886,33 +884,40 @@ function showFeed() {
 	document.body.classList.toggle('old', !stale.hidden);
 }
 
+/* Once a second the node tells that it is there, and up to where its events go. */
+function onBeat(message) {
+	feed.beat = performance.now();
+	if (!feed.streams) {
+		feed.streams = true;
+		refreshSoon();
+	}
+	const last = JSON.parse(message.data).last_event;
+	if (last !== feed.lastEvent) {
+		feed.lastEvent = last;
+		loadEvents();
+		refreshSoon();
+	}
+}
+
 function stream() {
 	const source = new EventSource(API + 'events/stream');
-	source.addEventListener('open', () => {
-		feed.streams = true;
-		showFeed();
-		refreshSoon();
-	});
+	source.addEventListener('beat', onBeat);
 	source.addEventListener('error', () => {
 		feed.streams = false;
 		showFeed();
-	});
-	source.addEventListener('message', (message) => {
-		try {
-			addEvents([JSON.parse(message.data)]);
-		} catch {
-			/* one that cannot be read is in the list of the next answer */
-		}
-		refreshSoon();
+		/* A browser comes back to a stream that broke, not to one that was refused. */
+		if (source.readyState === EventSource.CLOSED)
+			setTimeout(stream, 5000);
 	});
 }
 
 async function loadEvents() {
 	try {
-		addEvents((await ask('events')).events ?? []);
+		events = (await ask('events')).events.reverse();
 	} catch {
-		showEvents();
+		return; /* the next beat asks again */
 	}
+	showEvents();
 }
 
 byId('find').addEventListener('input', (event) => {
