@@ -38,6 +38,8 @@
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
 #include "src/net/fib.h"
+#include "src/reconcile/config_file.h"
+#include "src/reconcile/confirm.h"
 #include "src/reconcile/drained.h"
 #include "src/reconcile/drains.h"
 #include "src/reconcile/judgements.h"
@@ -48,13 +50,14 @@
 #include "src/reconcile/vip_orders.h"
 #include "src/record/recorder.h"
 
-#define FRESH_US        (30 * USEC_PER_SEC) /* read-backs older than this stop the tick */
-#define PLAN_STALE_US   (2 * USEC_PER_SEC)  /* router ops of an older plan are dropped */
-#define GUARD_ACTS_US   (1 * USEC_PER_SEC) /* from its fence to the last line it writes, and some */
-#define STATE_EVERY_US  (2 * USEC_PER_SEC) /* the state file at most */
-#define START_WAIT_US   (5 * USEC_PER_SEC) /* for the first word on every uplink */
-#define EXIT_BAD_CONFIG 2
-#define EXIT_PERMISSION 5
+#define FRESH_US         (30 * USEC_PER_SEC) /* read-backs older than this stop the tick */
+#define PLAN_STALE_US    (2 * USEC_PER_SEC)  /* router ops of an older plan are dropped */
+#define GUARD_ACTS_US    (1 * USEC_PER_SEC) /* from its fence to the last line it writes, and some */
+#define STATE_EVERY_US   (2 * USEC_PER_SEC)  /* the state file at most */
+#define START_WAIT_US    (5 * USEC_PER_SEC)  /* for the first word on every uplink */
+#define GO_BACK_EVERY_US (10 * USEC_PER_SEC) /* to the former config, while that fails */
+#define EXIT_BAD_CONFIG  2
+#define EXIT_PERMISSION  5
 
 struct options {
 	const char *config_file, *run_dir, *state_dir, *bpffs_dir;
@@ -74,6 +77,10 @@ struct shoald {
 	struct options options;
 	struct event_base *base;
 	struct config *config;
+	struct config_file file; /* that the config should be from */
+	struct confirm confirm;
+	usec_t go_back_at; /* the next attempt, when one failed */
+	char go_back_trouble[ERR_TEXT_MAX];
 	struct core *core;
 	struct dataplane *dataplane;
 	struct router *router;
@@ -557,6 +564,8 @@ static void load_orders(struct shoald *d)
 		log_err("vip_order", "error=%s", LOG_QUOTE(err.text));
 }
 
+static void watch_config(struct shoald *d, usec_t now);
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
@@ -570,6 +579,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	if (drained_watch(&d->drained, usec_wall(), now))
 		load_orders(d);
 	vip_orders_watch(&d->vip_orders, usec_wall(), now);
+	watch_config(d, now);
 	if (d->context.watches)
 		watches_tick(d->context.watches, now);
 	recorder_tick(d->recorder, now);
@@ -953,11 +963,165 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 	return 0;
 }
 
-static int reload(void *daemon, struct config_report *report, struct err *err)
+/* ---- a reload on trial ---- */
+
+/* Before the new config comes into force; *ret_before is for confirm_undo(). */
+static int begin_trial(struct shoald *d, const struct config *next,
+		       const struct commands_reload *how, struct confirm *ret_before,
+		       struct err *err)
+{
+	const struct confirm_trial trial = { .running = d->config,
+					     .next = next,
+					     .owner = how->owner,
+					     .for_us = how->confirm_us,
+					     .wall_us = usec_wall(),
+					     .now = usec_now() };
+
+	*ret_before = d->confirm;
+	/* Where nothing changes there is nothing to try, but the end of a trial may be another. */
+	if (how->confirm_us == 0 || (strcmp(next->generation, d->config->generation) == 0 &&
+				     d->confirm.state != CONFIRM_PENDING))
+		return 0;
+	return confirm_begin(&d->confirm, &trial, err);
+}
+
+static void undo_trial(struct shoald *d, const struct confirm *before)
+{
+	struct err err;
+
+	if (memcmp(before, &d->confirm, sizeof(*before)) != 0 &&
+	    confirm_undo(&d->confirm, before, &err) < 0)
+		log_err("confirm", "error=%s", LOG_QUOTE(err.text));
+}
+
+/* The record is of no use once the file is in force again, or what would be gone back to is. */
+static void end_trial_if_over(struct shoald *d)
+{
+	bool is_back = strcmp(d->config->generation, d->confirm.former) == 0;
+	struct err err;
+
+	if (d->confirm.state == CONFIRM_NONE || (d->confirm.state == CONFIRM_PENDING && !is_back))
+		return;
+	if (confirm_end(&d->confirm, &err) < 0)
+		log_err("confirm", "error=%s", LOG_QUOTE(err.text));
+}
+
+static int confirm(void *daemon, const char *owner, struct err *err)
+{
+	struct shoald *d = daemon;
+	int r;
+
+	if (d->confirm.state == CONFIRM_BACK)
+		return err_set(
+			err, -ENOENT,
+			"too late: the node went back to generation %s already; reload again",
+			d->confirm.former);
+	if (d->confirm.state == CONFIRM_NONE)
+		return err_set(err, -ENOENT, "no reload waits to be confirmed");
+	r = confirm_end(&d->confirm, err);
+	if (r < 0)
+		return r;
+	d->go_back_trouble[0] = '\0';
+	log_notice("confirm", "generation=%s by=%s", d->config->generation, LOG_QUOTE(owner));
+	return 0;
+}
+
+/* The kept text as a config; the report of one that is no good any more is the sentence. */
+static int parse_former(const struct confirm *confirm, struct config **ret, struct err *err)
+{
+	struct config_report report = { 0 };
+	int r = config_parse("the config kept for going back", confirm->text, strlen(confirm->text),
+			     CONFIG_NEED_NODE, ret, &report);
+
+	if (r < 0)
+		err_set(err, r, "%.200s", report.text ? report.text : strerror(-r));
+	config_report_fini(&report);
+	return r;
+}
+
+static int go_back(struct shoald *d, struct err *err)
+{
+	char tried[CONFIG_GENERATION_LEN + 1];
+	struct config *former = NULL;
+	int r = parse_former(&d->confirm, &former, err);
+
+	if (r < 0)
+		return r;
+	r = check_reload(d, former, err);
+	if (r < 0) {
+		config_free(former);
+		return r;
+	}
+	snprintf(tried, sizeof(tried), "%s", d->config->generation);
+	r = go_over(d, former, err);
+	if (r < 0)
+		return r;
+	d->context.config_loaded_wall_us = usec_wall();
+	log_err("went_back",
+		"generation=%s unconfirmed=%s file=%s hint=\"nobody confirmed in time; the file "
+		"still differs from what is in force; a reload reads it\"",
+		d->config->generation, tried, LOG_QUOTE(d->options.config_file));
+	if (confirm_went_back(&d->confirm, tried, usec_wall(), err) < 0)
+		log_err("confirm", "error=%s hint=\"a restart would try to go back again\"",
+			LOG_QUOTE(err->text));
+	pass_soon(d);
+	return 0;
+}
+
+static void go_back_when_due(struct shoald *d, usec_t now)
+{
+	struct err err = { "" };
+
+	if (!confirm_is_due(&d->confirm, now) || now < d->go_back_at)
+		return;
+	d->go_back_at = now + GO_BACK_EVERY_US;
+	if (go_back(d, &err) < 0 && strcmp(d->go_back_trouble, err.text) != 0)
+		log_err("go_back",
+			"error=%s hint=\"tried again every 10 s; shoal confirm keeps the "
+			"config in force\"",
+			LOG_QUOTE(err.text));
+	snprintf(d->go_back_trouble, sizeof(d->go_back_trouble), "%s", err.text);
+}
+
+/* Go back when it is time; tell once when the file is no longer what is in force. */
+static void watch_config(struct shoald *d, usec_t now)
+{
+	go_back_when_due(d, now);
+	if (!config_file_look(&d->file, d->config->generation))
+		return;
+	log_notice("config_file", "file=%s state=%s generation=%s in_force=%s",
+		   LOG_QUOTE(d->options.config_file), config_file_state_str(d->file.state),
+		   d->file.generation[0] ? d->file.generation : "none", d->config->generation);
+}
+
+static struct commands_config config_state(void *daemon)
+{
+	struct shoald *d = daemon;
+	usec_t now = usec_now();
+
+	config_file_look(&d->file, d->config->generation);
+	return (struct commands_config){
+		.file_state = config_file_state_str(d->file.state),
+		.file_generation = d->file.generation,
+		.file_errors = d->file.errors,
+		.trial = confirm_state_str(d->confirm.state),
+		.former = d->confirm.former,
+		.tried = d->confirm.tried,
+		.owner = d->confirm.owner,
+		.since_wall_us = d->confirm.since_wall_us,
+		.until_wall_us = d->confirm.until_wall_us,
+		.left_us = d->confirm.until > now ? d->confirm.until - now : 0,
+		.trouble = d->go_back_trouble,
+	};
+}
+
+static int reload(void *daemon, const struct commands_reload *how, struct config_report *report,
+		  struct err *err)
 {
 	struct shoald *d = daemon;
 	char from[CONFIG_GENERATION_LEN + 1];
 	struct config *next = NULL;
+	struct confirm before;
 	int r;
 
 	snprintf(from, sizeof(from), "%s", d->config->generation);
@@ -967,15 +1131,23 @@ static int reload(void *daemon, struct config_report *report, struct err *err)
 			       d->options.config_file, report->errors,
 			       report->errors == 1 ? "" : "s", from);
 	r = check_reload(d, next, err);
+	if (r == 0)
+		r = begin_trial(d, next, how, &before, err);
 	if (r < 0) {
 		config_free(next);
 		return r;
 	}
 	r = go_over(d, next, err);
-	if (r < 0)
+	if (r < 0) {
+		undo_trial(d, &before);
 		return r;
+	}
 	d->context.config_loaded_wall_us = usec_wall();
-	log_notice("reload", "generation=%s from=%s", d->config->generation, from);
+	log_notice("reload", "generation=%s from=%s%s%s", d->config->generation, from,
+		   d->confirm.state == CONFIRM_PENDING ? " unless_confirmed=" : "",
+		   d->confirm.state == CONFIRM_PENDING ? d->confirm.former : "");
+	end_trial_if_over(d);
+	config_file_look(&d->file, d->config->generation);
 	pass_soon(d);
 	return 0;
 }
@@ -1032,12 +1204,13 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
 static void on_hangup(evutil_socket_t signal, short what, void *arg)
 {
 	struct shoald *d = arg;
+	const struct commands_reload how = { .owner = "SIGHUP" };
 	struct config_report report;
 	struct err err;
 
 	(void)signal;
 	(void)what;
-	if (reload(d, &report, &err) < 0)
+	if (reload(d, &how, &report, &err) < 0)
 		log_err("reload", "error=%s report=%s", LOG_QUOTE(err.text),
 			LOG_QUOTE(report.text ? report.text : ""));
 	config_report_fini(&report);
@@ -1227,6 +1400,8 @@ static void fill_context(struct shoald *d)
 		.events = d->context.events,
 		.daemon = d,
 		.reload = reload,
+		.confirm = confirm,
+		.config_state = config_state,
 		.drain = drain,
 		.order = order_real,
 		.order_of = order_of,
@@ -1381,6 +1556,7 @@ static void stop(struct shoald *d)
 	if (d->base)
 		event_base_free(d->base);
 	config_free(d->config);
+	confirm_fini(&d->confirm);
 	free(d->vips);
 	free(d->reals);
 }
@@ -1537,6 +1713,35 @@ static int remove_all(const char *bpffs_dir)
 	return r < 0 ? fail(&err, r) : EXIT_SUCCESS;
 }
 
+/* A config that nobody confirmed in time is not gone back to by a crash or a restart. */
+static void start_with_former(struct shoald *d)
+{
+	usec_t now = usec_now();
+	struct config *former = NULL;
+	struct err err;
+
+	if (confirm_load(d->options.state_dir, usec_wall(), now, &d->confirm, &err) < 0)
+		log_err("confirm", "error=%s hint=\"starting with the file\"", LOG_QUOTE(err.text));
+	if (!confirm_start_with_former(&d->confirm, d->config->generation, now)) {
+		end_trial_if_over(d);
+		return;
+	}
+	if (parse_former(&d->confirm, &former, &err) < 0) {
+		log_err("went_back", "error=%s hint=\"starting with the file\"",
+			LOG_QUOTE(err.text));
+		return;
+	}
+	log_err("went_back",
+		"generation=%s unconfirmed=%s file=%s hint=\"nobody confirmed in time; a reload "
+		"reads the file\"",
+		former->generation, d->config->generation, LOG_QUOTE(d->options.config_file));
+	if (d->confirm.state == CONFIRM_PENDING &&
+	    confirm_went_back(&d->confirm, d->config->generation, usec_wall(), &err) < 0)
+		log_err("confirm", "error=%s", LOG_QUOTE(err.text));
+	config_free(d->config);
+	d->config = former;
+}
+
 int main(int argc, char **argv)
 {
 	struct shoald d = { .options = { .config_file = "/etc/shoal/shoal.yaml",
@@ -1564,5 +1769,8 @@ int main(int argc, char **argv)
 			LOG_QUOTE(d.options.config_file));
 		return EXIT_BAD_CONFIG;
 	}
+	d.file.path = d.options.config_file;
+	start_with_former(&d);
+	config_file_look(&d.file, d.config->generation);
 	return run(&d);
 }

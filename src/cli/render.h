@@ -65,5 +65,6 @@ void render_pool(const struct screen *screen, const json_t *result);
 void render_real(const struct screen *screen, const json_t *result);
 void render_ready(const struct screen *screen, const json_t *result);
 void render_vip(const struct screen *screen, const json_t *result);
+void render_confirm(const struct screen *screen, const json_t *result);
 void render_reload(const struct screen *screen, const json_t *result);
 void render_reload_refusal(const struct screen *screen, const json_t *result);

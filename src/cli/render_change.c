@@ -152,6 +152,17 @@ void render_pool(const struct screen *screen, const json_t *result)
 	screen_newline(screen);
 }
 
+/* Until when it has to be confirmed. */
+static void put_trial(const struct screen *screen, const json_t *trial)
+{
+	if (strcmp(get_text(trial, "state"), "pending") != 0)
+		return;
+	screen_printf(screen, STYLE_WARN, "goes back to generation %s in %s unless confirmed",
+		      get_text(trial, "former"),
+		      UNITS_AGE((double)(long)(get_real(trial, "left_s") + 0.5)));
+	screen_line(screen, STYLE_DIM, "   %s shoal confirm", screen_glyph(screen, GLYPH_ARROW));
+}
+
 void render_reload(const struct screen *screen, const json_t *result)
 {
 	screen_lines(screen, get_text(result, "report"));
@@ -165,6 +176,12 @@ void render_reload(const struct screen *screen, const json_t *result)
 				    ? "nothing changed but CA files, which are in force"
 				    : "nothing changed",
 			    get_text(result, "generation"));
+	put_trial(screen, json_object_get(result, "trial"));
+}
+
+void render_confirm(const struct screen *screen, const json_t *result)
+{
+	screen_line(screen, STYLE_GOOD, "generation %s stays", get_text(result, "generation"));
 }
 
 void render_reload_refusal(const struct screen *screen, const json_t *result)

@@ -442,10 +442,48 @@ const struct cli_behaviour cli_probe = {
 	.is_slow = true,
 };
 
+/* ---- reload and confirm ---- */
+
+static const struct args_option reload_options[] = {
+	{ "confirm", "T", "goes back after that time, as 5m, unless confirmed by then" },
+	{ .name = NULL },
+};
+
+static json_t *ask_reload(const struct cli *cli, struct err *err)
+{
+	const char *text = args_value(&cli->args, "confirm");
+	json_t *args = cli_ask_nothing(cli, err);
+	usec_t us;
+
+	if (!args || !text)
+		return args;
+	if (units_parse_duration(text, &us, err) < 0)
+		err_prefix(err, -EINVAL, "--confirm");
+	else if (us < USEC_PER_SEC || us > 7 * 24 * 3600 * USEC_PER_SEC)
+		err_set(err, -EINVAL, "--confirm: must be from 1s to 7 days (168h)");
+	else {
+		json_object_set_new(args, "confirm_us", json_integer((json_int_t)us));
+		return args;
+	}
+	json_decref(args);
+	return NULL;
+}
+
 const struct cli_behaviour cli_reload = {
 	.about = "Reads the file that shoald was started with. A bad file changes nothing: every\n"
-		 "error is printed and the exit status is 2.\n",
-	.ask = cli_ask_nothing,
+		 "error is printed and the exit status is 2. With --confirm the node goes back to\n"
+		 "the config before, also over a crash or restart of shoald, unless\n"
+		 "`shoal confirm` is given in time. The file stays as it is: after going back it\n"
+		 "differs from what is in force until somebody reloads.\n",
+	.options = reload_options,
+	.ask = ask_reload,
 	.render = render_reload,
 	.render_refusal = render_reload_refusal,
+};
+
+const struct cli_behaviour cli_confirm = {
+	.about = "Ends the trial that `shoal reload --confirm` began: the config in force stays.\n"
+		 "Exits with 4 when no reload waits for it, also when it went back already.\n",
+	.ask = cli_ask_nothing,
+	.render = render_confirm,
 };

@@ -647,6 +647,69 @@ static void check_pool(struct alarms *alarms, uint32_t index)
 		    pool->config->n_reals, first->name, down > 1 ? " and more" : "");
 }
 
+/* ---- the config ---- */
+
+/* Nobody confirmed yet, or nobody did. */
+static void check_trial(struct alarms *alarms, const struct commands_config *state)
+{
+	double left = view_seconds(state->left_us);
+
+	if (strcmp(state->trial, "pending") == 0 && state->trouble[0])
+		raise_alarm(alarms, LEVEL_CRITICAL, "config", "shoal reload",
+			    "nobody confirmed generation %.8s in time, and going back to %.8s "
+			    "fails: %s",
+			    state->tried, state->former, state->trouble);
+	else if (strcmp(state->trial, "pending") == 0)
+		raise_alarm(alarms, LEVEL_WARNING, "config", "shoal confirm",
+			    "the reload by %s is not confirmed: in %.0f s the node goes back to "
+			    "generation %.8s",
+			    state->owner, left, state->former);
+	else if (strcmp(state->trial, "went-back") == 0)
+		raise_alarm(alarms, LEVEL_WARNING, "config", "shoal reload",
+			    "went back to generation %.8s, as nobody confirmed %.8s; a reload "
+			    "reads the file",
+			    state->former, state->tried);
+	else
+		return;
+	name_alarm(alarms, state->trouble[0] ? LEVEL_CRITICAL : LEVEL_WARNING,
+		   strcmp(state->trial, "pending") == 0 ? "config-unconfirmed"
+							: "config-went-back");
+}
+
+/* What a restart would read is not what is in force. */
+static void check_file(struct alarms *alarms, const struct commands_config *state)
+{
+	const char *file = alarms->view->daemon->config_file;
+	char command[256];
+
+	snprintf(command, sizeof(command), "shoal %s %.200s",
+		 strcmp(state->file_state, "differs") == 0 ? "diff" : "check", file);
+	if (strcmp(state->file_state, "differs") == 0)
+		raise_alarm(alarms, LEVEL_WARNING, "config", command,
+			    "%s holds generation %.8s, in force is %.8s", file,
+			    state->file_generation,
+			    core_config(alarms->view->daemon->core)->generation);
+	else if (strcmp(state->file_state, "bad") == 0)
+		raise_alarm(alarms, LEVEL_WARNING, "config", command,
+			    "%s has %u error%s: shoald would not start with it", file,
+			    state->file_errors, state->file_errors == 1 ? "" : "s");
+	else if (strcmp(state->file_state, "missing") == 0)
+		raise_alarm(alarms, LEVEL_WARNING, "config", command,
+			    "%s cannot be read: shoald would not start", file);
+	else
+		return;
+	name_alarm(alarms, LEVEL_WARNING, "config-file");
+}
+
+static void check_config(struct alarms *alarms)
+{
+	const struct commands_context *daemon = alarms->view->daemon;
+	struct commands_config state = daemon->config_state(daemon->daemon);
+
+	check_trial(alarms, &state);
+	check_file(alarms, &state);
+}
+
 json_t *view_alarms(const struct view *view)
 {
 	const struct core *core = view->daemon->core;
@@ -659,6 +722,7 @@ json_t *view_alarms(const struct view *view)
 	check_vips(&alarms);
 	for (uint32_t i = 0; i < core_n_pools(core); i++)
 		check_pool(&alarms, i);
+	check_config(&alarms);
 	json_array_extend(alarms.critical, alarms.warnings);
 	json_decref(alarms.warnings);
 	return alarms.critical;

@@ -44,7 +44,8 @@
 	  "count by real, for a while, connections and SYNs that clients had to send again")       \
 	X(probe, true, "POOL/REAL [--check NAME]",                                                 \
 	  "run the checks of one real now and show every step; nothing is judged")                 \
-	X(reload, true, "", "read the config file again and go over to it")                        \
+	X(reload, true, "[--confirm T]", "read the config file again and go over to it")           \
+	X(confirm, true, "", "keep the config of a reload --confirm")                              \
 	X(version, false, "", "the version of this command and of shoald")
 
 /* Done by the command itself, without shoald. */

@@ -31,6 +31,24 @@ struct commands_removed {
 	usec_t quiet_since; /* no packet went to it from then on; 0 likewise */
 };
 
+/* How a reload is asked for. */
+struct commands_reload {
+	usec_t confirm_us; /* goes back after so long unless confirmed; 0: stays */
+	const char *owner;
+};
+
+/* The config file beside the config in force, and a reload that nobody confirmed yet. */
+struct commands_config {
+	const char *file_state; /* "same", "differs", "bad" or "missing" */
+	const char *file_generation;
+	unsigned file_errors;
+	const char *trial; /* "none", "pending" or "went-back" */
+	const char *former, *tried, *owner;
+	uint64_t since_wall_us, until_wall_us;
+	usec_t left_us;      /* while pending */
+	const char *trouble; /* why it did not go back although the time is over; "" */
+};
+
 /* Owned by src/main.c; pointers stay valid for the life of the control sockets. */
 struct commands_context {
 	struct event_base *base;
@@ -55,7 +73,12 @@ struct commands_context {
 	 * either way (config_report_fini() by the caller). 0, or a negative errno with the
 	 * sentence.
 	 */
-	int (*reload)(void *daemon, struct config_report *report, struct err *err);
+	int (*reload)(void *daemon, const struct commands_reload *how, struct config_report *report,
+		      struct err *err);
+	/* The config in force stays. -ENOENT when no reload waits for that, with the sentence. */
+	int (*confirm)(void *daemon, const char *owner, struct err *err);
+	/* Strings are valid until the next turn of the loop. */
+	struct commands_config (*config_state)(void *daemon);
 	/* Store the drain (or its end) in its file, then apply it. -EALREADY when it is so already.
 	 */
 	int (*drain)(void *daemon, const struct core_drain *drain, struct err *err);

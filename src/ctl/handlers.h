@@ -14,6 +14,7 @@ void handle_pool(struct ctl_request *request, const json_t *args, void *context)
 void handle_probe(struct ctl_request *request, const json_t *args, void *context);
 void handle_vip(struct ctl_request *request, const json_t *args, void *context);
 void handle_reload(struct ctl_request *request, const json_t *args, void *context);
+void handle_confirm(struct ctl_request *request, const json_t *args, void *context);
 
 /* The array args.names, or an empty one; NULL with the sentence when it is no array of strings. */
 const json_t *handler_names(const json_t *args, struct err *err);

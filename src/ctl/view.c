@@ -237,9 +237,31 @@ json_t *view_version(const struct view *view)
 			 core_config(view->daemon->core)->generation);
 }
 
+json_t *view_trial(const struct view *view)
+{
+	struct commands_config state = view->daemon->config_state(view->daemon->daemon);
+	bool is_pending = strcmp(state.trial, "pending") == 0;
+	json_t *trial;
+
+	if (strcmp(state.trial, "none") == 0)
+		return json_null();
+	trial = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s}", "state", state.trial, "former",
+			  state.former, "tried", state.tried, "owner", state.owner, "until_us",
+			  is_pending ? json_integer((json_int_t)state.until_wall_us) : json_null(),
+			  "left_s",
+			  is_pending ? json_real(view_seconds(state.left_us)) : json_null(),
+			  "trouble", state.trouble);
+	view_set_since_wall(trial, view, state.since_wall_us);
+	return trial;
+}
+
 static json_t *view_config(const struct view *view)
 {
-	json_t *config = json_pack("{s:s}", "file", view->daemon->config_file);
+	struct commands_config state = view->daemon->config_state(view->daemon->daemon);
+	json_t *config =
+		json_pack("{s:s, s:s, s:s, s:i, s:o}", "file", view->daemon->config_file,
+			  "file_state", state.file_state, "file_generation", state.file_generation,
+			  "file_errors", (int)state.file_errors, "trial", view_trial(view));
 
 	view_set_since_wall(config, view, view->daemon->config_loaded_wall_us);
 	return config;

@@ -412,6 +412,34 @@ static void watch(struct commands_context *context, usec_t now)
 	parts.syns[1][12] = (struct dataplane_syns){ 6, 3 }; /* too few to tell */
 }
 
+/* A reload on trial, and the file edited since. */
+static void unconfirmed(struct site *site)
+{
+	serve(site);
+	parts.config.trial = "pending";
+	parts.config.former = "1f0e2d3c4b5a6978";
+	parts.config.tried = core_config(site->core)->generation;
+	parts.config.owner = "alice (uid 1000)";
+	parts.config.since_wall_us = 1795335134ULL * USEC_PER_SEC;
+	parts.config.until_wall_us = 1795335434ULL * USEC_PER_SEC;
+	parts.config.left_us = 192 * USEC_PER_SEC;
+	parts.config.file_state = "bad";
+	parts.config.file_generation = "";
+	parts.config.file_errors = 2;
+}
+
+/* Nobody confirmed it: the file holds what is not in force. */
+static void went_back(struct site *site)
+{
+	unconfirmed(site);
+	parts.config.trial = "went-back";
+	parts.config.former = core_config(site->core)->generation;
+	parts.config.tried = "1f0e2d3c4b5a6978";
+	parts.config.file_state = "differs";
+	parts.config.file_generation = "1f0e2d3c4b5a6978";
+	parts.config.file_errors = 0;
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct site *site);
@@ -451,6 +479,8 @@ static const struct {
 	  { "status", "pools", "reals", "reals web/web2", "why web", "why web/web2",
 	    "why mail/smtp1" } },
 	{ "no-exec", no_exec, { "status", "why mail", "why mail/smtp2", "why mail/smtp3" } },
+	{ "unconfirmed", unconfirmed, { "status" } },
+	{ "went-back", went_back, { "status" } },
 	{ "overrides",
 	  overrides,
 	  { "status", "pools", "reals", "why web", "why mail", "why mail-v4" } },

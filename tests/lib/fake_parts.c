@@ -8,6 +8,7 @@
 struct fake_parts parts;
 const char *fake_reload_text;
 int fake_reload_result;
+usec_t fake_confirm_us;
 
 void fake_parts_init(struct site *site)
 {
@@ -27,6 +28,13 @@ void fake_parts_init(struct site *site)
 		.probe_is_connected = true,
 		.last_verdict = site->now - 400 * USEC_PER_MSEC,
 		.probes = 4711,
+		.config = { .file_state = "same",
+			    .file_generation = config->generation,
+			    .trial = "none",
+			    .former = "",
+			    .tried = "",
+			    .owner = "",
+			    .trouble = "" },
 	};
 	for (size_t i = 0; i < config->node.n_uplinks; i++) {
 		parts.uplinks[i] = (struct net_uplink){ .index = (uint32_t)i,
@@ -427,12 +435,30 @@ const struct prober_life *prober_life(const struct prober *prober, enum prober_d
 
 /* ---- the daemon ---- */
 
-static int reload(void *daemon, struct config_report *report, struct err *err)
+static int reload(void *daemon, const struct commands_reload *how, struct config_report *report,
+		  struct err *err)
 {
 	(void)daemon;
 	*report = (struct config_report){ .text = strdup(fake_reload_text ? fake_reload_text : ""),
 					  .errors = fake_reload_result == -EINVAL ? 2 : 0 };
+	fake_confirm_us = how->confirm_us;
 	return fake_reload_result ? err_set(err, fake_reload_result, "as told") : 0;
+}
+
+static int confirm(void *daemon, const char *owner, struct err *err)
+{
+	(void)daemon;
+	(void)owner;
+	if (strcmp(parts.config.trial, "pending") != 0)
+		return err_set(err, -ENOENT, "no reload waits to be confirmed");
+	parts.config.trial = "none";
+	return 0;
+}
+
+static struct commands_config config_state(void *daemon)
+{
+	(void)daemon;
+	return parts.config;
 }
 
 static int drain(void *daemon, const struct core_drain *drain, struct err *err)
@@ -541,6 +567,8 @@ struct commands_context fake_context(struct site *site)
 		.config_loaded_wall_us = 1795333034ULL * USEC_PER_SEC,
 		.daemon = site,
 		.reload = reload,
+		.confirm = confirm,
+		.config_state = config_state,
 		.drain = drain,
 		.order = order,
 		.order_of = order_of,

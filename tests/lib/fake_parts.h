@@ -52,6 +52,8 @@ struct fake_parts {
 	struct latency latencies[PARTS_MAX];            /* of each pool */
 	struct core_order orders[PARTS_MAX][PARTS_MAX]; /* by pool and real */
 	unsigned n_resets;
+
+	struct commands_config config;
 };
 
 extern struct fake_parts parts;
@@ -66,3 +68,4 @@ void fake_parts_init(struct site *site);
 struct commands_context fake_context(struct site *site);
 extern const char *fake_reload_text;
 extern int fake_reload_result;
+extern usec_t fake_confirm_us; /* as it was asked for */

@@ -840,6 +840,31 @@ TEST(served, reload_prints_the_report_and_keeps_the_config)
 	node_stop(&node);
 }
 
+TEST(served, a_reload_on_trial_says_until_when_and_is_confirmed_once)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	fake_reload_result = 0;
+	fake_reload_text = NULL;
+	assert_int_equal(SHOAL(&node, "reload", "--confirm", "5m"), CTL_DONE);
+	assert_int_equal(fake_confirm_us, 300 * USEC_PER_SEC);
+	assert_int_equal(SHOAL(&node, "confirm"), CTL_REFUSED);
+	assert_said(&node, "no reload waits to be confirmed");
+	parts.config.trial = "pending";
+	parts.config.former = "1f0e2d3c4b5a6978";
+	parts.config.left_us = 240 * USEC_PER_SEC;
+	assert_int_equal(SHOAL(&node, "reload"), CTL_DONE);
+	assert_int_equal(fake_confirm_us, 0);
+	assert_said(&node, "goes back to generation 1f0e2d3c4b5a6978 in 4m00s unless confirmed");
+	assert_int_equal(SHOAL(&node, "confirm"), CTL_DONE);
+	assert_said(&node, " stays");
+	assert_int_equal(SHOAL(&node, "reload", "--confirm", "0s"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "reload", "--confirm", "8d"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "reload", "--confirm"), CTL_USAGE);
+	node_stop(&node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -874,6 +899,7 @@ int main(void)
 		T(served, an_undrain_ends_the_wait),
 		T(served, a_killed_command_leaves_the_drain),
 		T(served, reload_prints_the_report_and_keeps_the_config),
+		T(served, a_reload_on_trial_says_until_when_and_is_confirmed_once),
 	};
 
 	log_init("cli-served", LOG_LEVEL_ERR);
