@@ -17,6 +17,7 @@
 
 #define STREAMS_MAX 256
 #define ECHO_PORT   7
+#define LATE_S      10 /* a busy machine answers late, which is no loss */
 
 struct streams {
 	pid_t pid;
@@ -68,7 +69,8 @@ static void run(struct streams *streams, int control, unsigned pps)
 		next += gap;
 		hear_until(streams, next);
 	}
-	hear_until(streams, usec_now() + USEC_PER_SEC);
+	for (int i = 0; i < LATE_S && streams->answered < streams->sent; i++)
+		hear_until(streams, usec_now() + USEC_PER_SEC);
 	counts[0] = streams->sent;
 	counts[1] = streams->answered;
 	_exit(write(control, counts, sizeof(counts)) != sizeof(counts));
