@@ -147,8 +147,10 @@ LB_INLINE __u32 flow_kind(const struct lb_service *service, const struct packet 
 /* Evidence against settling: the slot is needed as it is. */
 LB_INLINE void flow_mark(struct lb_ring *ring, __u32 slot)
 {
-	if (slot < LB_RING_SLOTS && !LB_READ_ONCE(ring->marks[slot]))
-		ring->marks[slot] = 1;
+	__u64 bit = 1ULL << (slot & 63);
+
+	if (slot < LB_RING_SLOTS && !(LB_READ_ONCE(ring->marks[slot >> 6]) & bit))
+		__sync_fetch_and_or(&ring->marks[slot >> 6], bit);
 }
 
 /* Refresh an entry that was used, or promote it. */

@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define LB_ABI_VERSION 4
+#define LB_ABI_VERSION 5
 
 #define LB_UPLINKS        8
 #define LB_UPLINK_CELLS   (LB_UPLINKS + 1) /* the last one is the self-test's */
@@ -271,18 +271,22 @@ _Static_assert(sizeof(struct lb_real) == 32, "lb_real has no holes");
 #define LB_SLOT_ALT(word) ((word) >> 16)
 #define LB_SLOT_NOBODY    0xffffU /* never a real */
 
-#define LB_RING_MARKS    65544 /* slots, padded to 8 bytes */
+#define LB_RING_MARKS    1025 /* words with a bit a slot */
 #define LB_RING_KEY_MASK 0xffffffU
 struct lb_ring {
 	__u32 slots[LB_RING_WORDS];
-	__u8 marks[LB_RING_MARKS]; /* while settling: a packet went elsewhere than to cur */
-	__u64 changed_us;          /* boottime of the last change of a slot */
-	__u64 watched_us;          /* boottime since when marks are collected; 0: nothing settles */
-	__u32 changed_age;         /* as changed_us, in the units of ages in flows */
-	__u32 in_transition;       /* slots that are not steady */
-	__u32 key; /* 24 bits that no other ring had: flows are remembered under it */
+	__u64 marks[LB_RING_MARKS]; /* while settling: a packet went elsewhere than to cur */
+	__u64 changed_us;           /* boottime of the last change of a slot */
+	__u64 watched_us;    /* boottime since when marks are collected; 0: nothing settles */
+	__u32 changed_age;   /* as changed_us, in the units of ages in flows */
+	__u32 in_transition; /* slots that are not steady */
+	__u32 key;           /* 24 bits that no other ring had: flows are remembered under it */
 	__u32 pad;
+	/* For user space: what the slots were made of, and their sum, so that they need not be made
+	 * again to know that they are right; 0: not known. */
+	__u64 made_of, sum;
 };
+#define LB_RING_WEIGHT(slot) ((__u64)(slot)*2654435761U | 1) /* of a slot's cur in the sum */
 
 /*
  * Flows remembered: lines of one cache line, each entry one word, 0 when empty.
@@ -348,6 +352,7 @@ struct lb_tables {
 	__u32 flow_idle; /* an older entry of flows is none; in units of ages */
 	__u32 ring_key;  /* of the youngest ring */
 	__u32 pad;
+	__u64 build; /* of the object that the program in force is from; 0 while it is exchanged */
 	__u8 switches[LB_SWITCHES_MAX]; /* read-only data of the program in force */
 	__u64 flow_key[4];              /* random; made with the flow table */
 	__u64 rates[LB_SERVICES]; /* when the next new flow is let in, bpf/special.h; by counter */

@@ -38,6 +38,7 @@
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
 #include "src/net/fib.h"
+#include "src/reconcile/changeover.h"
 #include "src/reconcile/config_file.h"
 #include "src/reconcile/confirm.h"
 #include "src/reconcile/drained.h"
@@ -54,6 +55,7 @@
 #define PLAN_STALE_US    (2 * USEC_PER_SEC)  /* router ops of an older plan are dropped */
 #define GUARD_ACTS_US    (1 * USEC_PER_SEC) /* from its fence to the last line it writes, and some */
 #define STATE_EVERY_US   (2 * USEC_PER_SEC)  /* the state file at most */
+#define CHANGE_TELL_US   (10 * USEC_PER_SEC) /* what a change-over waits for */
 #define START_WAIT_US    (5 * USEC_PER_SEC)  /* for the first word on every uplink */
 #define GO_BACK_EVERY_US (10 * USEC_PER_SEC) /* to the former config, while that fails */
 #define EXIT_BAD_CONFIG  2
@@ -102,7 +104,8 @@ struct shoald {
 	struct event *pass_event, *timer_event, *second_event, *tick_event, *signal_events[3];
 	int lock_fd;
 	usec_t started, sampled_at;
-	uint64_t ops_ticked; /* ops of the reconciler up to the last tick of the data plane */
+	usec_t change_told_at; /* what the change-over waits for */
+	uint64_t ops_ticked;   /* ops of the reconciler up to the last tick of the data plane */
 	bool is_fenced, has_ticked;
 	bool is_stopping; /* also when asked to before the loop proper runs */
 	struct vip_seen *vips;
@@ -255,15 +258,13 @@ static bool verdicts_are_fresh(const struct shoald *d, usec_t now)
 }
 
 /* A bgpd that is gone announces nothing, so there is nothing to read back; one that hangs is not
- * fresh, and one that is there and cannot be read only as long as a restart of it may last. */
+ * fresh. */
 static bool read_back_is_fresh(const struct shoald *d, usec_t now)
 {
 	usec_t at;
 
 	switch (router_life(d->router)) {
 	case ROUTER_CONNECTING:
-		at = router_unread_since(d->router);
-		return at == 0 || now - at < FRESH_US;
 	case ROUTER_NO_INSTANCE:
 		return true;
 	case ROUTER_READY:
@@ -409,6 +410,29 @@ static void follow_routes(struct shoald *d)
 		router_read_back(d->router);
 }
 
+/* Packets go by maps of another version's layout until ours are filled. */
+static void change_over(struct shoald *d, usec_t now)
+{
+	const char *what = "";
+	struct err err;
+
+	if (!changeover_is_due(d->core, reconcile_maps_are_filled(d->reconcile), now - d->started,
+			       &what)) {
+		if (now >= d->change_told_at + CHANGE_TELL_US)
+			log_notice("change_over", "waits_for=\"%s\"", what);
+		if (now >= d->change_told_at + CHANGE_TELL_US)
+			d->change_told_at = now;
+		return;
+	}
+	if (dataplane_change_over(d->dataplane, &err) < 0) {
+		log_err("change_over", "error=%s hint=\"the former maps stay in force\"",
+			LOG_QUOTE(err.text));
+		return;
+	}
+	log_notice("change_over", "done=yes");
+	pass_soon(d);
+}
+
 static void on_pass(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
@@ -420,6 +444,8 @@ static void on_pass(evutil_socket_t fd, short what, void *arg)
 	if (now - reconcile_planned_at(d->reconcile) > PLAN_STALE_US)
 		read_fence(d);
 	next = reconcile_pass(d->reconcile, now);
+	if (dataplane_is_changing_over(d->dataplane))
+		change_over(d, now);
 	timer = core_next_timer(d->core);
 	tick_after_ops(d);
 	log_changes(d);
@@ -1564,7 +1590,8 @@ static void stop(struct shoald *d)
 /* A start that failed leaves nothing behind that was not there before. */
 static void undo_start(struct shoald *d)
 {
-	bool adopted = d->dataplane && dataplane_is_adopted(d->dataplane);
+	bool adopted = d->dataplane && (dataplane_is_adopted(d->dataplane) ||
+					dataplane_is_changing_over(d->dataplane));
 	bool opened = d->dataplane != NULL;
 	const char *bpffs_dir = d->options.bpffs_dir;
 	struct err err;
@@ -1605,7 +1632,9 @@ static int run(struct shoald *d)
 	}
 	log_notice("start", "node=%s generation=%s version=%s adopted=%s", d->config->node.name,
 		   d->config->generation, SHOAL_VERSION,
-		   dataplane_is_adopted(d->dataplane) ? "yes" : "no");
+		   dataplane_is_changing_over(d->dataplane) ? "change-over"
+		   : dataplane_is_adopted(d->dataplane)     ? "yes"
+							    : "no");
 	warn_of_flow_table(d);
 	sd_notify(0, "READY=1");
 	pass_soon(d);

@@ -462,6 +462,9 @@ struct observed {
 	size_t n_routes;
 	bool routes_are_read; /* a prefix without entry has no line; implied by any entry's is_read
 			       */
+	/* Packets still go by maps of another layout, which hold what stood before the start; those
+	 * observed here are being filled beside them. */
+	bool former_forwards;
 };
 
 enum op_kind {

@@ -141,6 +141,7 @@ struct core {
 	uint64_t lives_version;
 	usec_t first_verdict_at; /* since the start, 0: the prober said nothing yet */
 	bool xdp_gone;
+	bool former_forwards; /* as observed */
 	bool uplinks_lost;
 	usec_t no_uplink_since;
 	usec_t common_ended; /* the last common mode */

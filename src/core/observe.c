@@ -108,6 +108,7 @@ void observe(struct core *core, const struct observed *observed)
 	struct tables *t = &core->tables;
 
 	pools_take(core, observed);
+	core->former_forwards = observed->former_forwards;
 	if (!facts_take(core, observed) || any_is_leaving(t))
 		records_renew(core, observed);
 	for (size_t i = 0; i < t->records.n_vips; i++)

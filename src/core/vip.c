@@ -115,6 +115,8 @@ static enum vip_reason vip_lost(struct core *core, const struct vip *vip)
 		return lack;
 	if (!is_by_hand(vip) && common_asks(core, vip, CONFIG_LOSS_WITHDRAW))
 		return VIP_REASON_COMMON_MODE;
+	if (core->former_forwards) /* what stands rests on other maps than those tested */
+		return VIP_REASON_SERVING;
 	if (any_service(core, vip, is_failing))
 		return VIP_REASON_SELF_TEST;
 	if (vip->unproven_since && core_is_due(core, vip->unproven_since + REPAIR_GRACE_US))
@@ -148,7 +150,7 @@ static enum vip_reason vip_unready(struct core *core, const struct vip *vip)
 
 	if (unwell != VIP_REASON_SERVING)
 		return unwell;
-	if (vip->unproven_since || any_service(core, vip, is_untested))
+	if (core->former_forwards || vip->unproven_since || any_service(core, vip, is_untested))
 		return VIP_REASON_NOT_PROGRAMMED;
 	if (core->node.is_drained)
 		return VIP_REASON_NODE_DRAINED;

@@ -62,7 +62,7 @@ static int ask_age(const struct dataplane *dp, uint32_t *ret)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 
-	if (bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.shoal_age), &opts) < 0)
+	if (bpf_prog_test_run_opts(dp->age_fd, &opts) < 0)
 		return -errno;
 	*ret = opts.retval;
 	return 0;
@@ -70,7 +70,7 @@ static int ask_age(const struct dataplane *dp, uint32_t *ret)
 
 int clock_start(struct dataplane *dp, struct err *err)
 {
-	uint32_t age;
+	uint32_t age = 0;
 	int r = ask_age(dp, &age);
 
 	if (r < 0)
@@ -82,7 +82,7 @@ int clock_start(struct dataplane *dp, struct err *err)
 
 uint32_t clock_age(const struct dataplane *dp)
 {
-	uint32_t age;
+	uint32_t age = 0;
 
 	if (ask_age(dp, &age) < 0)
 		age = (uint32_t)((usec_now() - dp->age_zero_us) / dp->age_us);

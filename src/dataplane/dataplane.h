@@ -5,7 +5,8 @@
  *
  * Links, program and maps are pinned under one bpffs directory and outlive the process:
  * dataplane_close() leaves traffic flowing, a later dataplane_open() with the same directory and
- * LB_ABI_VERSION adopts them without a lost packet. Multi-word records are published whole.
+ * LB_ABI_VERSION adopts them without a lost packet; with another one, see
+ * dataplane_is_changing_over(). Multi-word records are published whole.
  * Calls block for microseconds (a ring write: about a millisecond); all run on the main loop.
  */
 #pragma once
@@ -61,6 +62,18 @@ int dataplane_remove(const char *bpffs_dir, struct err *err);
 
 /* True when maps and links of an earlier run were adopted. */
 bool dataplane_is_adopted(const struct dataplane *dp);
+
+/*
+ * True while the uplinks run the program of another LB_ABI_VERSION, which forwards by its own maps:
+ * those opened here are filled beside them. dataplane_attach() and dataplane_is_attached() take
+ * that program for ours.
+ */
+bool dataplane_is_changing_over(const struct dataplane *dp);
+/*
+ * dataplane_change_over - the maps are filled: move every uplink to them, by one link update each,
+ * and remove the others. On failure all uplinks run what they ran before.
+ */
+int dataplane_change_over(struct dataplane *dp, struct err *err);
 
 /*
  * True when the maps adopted were used with another hash key (node.hash-key-file) before: from now
@@ -160,6 +173,14 @@ int dataplane_ring_del(struct dataplane *dp, uint32_t ring, struct err *err);
  */
 int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS],
 			 uint32_t *ret_changed, struct err *err);
+/*
+ * dataplane_ring_note - remember in the maps, after a write, what the ring was made of: any number
+ * but 0. The next write forgets it.
+ * dataplane_ring_is_of - whether the ring stands as it was when this was noted, be it by another
+ * process: no slot has another real.
+ */
+void dataplane_ring_note(struct dataplane *dp, uint32_t ring, uint64_t made_of);
+bool dataplane_ring_is_of(const struct dataplane *dp, uint32_t ring, uint64_t made_of);
 /* The same for n slots of a ring that was written before; none twice. */
 int dataplane_ring_move(struct dataplane *dp, uint32_t ring, const uint32_t *slots,
 			const uint16_t *reals, size_t n, struct err *err);

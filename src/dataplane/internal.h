@@ -57,9 +57,16 @@ struct sweep {
 struct dataplane {
 	char dir[128]; /* bpffs directory; "" for a private one */
 	int dir_fd;    /* holds the lock on it */
+	char set[144]; /* directory of our set in it, see sets.c */
+	int set_fd;
 	struct lb_bpf *skel;
-	int prog_fd; /* the program in force */
+	int prog_fd; /* the program in force; while changing over, the one to be */
 	uint32_t prog_id;
+	int age_fd; /* of the program that tells its clock */
+	bool is_age_own;
+	bool is_changing_over;  /* the links run another set's program until ours is filled */
+	int former_fd;          /* that program */
+	uint32_t former_ids[2]; /* what links may run of that set; 0: none */
 	struct lb_tables *tables;
 	struct lb_ring *rings;
 	struct lb_counters *lines; /* one per CPU, then the self-test's */
@@ -114,6 +121,24 @@ struct private_switches {
 int dataplane_open_private(const struct config *config, const struct private_switches *switches,
 			   struct dataplane **ret, struct err *err);
 const struct lb_trace *dataplane_trace(const struct dataplane *dp);
+
+/* sets.c: pinned sets, of our version and of others */
+
+/*
+ * Find out which set is in force. Another one than ours: dp->is_changing_over. What is left of ours
+ * from a change-over that did not come to its end is removed.
+ */
+int sets_look(struct dataplane *dp, struct err *err);
+/* An empty directory for our set. Unless another set is in force, no link is left. */
+int set_new(struct dataplane *dp, struct err *err);
+/* Unpin a set; `tables` first, so that half of it is not taken for one. */
+int set_del(const struct dataplane *dp, const char *path, struct err *err);
+/* Unpin all sets but ours. */
+void sets_del_others(const struct dataplane *dp);
+/* Detach and unpin everything that this port ever pins in a directory. */
+int sets_clear(const char *dir, struct err *err);
+/* Whether a link may run this program: ours, or while changing over that of the set in force. */
+bool sets_may_run(const struct dataplane *dp, uint32_t prog_id);
 
 /* cells.c: one-word hash tables, see bpf/service.h. */
 
@@ -254,6 +279,8 @@ int uplink_set_private(struct dataplane *dp, uint32_t uplink, const char *ifname
 int uplinks_update_program(struct dataplane *dp, int prog_fd, struct err *err);
 /* Whether no pinned link runs another program than this. */
 bool uplinks_run_program(struct dataplane *dp, uint32_t prog_id);
+/* Whether a pinned link whose interface is there runs one of these two. */
+bool uplinks_run_any(struct dataplane *dp, const uint32_t prog_ids[2]);
 
 /* count.c: the word of a cause, enum lb_cause. */
 const char *dataplane_cause_str(uint32_t cause);

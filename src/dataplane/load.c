@@ -2,11 +2,13 @@
 /*
  * load.c - the program and its maps: load and pin them, or adopt what an earlier process pinned.
  *
- * In the bpffs directory stand `tables` (pinned last: it makes the set whole, and begins with the
- * ABI version), the other maps of pinned_map(), the program and one `link_IFINDEX` an uplink.
- * Adopting loads today's program over the pinned maps; when its tags or its switches differ from
- * the one in force, every link is moved to it by bpf_link_update(), which no packet notices. A lock
- * on the directory keeps a second controller out.
+ * In the bpffs directory stand one `link_IFINDEX` an uplink and a set, the directory `vN` with N
+ * the ABI version: `tables` (pinned last: it makes the set whole, and begins with the version), the
+ * other maps of pinned_map() and the program. What becomes of a set of another version: sets.c.
+ * Adopting takes the program in force as it is when it is from the very object that we carry, with
+ * the same switches. Otherwise ours is loaded over the pinned maps, and when its tags or switches
+ * differ every link is moved to it by bpf_link_update(), which no packet notices. A lock on the
+ * directory keeps a second controller out.
  *
  * A program is two stages (`program`, `longer`) and the map by which the first calls the second
  * (`stages`): each program has a map of its own, so that both are exchanged by the link update, or
@@ -22,6 +24,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,10 +157,9 @@ static uint32_t rings_wanted(const struct config *config, bool is_private)
 	return is_private ? n_pools + 1 : n_pools + n_pools / 4 + RINGS_SPARE;
 }
 
-static int pin_path(const struct dataplane *dp, const char *name, char path[192])
+static void pin_path(const struct dataplane *dp, const char *name, char path[192])
 {
-	snprintf(path, 192, "%s/%s", dp->dir, name);
-	return 0;
+	snprintf(path, 192, "%s/%s", dp->set, name);
 }
 
 static int pinned_fd(const struct dataplane *dp, const char *name)
@@ -209,52 +211,6 @@ static int dir_open(const char *path, int *ret_fd, struct err *err)
 	return 0;
 }
 
-static bool is_ours(const char *name)
-{
-	static const char *const names[] = {
-		"tables",  "rings",  "rings_new", "counters",      "prefixes",     "devices",
-		"flows",   "syns",   "captured",  "source_routes", "source_drops", "server_ids",
-		"program", "longer", "stages",    "program_new",   "longer_new",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(name, names[i]))
-			return true;
-	}
-	return !strncmp(name, "link_", 5) || !strncmp(name, "stages_", 7);
-}
-
-/* Detach a pinned link now; unpinning alone does it some time later. */
-static void link_detach(const char *dir, const char *name)
-{
-	char path[512];
-	AUTO(fd_closep) int fd = -1;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = bpf_obj_get(path);
-	if (fd >= 0)
-		bpf_link_detach(fd);
-}
-
-/* Detach and unpin everything that this file or uplink.c pins. */
-static int dir_clear(const char *path, struct err *err)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	int r = 0;
-
-	if (!dir)
-		return err_set(err, -errno, "bpffs directory '%s': %m", path);
-	while ((entry = readdir(dir))) {
-		if (!strncmp(entry->d_name, "link_", 5))
-			link_detach(path, entry->d_name);
-		if (is_ours(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0)
-			r = err_set(err, -errno, "'%s/%s': %m", path, entry->d_name);
-	}
-	closedir(dir);
-	return r;
-}
-
 /* ---- the maps ---- */
 
 /* Whether `tables` is one we can work with. */
@@ -266,18 +222,19 @@ static int check_tables(const struct dataplane *dp, int fd, struct err *err)
 	int r = map_info(fd, &info);
 
 	if (r < 0)
-		return err_set(err, r, "pinned map '%s/tables': %m", dp->dir);
+		return err_set(err, r, "pinned map '%s/tables': %m", dp->set);
 	start = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	if (start == MAP_FAILED)
-		return err_set(err, -errno, "pinned map '%s/tables': %m", dp->dir);
+		return err_set(err, -errno, "pinned map '%s/tables': %m", dp->set);
 	memcpy(&version, start, sizeof(version));
 	munmap(start, 4096);
 	if (version != LB_ABI_VERSION || info.value_size != sizeof(struct lb_tables))
 		return err_set(
 			err, -ESTALE,
-			"the maps pinned in '%s' have layout version %u, this program needs %u: "
-			"drain the node, remove them (shoald --remove) and start again",
-			dp->dir, version, LB_ABI_VERSION);
+			"the maps pinned in '%s' have another layout (version %u, %u bytes) than "
+			"this program's version %u: drain the node, remove them (shoald --remove) "
+			"and start again",
+			dp->set, version, info.value_size, LB_ABI_VERSION);
 	return 0;
 }
 
@@ -289,15 +246,15 @@ static int reuse_map(const struct dataplane *dp, struct bpf_map *map, const char
 	int r;
 
 	if (fd < 0)
-		return err_set(err, -errno, "pinned map '%s/%s': %m", dp->dir, name);
+		return err_set(err, -errno, "pinned map '%s/%s': %m", dp->set, name);
 	r = map_info(fd, &info);
 	if (r < 0)
-		return err_set(err, r, "pinned map '%s/%s': %m", dp->dir, name);
+		return err_set(err, r, "pinned map '%s/%s': %m", dp->set, name);
 	if (info.value_size != value_size)
 		return err_set(err, -ESTALE, "pinned map '%s/%s' has values of %u bytes, not %u",
-			       dp->dir, name, info.value_size, value_size);
+			       dp->set, name, info.value_size, value_size);
 	r = bpf_map__reuse_fd(map, fd);
-	return r < 0 ? err_set(err, r, "pinned map '%s/%s': %m", dp->dir, name) : 0;
+	return r < 0 ? err_set(err, r, "pinned map '%s/%s': %m", dp->set, name) : 0;
 }
 
 /* The maps beside `tables` and `rings`. */
@@ -338,7 +295,7 @@ static int adopt_flow_lines(struct dataplane *dp, struct err *err)
 	int r = map_info(bpf_map__fd(dp->skel->maps.flows), &info);
 
 	if (r < 0)
-		return err_set(err, r, "pinned map '%s/flows': %m", dp->dir);
+		return err_set(err, r, "pinned map '%s/flows': %m", dp->set);
 	set_flow_lines(dp, info.max_entries);
 	clock_init(dp);
 	return 0;
@@ -365,7 +322,7 @@ static int reuse_maps(struct dataplane *dp, uint32_t rings_needed, struct err *e
 		return r;
 	/* Rings that have become too few are copied into a larger map, see grow_rings(). */
 	if (rings_fd < 0 || map_info(rings_fd, &info) < 0)
-		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->dir);
+		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->set);
 	if (info.max_entries >= rings_needed)
 		return reuse_map(dp, skel->maps.rings, "rings", sizeof(struct lb_ring), err);
 	return 0;
@@ -390,7 +347,9 @@ static int map_all(struct dataplane *dp, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "map 'rings': %m");
 	dp->n_rings = info.max_entries;
-	dp->tables = &dp->skel->bss->lb;
+	dp->tables = map_memory(dp->skel->maps.bss, sizeof(*dp->tables), err);
+	if (!dp->tables)
+		return -ENOMEM;
 	dp->rings = map_memory(dp->skel->maps.rings, dp->n_rings * sizeof(struct lb_ring), err);
 	if (!dp->rings)
 		return -ENOMEM;
@@ -403,6 +362,22 @@ static int map_all(struct dataplane *dp, struct err *err)
 	return dp->flows ? 0 : -ENOMEM;
 }
 
+static void unmap_all(struct dataplane *dp)
+{
+	if (dp->tables)
+		munmap(dp->tables, sizeof(*dp->tables));
+	if (dp->rings)
+		munmap(dp->rings, dp->n_rings * sizeof(struct lb_ring));
+	if (dp->lines)
+		munmap(dp->lines, (dp->n_cpus + 1) * sizeof(struct lb_counters));
+	if (dp->flows)
+		munmap(dp->flows, dp->n_flow_lines * sizeof(struct lb_flow_line));
+	dp->tables = NULL;
+	dp->rings = NULL;
+	dp->lines = NULL;
+	dp->flows = NULL;
+}
+
 /* The pinned rings were too few: carry them over into the larger map just made. */
 static int grow_rings(struct dataplane *dp, struct err *err)
 {
@@ -413,13 +388,13 @@ static int grow_rings(struct dataplane *dp, struct err *err)
 	void *old;
 
 	if (old_fd < 0 || map_info(old_fd, &info) < 0)
-		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->dir);
+		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->set);
 	if (info.max_entries >= dp->n_rings)
 		return 0;
 	size = info.max_entries * sizeof(struct lb_ring);
 	old = mmap(NULL, size, PROT_READ, MAP_SHARED, old_fd, 0);
 	if (old == MAP_FAILED)
-		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->dir);
+		return err_set(err, -errno, "pinned map '%s/rings': %m", dp->set);
 	memcpy(dp->rings, old, size);
 	munmap(old, size);
 	pin_path(dp, "rings_new", path);
@@ -472,8 +447,12 @@ static struct dataplane *dataplane_new(const char *dir, const struct config *con
 	if (!dp)
 		return NULL;
 	snprintf(dp->dir, sizeof(dp->dir), "%s", dir);
+	snprintf(dp->set, sizeof(dp->set), "%s/v%u", dir, LB_ABI_VERSION);
 	dp->dir_fd = -1;
+	dp->set_fd = -1;
 	dp->prog_fd = -1;
+	dp->age_fd = -1;
+	dp->former_fd = -1;
 	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
 		dp->link_fds[i] = -1;
 	configure(dp, config);
@@ -529,10 +508,24 @@ static const void *switches(const struct dataplane *dp)
 #define SWITCHES_LEN sizeof(*((struct lb_bpf *)NULL)->rodata)
 _Static_assert(SWITCHES_LEN <= LB_SWITCHES_MAX, "the tables have room for the switches");
 
-static void note_switches(struct dataplane *dp)
+/* A number that tells the object we carry from every other (FNV-1a). */
+static uint64_t object_build(void)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+	size_t len;
+	const uint8_t *bytes = lb_bpf__elf_bytes(&len);
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+	return hash ? hash : 1;
+}
+
+/* What the program in force is made of, for the next process. */
+static void note_program(struct dataplane *dp)
 {
 	dp->tables->switches_len = SWITCHES_LEN;
 	memcpy(dp->tables->switches, switches(dp), SWITCHES_LEN);
+	__atomic_store_n(&dp->tables->build, object_build(), __ATOMIC_RELEASE);
 }
 
 static bool switches_differ(const struct dataplane *dp)
@@ -563,6 +556,13 @@ static int use_program(struct dataplane *dp, int fd, struct err *err)
 	dp->prog_fd = fd;
 	dp->prog_id = info.id;
 	return 0;
+}
+
+/* Those that were just loaded. */
+static int use_loaded(struct dataplane *dp, struct err *err)
+{
+	dp->age_fd = bpf_program__fd(dp->skel->progs.shoal_age);
+	return use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
 }
 
 static int pin_map(const struct dataplane *dp, struct bpf_map *map, const char *name,
@@ -607,14 +607,16 @@ static int pin_program(const struct dataplane *dp, struct err *err)
 		r = pin_new(dp, bpf_program__fd(skel->progs.shoal_lb), "program_new", err);
 	if (!r)
 		r = pin_new(dp, bpf_program__fd(skel->progs.shoal_lb_longer), "longer_new", err);
+	if (!r)
+		r = pin_new(dp, bpf_program__fd(skel->progs.shoal_age), "age_new", err);
 	return r ? r : pin_new(dp, bpf_map__fd(skel->maps.stages), stages, err);
 }
 
 /* Replace a pin by another in one step. */
 static int repin(const struct dataplane *dp, const char *from, const char *to, struct err *err)
 {
-	if (renameat(dp->dir_fd, from, dp->dir_fd, to) < 0)
-		return err_set(err, -errno, "'%s/%s': %m", dp->dir, to);
+	if (renameat(dp->set_fd, from, dp->set_fd, to) < 0)
+		return err_set(err, -errno, "'%s/%s': %m", dp->set, to);
 	return 0;
 }
 
@@ -628,13 +630,15 @@ static int repin_program(const struct dataplane *dp, struct err *err)
 		r = repin(dp, stages, "stages", err);
 	if (!r)
 		r = repin(dp, "longer_new", "longer", err);
+	if (!r)
+		r = repin(dp, "age_new", "age", err);
 	return r ? r : repin(dp, "program_new", "program", err);
 }
 
 /* Every link runs the program in force: maps of others can go. */
 static void drop_left_stages(const struct dataplane *dp)
 {
-	DIR *dir = opendir(dp->dir);
+	DIR *dir = opendir(dp->set);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -663,27 +667,33 @@ static int pin_all(struct dataplane *dp, struct err *err)
 	return r ? r : pin_map(dp, skel->maps.bss, "tables", err);
 }
 
-static int load_fresh(struct dataplane *dp, struct err *err)
+static int make_set(struct dataplane *dp, struct err *err)
 {
-	int r = dir_clear(dp->dir, err);
+	int r = lb_bpf__load(dp->skel);
 
-	if (r < 0)
-		return r;
-	r = lb_bpf__load(dp->skel);
 	if (r < 0)
 		return load_failed(r, err);
 	r = map_all(dp, err);
 	if (r < 0)
 		return r;
 	dp->tables->abi_version = LB_ABI_VERSION;
-	note_switches(dp);
+	note_program(dp);
 	r = make_flow_key(dp, err);
 	if (!r)
-		r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
-	if (!r)
-		r = pin_all(dp, err);
+		r = use_loaded(dp, err);
+	return r ? r : pin_all(dp, err);
+}
+
+/* While another set is in force the links go on running that one. */
+static int load_fresh(struct dataplane *dp, struct err *err)
+{
+	int r = set_new(dp, err);
+
 	if (r < 0)
-		dir_clear(dp->dir, NULL);
+		return r;
+	r = make_set(dp, err);
+	if (r < 0)
+		set_del(dp, dp->set, NULL);
 	return r;
 }
 
@@ -714,6 +724,7 @@ static int exchange_program(struct dataplane *dp, int old_fd, struct err *err)
 
 	if (r < 0)
 		return r;
+	dp->tables->build = 0; /* whoever ends in here leaves two programs */
 	r = uplinks_update_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
 	if (r < 0 && old_fd >= 0)
 		uplinks_update_program(dp, old_fd, NULL);
@@ -732,21 +743,16 @@ static int upgrade(struct dataplane *dp, bool has_new_rings, int old_fd, struct 
 	if (r < 0)
 		return r;
 	drop_left_stages(dp);
-	note_switches(dp);
-	return use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
+	note_program(dp);
+	return use_loaded(dp, err);
 }
 
-static int load_adopted(struct dataplane *dp, const struct config *config, struct err *err)
+/* Load our program over the pinned maps, and put it in force where it is another. */
+static int load_over(struct dataplane *dp, int *old_fd, struct err *err)
 {
-	AUTO(fd_closep) int old_fd = pinned_fd(dp, "program");
-	bool has_new_rings;
-	int r;
+	bool has_new_rings = bpf_map__fd(dp->skel->maps.rings) < 0;
+	int r = lb_bpf__load(dp->skel);
 
-	r = reuse_maps(dp, (uint32_t)config->n_pools, err);
-	if (r < 0)
-		return r;
-	has_new_rings = bpf_map__fd(dp->skel->maps.rings) < 0;
-	r = lb_bpf__load(dp->skel);
 	if (r < 0)
 		return load_failed(r, err);
 	r = map_all(dp, err);
@@ -754,10 +760,64 @@ static int load_adopted(struct dataplane *dp, const struct config *config, struc
 		r = grow_rings(dp, err);
 	if (r < 0)
 		return r;
-	dp->is_adopted = true;
 	dp->has_new_hash_key = hash_key_differs(dp);
-	if (has_new_rings || !is_same_program(dp, old_fd))
-		return upgrade(dp, has_new_rings, old_fd, err);
+	if (has_new_rings || !is_same_program(dp, *old_fd))
+		return upgrade(dp, has_new_rings, *old_fd, err);
+	note_program(dp);
+	dp->age_fd = bpf_program__fd(dp->skel->progs.shoal_age);
+	return use_program(dp, fd_take(old_fd), err);
+}
+
+/* The smallest of programs: what is not allowed shows now rather than at the next change. */
+static int check_may_load(struct err *err)
+{
+	static const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "shoal_may", "GPL", pass, 2, NULL);
+
+	if (fd < 0)
+		return load_failed(fd, err);
+	close(fd);
+	return 0;
+}
+
+/*
+ * Whether the program in force is what loading ours would make: then it need not go through the
+ * verifier again, which takes longer than all else about adopting.
+ */
+static bool is_our_program(struct dataplane *dp, int old_fd, int age_fd)
+{
+	struct bpf_prog_info old;
+
+	return old_fd >= 0 && age_fd >= 0 && dp->tables->build == object_build() &&
+	       !switches_differ(dp) && !prog_info(old_fd, &old) && uplinks_run_program(dp, old.id);
+}
+
+static int load_adopted(struct dataplane *dp, const struct config *config, struct err *err)
+{
+	AUTO(fd_closep) int old_fd = pinned_fd(dp, "program");
+	AUTO(fd_closep) int age_fd = pinned_fd(dp, "age");
+	int r = reuse_maps(dp, (uint32_t)config->n_pools, err);
+
+	if (r < 0)
+		return r;
+	dp->is_adopted = true;
+	if (bpf_map__fd(dp->skel->maps.rings) < 0)
+		return load_over(dp, &old_fd, err);
+	r = map_all(dp, err);
+	if (r < 0)
+		return r;
+	if (!is_our_program(dp, old_fd, age_fd)) {
+		unmap_all(dp);
+		return load_over(dp, &old_fd, err);
+	}
+	r = check_may_load(err);
+	if (r < 0)
+		return r;
+	dp->age_fd = fd_take(&age_fd);
+	dp->is_age_own = true;
 	return use_program(dp, fd_take(&old_fd), err);
 }
 
@@ -817,15 +877,19 @@ static int open_pinned(struct dataplane *dp, const char *dir, const struct confi
 
 	if (!r)
 		r = open_skeleton(dp, config, err);
+	if (!r)
+		r = sets_look(dp, err);
 	if (r < 0)
 		return r;
 	tables_fd = pinned_fd(dp, "tables");
 	if (tables_fd < 0 && errno != ENOENT)
-		return err_set(err, -errno, "pinned map '%s/tables': %m", dir);
+		return err_set(err, -errno, "pinned map '%s/tables': %m", dp->set);
 	if (tables_fd >= 0)
 		r = check_tables(dp, tables_fd, err);
 	if (!r)
 		r = tables_fd >= 0 ? load_adopted(dp, config, err) : load_fresh(dp, err);
+	if (!r && !dp->is_changing_over)
+		sets_del_others(dp);
 	return r ? r : rebuild(dp, config, err);
 }
 
@@ -849,7 +913,7 @@ static int open_private(struct dataplane *dp, const struct config *config,
 	dp->tables->abi_version = LB_ABI_VERSION;
 	r = make_flow_key(dp, err);
 	if (!r)
-		r = use_program(dp, bpf_program__fd(dp->skel->progs.shoal_lb), err);
+		r = use_loaded(dp, err);
 	return r ? r : rebuild(dp, config, err);
 }
 
@@ -922,16 +986,15 @@ void dataplane_close(struct dataplane *dp)
 		dataplane_watch_none(dp);
 	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
 		fd_closep(&dp->link_fds[i]);
-	if (dp->rings)
-		munmap(dp->rings, dp->n_rings * sizeof(struct lb_ring));
-	if (dp->lines)
-		munmap(dp->lines, (dp->n_cpus + 1) * sizeof(struct lb_counters));
-	if (dp->flows)
-		munmap(dp->flows, dp->n_flow_lines * sizeof(struct lb_flow_line));
+	unmap_all(dp);
 	if (dp->prog_fd >= 0 &&
 	    (!dp->skel || dp->prog_fd != bpf_program__fd(dp->skel->progs.shoal_lb)))
 		close(dp->prog_fd);
+	if (dp->is_age_own)
+		close(dp->age_fd);
+	fd_closep(&dp->former_fd);
 	lb_bpf__destroy(dp->skel);
+	fd_closep(&dp->set_fd);
 	fd_closep(&dp->dir_fd);
 	sources_fini(dp);
 	ids_fini(dp);
@@ -951,7 +1014,7 @@ int dataplane_remove(const char *bpffs_dir, struct err *err)
 		return 0;
 	r = dir_open(bpffs_dir, &fd, err);
 	if (!r)
-		r = dir_clear(bpffs_dir, err);
+		r = sets_clear(bpffs_dir, err);
 	if (r < 0)
 		return r;
 	/* A mount point, or a directory with others' pins, stays. */

@@ -54,6 +54,21 @@ static void transit_publish(struct dataplane *dp, uint32_t ring)
 	transit_schedule(dp, ring);
 }
 
+static void mark_set(struct lb_ring *r, uint32_t slot)
+{
+	__atomic_fetch_or(&r->marks[slot / 64], 1ULL << (slot % 64), __ATOMIC_RELEASE);
+}
+
+static bool mark_is_set(const struct lb_ring *r, uint32_t slot)
+{
+	return DP_LOAD(r->marks[slot / 64]) >> (slot % 64) & 1;
+}
+
+static void mark_clear(struct lb_ring *r, uint32_t slot)
+{
+	__atomic_fetch_and(&r->marks[slot / 64], ~(1ULL << (slot % 64)), __ATOMIC_RELEASE);
+}
+
 static void transit_count(struct ring_transit *transit, uint32_t word, uint32_t by)
 {
 	if (flow_slot_is_steady(word))
@@ -64,6 +79,18 @@ static void transit_count(struct ring_transit *transit, uint32_t word, uint32_t 
 		transit->settling += by;
 }
 
+/* The same for a whole ring: a loop without branches, as it runs over every ring at a start. */
+static struct ring_transit transit_of(const struct lb_ring *r)
+{
+	uint32_t steady = 0, moving = 0;
+
+	for (uint32_t s = 0; s < RING_SLOTS; s++) {
+		steady += flow_slot_is_steady(r->slots[s]);
+		moving += flow_slot_is_moving(r->slots[s]);
+	}
+	return (struct ring_transit){ .moving = moving, .settling = RING_SLOTS - steady - moving };
+}
+
 /* Give a slot another word; the only way a slot changes. */
 static void slot_store(struct dataplane *dp, uint32_t ring, uint32_t slot, uint32_t word)
 {
@@ -71,6 +98,8 @@ static void slot_store(struct dataplane *dp, uint32_t ring, uint32_t slot, uint3
 
 	transit_count(&dp->transits[ring], r->slots[slot], UINT32_MAX);
 	transit_count(&dp->transits[ring], word, 1);
+	r->sum +=
+		LB_RING_WEIGHT(slot) * (LB_SLOT_CUR(word) - (uint64_t)LB_SLOT_CUR(r->slots[slot]));
 	DP_STORE(r->slots[slot], word);
 }
 
@@ -87,8 +116,7 @@ void rings_rebuild(struct dataplane *dp)
 		dp->transits[i].due_us = USEC_NEVER;
 		if (!dp->ring_used[i] || !dp->rings[i].in_transition)
 			continue;
-		for (uint32_t s = 0; s < RING_SLOTS; s++)
-			transit_count(&dp->transits[i], dp->rings[i].slots[s], 1);
+		dp->transits[i] = transit_of(&dp->rings[i]);
 		transit_publish(dp, i);
 	}
 }
@@ -179,9 +207,19 @@ static void stamp_change(struct dataplane *dp, uint32_t ring)
 {
 	struct lb_ring *r = &dp->rings[ring];
 
+	DP_STORE(r->made_of, 0);
 	DP_STORE(r->changed_age, clock_age(dp));
 	DP_STORE(r->changed_us, clock_now(dp));
 	DP_STORE(r->in_transition, RING_SLOTS);
+}
+
+static uint64_t ring_sum(const struct lb_ring *r)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		sum += LB_RING_WEIGHT(i) * LB_SLOT_CUR(r->slots[i]);
+	return sum;
 }
 
 /* The first write of a ring: nobody can have used it. */
@@ -191,20 +229,21 @@ static void write_fresh(struct dataplane *dp, uint32_t ring, const uint16_t slot
 
 	for (uint32_t i = 0; i < RING_SLOTS; i++)
 		DP_STORE(r->slots[i], LB_SLOT(slots[i], slots[i]));
+	r->sum = ring_sum(r);
 	DP_STORE(r->changed_age, clock_age(dp));
 	DP_STORE(r->changed_us, clock_now(dp));
 }
 
 /* Marks are collected from now on, or have been since earlier: what a new slot begins with. */
-static uint8_t watch(struct dataplane *dp, uint32_t ring)
+static bool watch(struct dataplane *dp, uint32_t ring)
 {
 	struct lb_ring *r = &dp->rings[ring];
 
 	if (dp->transits[ring].settling)
-		return 1;
+		return true;
 	memset(r->marks, 0, sizeof(r->marks));
 	DP_STORE(r->watched_us, clock_now(dp));
-	return 0;
+	return false;
 }
 
 static bool real_lives(const struct dataplane *dp, uint32_t real)
@@ -213,21 +252,21 @@ static bool real_lives(const struct dataplane *dp, uint32_t real)
 }
 
 /* Give a slot to another real; mark is what watch() said. */
-static void slot_give(struct dataplane *dp, uint32_t ring, uint32_t i, uint16_t real, uint8_t mark)
+static void slot_give(struct dataplane *dp, uint32_t ring, uint32_t i, uint16_t real, bool mark)
 {
 	struct lb_ring *r = &dp->rings[ring];
 	uint32_t word = r->slots[i];
 
 	word = flow_slot_change(word, real, real_lives(dp, flow_slot_unremembered(word)));
 	if (mark && flow_slot_is_settling(word))
-		DP_STORE(r->marks[i], mark);
+		mark_set(r, i);
 	slot_store(dp, ring, i, word);
 }
 
 static void write_changes(struct dataplane *dp, uint32_t ring, const uint16_t slots[RING_SLOTS])
 {
 	struct lb_ring *r = &dp->rings[ring];
-	uint8_t mark;
+	bool mark;
 
 	stamp_change(dp, ring);
 	mark = watch(dp, ring);
@@ -239,7 +278,7 @@ static void write_changes(struct dataplane *dp, uint32_t ring, const uint16_t sl
 }
 
 /* Let a slot settle whose flows may be remembered elsewhere; mark is what watch() said. */
-static void slot_keep(struct dataplane *dp, uint32_t ring, uint32_t i, uint8_t mark)
+static void slot_keep(struct dataplane *dp, uint32_t ring, uint32_t i, bool mark)
 {
 	struct lb_ring *r = &dp->rings[ring];
 	uint32_t word = r->slots[i];
@@ -247,7 +286,7 @@ static void slot_keep(struct dataplane *dp, uint32_t ring, uint32_t i, uint8_t m
 	if (flow_slot_is_moving(word))
 		return; /* the table is asked; it settles later */
 	if (mark)
-		DP_STORE(r->marks[i], mark);
+		mark_set(r, i);
 	if (flow_slot_is_steady(word))
 		slot_store(dp, ring, i, flow_slot_settling(LB_SLOT_CUR(word)));
 }
@@ -255,7 +294,7 @@ static void slot_keep(struct dataplane *dp, uint32_t ring, uint32_t i, uint8_t m
 void ring_keep_remembered(struct dataplane *dp, uint32_t ring)
 {
 	struct lb_ring *r = &dp->rings[ring];
-	uint8_t mark;
+	bool mark;
 
 	if (!r->changed_us)
 		return;
@@ -291,7 +330,7 @@ int dataplane_ring_move(struct dataplane *dp, uint32_t ring, const uint32_t *slo
 			const uint16_t *reals, size_t n, struct err *err)
 {
 	int r = ring_check(dp, ring, err);
-	uint8_t mark;
+	bool mark;
 
 	if (r < 0)
 		return r;
@@ -309,6 +348,20 @@ int dataplane_ring_move(struct dataplane *dp, uint32_t ring, const uint32_t *slo
 		slot_give(dp, ring, slots[i], reals[i], mark);
 	transit_publish(dp, ring);
 	return 0;
+}
+
+void dataplane_ring_note(struct dataplane *dp, uint32_t ring, uint64_t made_of)
+{
+	if (ring < dp->n_rings && dp->ring_used[ring])
+		DP_STORE(dp->rings[ring].made_of, made_of);
+}
+
+bool dataplane_ring_is_of(const struct dataplane *dp, uint32_t ring, uint64_t made_of)
+{
+	const struct lb_ring *r = &dp->rings[ring];
+
+	return ring < dp->n_rings && dp->ring_used[ring] && made_of && r->changed_us &&
+	       DP_LOAD(r->made_of) == made_of && r->sum == ring_sum(r);
 }
 
 const uint32_t *dataplane_ring(const struct dataplane *dp, uint32_t ring)
@@ -362,11 +415,11 @@ void ring_leave_gone_reals(struct dataplane *dp, uint32_t ring)
 {
 	struct lb_ring *r = &dp->rings[ring];
 	bool found = false;
-	uint8_t mark;
+	bool mark;
 
 	if (!dp->transits[ring].moving)
 		return;
-	mark = dp->transits[ring].settling ? 1 : 0;
+	mark = dp->transits[ring].settling != 0;
 	for (uint32_t i = 0; i < RING_SLOTS; i++) {
 		uint32_t word = r->slots[i];
 
@@ -376,7 +429,10 @@ void ring_leave_gone_reals(struct dataplane *dp, uint32_t ring)
 		if (!found && !mark)
 			watch(dp, ring);
 		found = true;
-		DP_STORE(r->marks[i], mark);
+		if (mark)
+			mark_set(r, i);
+		else
+			mark_clear(r, i);
 		slot_store(dp, ring, i, flow_slot_settling(LB_SLOT_CUR(word)));
 	}
 	if (found)
@@ -388,10 +444,10 @@ static void slot_advance(struct dataplane *dp, uint32_t ring, uint32_t i, bool s
 {
 	struct lb_ring *r = &dp->rings[ring];
 	uint32_t word = r->slots[i], cur = LB_SLOT_CUR(word);
-	bool is_marked = DP_LOAD(r->marks[i]);
+	bool is_marked = mark_is_set(r, i);
 
 	if (is_marked)
-		DP_STORE(r->marks[i], 0);
+		mark_clear(r, i);
 	if (settles && flow_slot_is_moving(word))
 		slot_store(dp, ring, i, flow_slot_settling(cur));
 	else if (judges && !is_marked && flow_slot_is_settling(word))

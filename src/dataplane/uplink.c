@@ -277,6 +277,26 @@ bool uplinks_run_program(struct dataplane *dp, uint32_t prog_id)
 	return links_each(dp, link_runs, &prog_id, NULL) != -ESTALE;
 }
 
+static int link_runs_any(struct dataplane *dp, const char *name, int fd, void *arg, struct err *err)
+{
+	const uint32_t *ids = arg;
+	struct bpf_link_info info;
+
+	(void)dp;
+	(void)name;
+	(void)err;
+	if (link_info(fd, &info) < 0 || info.xdp.ifindex == 0)
+		return 0;
+	return info.prog_id == ids[0] || info.prog_id == ids[1] ? -EEXIST : 0;
+}
+
+bool uplinks_run_any(struct dataplane *dp, const uint32_t prog_ids[2])
+{
+	uint32_t ids[2] = { prog_ids[0], prog_ids[1] };
+
+	return links_each(dp, link_runs_any, ids, NULL) == -EEXIST;
+}
+
 static int link_sweep(struct dataplane *dp, const char *name, int fd, void *arg, struct err *err)
 {
 	struct bpf_link_info info;
@@ -313,7 +333,7 @@ static int link_adopt(struct dataplane *dp, uint32_t ifindex, int *ret_fd)
 	if (fd < 0)
 		return -ENOENT;
 	if (link_info(fd, &info) < 0 || info.type != BPF_LINK_TYPE_XDP ||
-	    info.xdp.ifindex != ifindex || info.prog_id != dp->prog_id) {
+	    info.xdp.ifindex != ifindex || !sets_may_run(dp, info.prog_id)) {
 		bpf_link_detach(fd);
 		unlink(path);
 		return -ENOENT;
@@ -325,7 +345,8 @@ static int link_adopt(struct dataplane *dp, uint32_t ifindex, int *ret_fd)
 static int link_create(struct dataplane *dp, uint32_t ifindex, uint32_t flags)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
-	int fd = bpf_link_create(dp->prog_fd, (int)ifindex, BPF_XDP, &opts);
+	int prog_fd = dp->is_changing_over ? dp->former_fd : dp->prog_fd;
+	int fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -456,7 +477,7 @@ bool dataplane_is_attached(struct dataplane *dp, uint32_t uplink)
 	if (uplink >= DATAPLANE_UPLINKS_MAX || !dp->uplinks[uplink].ifindex)
 		return false;
 	return xdp_query(dp->uplinks[uplink].ifindex, &id, &is_native, NULL) == 0 &&
-	       id == dp->prog_id;
+	       sets_may_run(dp, id);
 }
 
 const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint32_t uplink)

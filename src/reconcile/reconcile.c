@@ -60,7 +60,7 @@ struct reconcile {
 	size_t n_orphans, max_orphans;
 	struct lives *lives;
 	usec_t planned_at, read_back_at, retry_at;
-	bool is_settled;
+	bool is_settled, maps_are_filled;
 	struct rings *rings;
 	struct reconcile_stats stats;
 };
@@ -313,8 +313,10 @@ static void claim_rings(struct reconcile *r)
 
 static bool vip_has_services(const struct reconcile *r, const struct prefix *vip)
 {
-	for (size_t i = 0; i < r->n_services; i++)
-		if (r->services[i].programmed && prefix_eq(&r->services[i].vip, vip))
+	size_t i = service_position(r, vip, 0, 0);
+
+	for (; i < r->n_services && prefix_eq(&r->services[i].vip, vip); i++)
+		if (r->services[i].programmed)
 			return true;
 	return false;
 }
@@ -492,7 +494,9 @@ static struct observed observed_view(const struct reconcile *r)
 				  .n_services = r->n_services,
 				  .routes = r->routes,
 				  .n_routes = r->n_routes,
-				  .routes_are_read = r->routes_are_read };
+				  .routes_are_read = r->routes_are_read,
+				  .former_forwards =
+					  dataplane_is_changing_over(r->options.dataplane) };
 }
 
 /* ---- the file `announced` ---- */
@@ -1017,6 +1021,9 @@ static size_t round_run(struct reconcile *r, usec_t now, bool *ret_progress)
 	}
 	lives_carry_out(r->lives);
 	n = core_plan(r->options.core, &observed, r->ops, r->max_ops);
+	r->maps_are_filled = true;
+	for (size_t i = 0; i < n; i++)
+		r->maps_are_filled &= op_is_route(&r->ops[i]);
 	for (size_t i = 0; i < n; i++)
 		if (op_carry_out(r, &r->ops[i], now))
 			*ret_progress = true;
@@ -1077,6 +1084,11 @@ usec_t reconcile_pass(struct reconcile *r, usec_t now)
 bool reconcile_is_settled(const struct reconcile *r)
 {
 	return r->is_settled;
+}
+
+bool reconcile_maps_are_filled(const struct reconcile *r)
+{
+	return r->maps_are_filled;
 }
 
 usec_t reconcile_planned_at(const struct reconcile *r)

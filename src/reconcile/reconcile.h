@@ -72,6 +72,11 @@ bool reconcile_routes_are_read(const struct reconcile *reconcile);
 
 /* True when the last pass left nothing planned, failed or in flight. */
 bool reconcile_is_settled(const struct reconcile *reconcile);
+/*
+ * True when the last pass left nothing to do in the data plane: reals, rings and services are as
+ * desired and proven.
+ */
+bool reconcile_maps_are_filled(const struct reconcile *reconcile);
 /* When the plan that queued router commands was made; a plan gets stale (boottime). */
 usec_t reconcile_planned_at(const struct reconcile *reconcile);
 

@@ -95,6 +95,24 @@ static int take_inputs(struct rings *rings, const struct config_pool *pool,
 	return 0;
 }
 
+#define RINGS_RULE 1 /* rises when the same reals make another ring */
+
+/* A number of all that decides which real each slot has, by index. */
+static uint64_t made_of(const struct rings *rings, size_t n, const struct ring_policy *policy)
+{
+	uint64_t hash = ring_murmur(n << 1 | policy->rebuilds, RINGS_RULE, 0);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ring_real *real = &rings->reals[i];
+		uint64_t how = (uint64_t)real->weight << 32 | (uint64_t)rings->index[i] << 16 |
+			       real->withheld;
+
+		hash = ring_murmur(hash ^ ring_addr_hash(&real->addr), how,
+				   (uint32_t)real->is_backup << 1 | real->serves);
+	}
+	return hash ? hash : 1;
+}
+
 /* From places in the pool to indices of the data plane. */
 static void slots_index(struct rings *rings)
 {
@@ -232,19 +250,28 @@ int rings_write(struct rings *rings, uint32_t ring, const struct config_pool *po
 {
 	size_t n = pool->n_reals;
 	int r = take_inputs(rings, pool, desired->ring, err);
+	uint64_t inputs;
 
 	if (r < 0)
 		return r;
 	ring_serving(rings->reals, n, &desired->policy);
+	inputs = made_of(rings, n, &desired->policy);
+	*ret_changed = 0;
+	if (dataplane_ring_is_of(rings->dataplane, ring, inputs)) {
+		note_written(rings, n, &desired->policy, written);
+		return 0; /* most of all when another process wrote it */
+	}
 	if (is_plain(rings->reals, n, &desired->policy) && only_leaves(rings, n, written))
 		r = write_leavers(rings, ring, n, written, ret_changed, err);
 	else
 		r = write_whole(rings, ring, n, &desired->policy, ret_changed, err);
-	if (r < 0)
+	if (r < 0) {
 		rings_written_fini(written);
-	else
-		note_written(rings, n, &desired->policy, written);
-	return r;
+		return r;
+	}
+	note_written(rings, n, &desired->policy, written);
+	dataplane_ring_note(rings->dataplane, ring, inputs);
+	return 0;
 }
 
 int rings_seed(struct rings *rings, uint32_t ring, const struct core_pool *pool, struct err *err)

@@ -197,7 +197,7 @@ static const struct lb_ring *map_rings(const struct force *f, unsigned *ret_n)
 	void *rings;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/bpf/rings", f->directory);
+	snprintf(path, sizeof(path), "%s/bpf/v%d/rings", f->directory, LB_ABI_VERSION);
 	fd = bpf_obj_get(path);
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		fail(f, path, strerror(errno));

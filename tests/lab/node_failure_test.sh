@@ -39,7 +39,7 @@ comes_back
 
 test_that "a node whose data plane lost its rings fails two self-tests and leaves"
 began=$(now_ms)
-"$(dirname "$0")/empty_rings.py" "$(node_dir lb1)/bpf/rings"
+"$(dirname "$0")/empty_rings.py" "$(node_dir lb1)"/bpf/v*/rings
 leaves_alone "no rings"
 expect_no_failures
 shoal_on lb1 why $LAB_VIP4 | grep -q "self-test" || fail "shoal why does not tell: $(shoal_on lb1 why $LAB_VIP4)"

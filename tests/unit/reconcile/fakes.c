@@ -141,6 +141,7 @@ int dataplane_ring_new(struct dataplane *dp, uint32_t *ret_ring, struct err *err
 		note("ring-new");
 		fake.ring_used[i] = true;
 		memset(fake.rings[i], 0, sizeof(fake.rings[i]));
+		fake.made_of[i] = 0;
 		*ret_ring = i;
 		return 0;
 	}
@@ -167,6 +168,7 @@ int dataplane_ring_write(struct dataplane *dp, uint32_t ring, const uint16_t slo
 		changed += fake.rings[ring][s] != slots[s];
 		fake.rings[ring][s] = slots[s];
 	}
+	fake.made_of[ring] = 0;
 	note("ring-write");
 	if (ret_changed)
 		*ret_changed = changed;
@@ -180,8 +182,27 @@ int dataplane_ring_move(struct dataplane *dp, uint32_t ring, const uint32_t *slo
 	(void)err;
 	for (size_t i = 0; i < n; i++)
 		fake.rings[ring][slots[i]] = reals[i];
+	fake.made_of[ring] = 0;
 	note("ring-write");
 	return 0;
+}
+
+bool dataplane_is_changing_over(const struct dataplane *dp)
+{
+	(void)dp;
+	return false;
+}
+
+void dataplane_ring_note(struct dataplane *dp, uint32_t ring, uint64_t made_of)
+{
+	(void)dp;
+	fake.made_of[ring] = made_of;
+}
+
+bool dataplane_ring_is_of(const struct dataplane *dp, uint32_t ring, uint64_t made_of)
+{
+	(void)dp;
+	return made_of && fake.made_of[ring] == made_of;
 }
 
 int dataplane_ring_seed(struct dataplane *dp, uint32_t ring, const uint16_t base[RING_SLOTS],

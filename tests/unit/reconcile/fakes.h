@@ -25,6 +25,7 @@ struct fake {
 	uint64_t packets[FAKE_MAX]; /* to each real */
 	bool ring_used[FAKE_MAX];
 	uint32_t rings[FAKE_MAX][RING_SLOTS];
+	uint64_t made_of[FAKE_MAX];       /* what was noted of a ring since its last write */
 	uint16_t seed[RING_SLOTS];        /* of the last ring seeded */
 	uint32_t ids[FAKE_MAX][FAKE_MAX]; /* by ring, then by real; 0: none */
 	struct dataplane_service services[FAKE_MAX];

@@ -113,6 +113,47 @@ TEST(rings, written_step_by_step_are_those_built_from_nothing)
 	site_fini(&s);
 }
 
+/* Another process, which knows nothing of what the first one wrote. */
+static void site_restart(struct site *s)
+{
+	rings_written_fini(&s->written);
+	rings_free(s->rings);
+	s->rings = rings_new(NULL);
+	assert_non_null(s->rings);
+	fake.journal[0] = '\0';
+}
+
+TEST(rings, of_an_earlier_process_are_made_again_only_when_something_changed)
+{
+	struct site s;
+
+	site_init(&s);
+	check_write(&s);
+	site_restart(&s);
+	check_write(&s);
+	assert_false(fake_did("ring-write", NULL));
+	s.reals[4].takes_new_flows = !s.reals[4].takes_new_flows; /* by the short way */
+	check_write(&s);
+	assert_true(fake_did("ring-write", NULL));
+
+	site_restart(&s);
+	s.reals[5].withheld = 7;
+	check_write(&s);
+	assert_true(fake_did("ring-write", NULL));
+	site_restart(&s);
+	s.config_reals[6].weight = s.reals[6].weight = 9;
+	check_write(&s);
+	assert_true(fake_did("ring-write", NULL));
+	site_restart(&s);
+	s.desired.policy.rebuilds = true;
+	check_write(&s);
+	assert_true(fake_did("ring-write", NULL));
+	site_restart(&s);
+	check_write(&s);
+	assert_false(fake_did("ring-write", NULL));
+	site_fini(&s);
+}
+
 TEST(rings, of_a_real_that_is_not_programmed_are_refused)
 {
 	uint32_t changed;
@@ -209,6 +250,7 @@ TEST(bases, stay_within_their_bound_and_go_when_unused)
 }
 
 RUN_TESTS(T(rings, written_step_by_step_are_those_built_from_nothing),
+	  T(rings, of_an_earlier_process_are_made_again_only_when_something_changed),
 	  T(rings, of_a_real_that_is_not_programmed_are_refused),
 	  T(bases, are_shared_by_pools_of_equal_reals_in_any_order), T(bases, keep_large_pools_too),
 	  T(bases, stay_within_their_bound_and_go_when_unused))
