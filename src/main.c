@@ -106,7 +106,8 @@ struct shoald {
 	usec_t started, sampled_at;
 	usec_t change_told_at; /* what the change-over waits for */
 	uint64_t ops_ticked;   /* ops of the reconciler up to the last tick of the data plane */
-	bool is_fenced, has_ticked;
+	bool is_fenced;
+	usec_t ticked_at; /* 0: not yet */
 	bool is_stopping; /* also when asked to before the loop proper runs */
 	struct vip_seen *vips;
 	size_t n_vips, max_vips, vip_cursor;
@@ -338,7 +339,7 @@ static void keep_lease(struct shoald *d, usec_t now)
 	if (lease_write_tick(d->options.run_dir, now, &err) < 0)
 		log_warn("tick", "error=%s", LOG_QUOTE(err.text));
 	else
-		d->has_ticked = true;
+		d->ticked_at = now;
 }
 
 /* ---- what only time brings to the data plane ---- */
@@ -450,7 +451,7 @@ static void on_pass(evutil_socket_t fd, short what, void *arg)
 	tick_after_ops(d);
 	log_changes(d);
 	follow_routes(d);
-	if (!d->has_ticked) /* the guard may be about to act on an earlier controller's silence */
+	if (!d->ticked_at) /* the guard may be about to act on an earlier controller's silence */
 		keep_lease(d, now);
 	if (timer < next)
 		next = timer;
@@ -1185,6 +1186,17 @@ static bool is_settled(void *daemon)
 	return reconcile_is_settled(d->reconcile);
 }
 
+static void vitals(void *daemon, struct commands_vitals *ret)
+{
+	const struct shoald *d = daemon;
+	const struct reconcile_stats *stats = reconcile_stats(d->reconcile);
+
+	*ret = (struct commands_vitals){ .ticked_at = d->ticked_at,
+					 .passes = stats->passes,
+					 .ops = stats->ops,
+					 .failures = stats->failures };
+}
+
 static bool transition(void *daemon, uint32_t pool, struct dataplane_transition *ret)
 {
 	struct shoald *d = daemon;
@@ -1434,6 +1446,7 @@ static void fill_context(struct shoald *d)
 		.order_vip = order_vip,
 		.reset = reset_real,
 		.is_settled = is_settled,
+		.vitals = vitals,
 		.transition = transition,
 		.watch = watch_pool,
 		.removed_real = removed_real,

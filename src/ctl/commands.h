@@ -49,6 +49,12 @@ struct commands_config {
 	const char *trouble; /* why it did not go back although the time is over; "" */
 };
 
+/* What is known of the daemon's own work, for metrics. */
+struct commands_vitals {
+	usec_t ticked_at; /* the last complete pass; 0: none yet */
+	uint64_t passes, ops, failures;
+};
+
 /* Owned by src/main.c; pointers stay valid for the life of the control sockets. */
 struct commands_context {
 	struct event_base *base;
@@ -93,6 +99,7 @@ struct commands_context {
 	bool (*reset)(void *daemon, uint32_t pool, uint32_t real);
 	/* How far the last pass was: true when observed equals desired. */
 	bool (*is_settled)(void *daemon);
+	void (*vitals)(void *daemon, struct commands_vitals *ret);
 	/* The slots of a pool's ring that are not steady; false when it has no ring. */
 	bool (*transition)(void *daemon, uint32_t pool, struct dataplane_transition *ret);
 	/* Count SYNs to the reals of a pool, or no more; -ENOENT when it has no ring. */

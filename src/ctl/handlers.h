@@ -11,6 +11,7 @@ void handle_events(struct ctl_request *request, const json_t *args, void *contex
 void handle_flows(struct ctl_request *request, const json_t *args, void *context);
 void handle_real(struct ctl_request *request, const json_t *args, void *context);
 void handle_pool(struct ctl_request *request, const json_t *args, void *context);
+void handle_metrics(struct ctl_request *request, const json_t *args, void *context);
 void handle_probe(struct ctl_request *request, const json_t *args, void *context);
 void handle_vip(struct ctl_request *request, const json_t *args, void *context);
 void handle_reload(struct ctl_request *request, const json_t *args, void *context);

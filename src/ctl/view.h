@@ -42,6 +42,12 @@ json_t *view_flow(const struct view *view, const json_t *args, struct err *err);
 /* What an operator should look at now, worst first: [{level, thing, text, command}]. */
 json_t *view_alarms(const struct view *view);
 
+/*
+ * Why traffic should not be expected here: an array of sentences, empty when it should. A VIP that
+ * lost its servers is no reason, for that is not the node's failure.
+ */
+json_t *view_not_ready(const struct view *view);
+
 /* ---- parts of the above ---- */
 
 json_t *view_vip(const struct view *view, const struct core_vip *vip, enum view_detail detail);

@@ -2,6 +2,7 @@
 /* web.c - the commands of web.sock alone. */
 #include "frr-integration/router.h"
 #include "src/ctl/commands.h"
+#include "src/ctl/handlers.h"
 #include "src/ctl/view.h"
 #include "src/dataplane/dataplane.h"
 #include "src/record/recorder.h"
@@ -25,11 +26,7 @@ static unsigned n_announced(const struct core *core)
 	return n;
 }
 
-/*
- * Why traffic should not be expected here: an array of sentences, empty when it should. A VIP that
- * lost its servers is no reason, for that is not the node's failure.
- */
-static json_t *not_ready(const struct view *view)
+json_t *view_not_ready(const struct view *view)
 {
 	const struct commands_context *daemon = view->daemon;
 	const struct core_node *node = core_node(daemon->core);
@@ -69,12 +66,13 @@ static void handle_beat(struct ctl_request *request, const json_t *args, void *c
 
 	(void)args;
 	json_object_set_new(beat, "listen", listen ? json_string(listen) : json_null());
-	json_object_set_new(beat, "not_ready", not_ready(&view));
+	json_object_set_new(beat, "not_ready", view_not_ready(&view));
 	json_object_set_new(beat, "last_event", last_event(daemon->recorder));
 	ctl_answer(request, beat);
 }
 
 const struct ctl_command commands_web_table[] = {
+	{ "metrics", false, "", "all metrics, as Prometheus' text", handle_metrics },
 	{ "beat", false, "", "where to listen, and how the node stands", handle_beat },
 	{ .name = NULL },
 };

@@ -104,6 +104,11 @@ struct page *page_static(const char *type, const char *text, size_t len)
 	return page;
 }
 
+struct page *page_text(char *text, size_t len)
+{
+	return page_new(HTTP_OK, TYPE_TEXT, text, len);
+}
+
 struct page *page_json(int status, const json_t *document)
 {
 	char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15));
@@ -159,7 +164,7 @@ static struct page *page_of(struct answer *answer)
 	if (answer->is_refused)
 		return page_refusal(http_status(answer->status), answer->sentence);
 	if (answer->text)
-		return page_new(HTTP_OK, TYPE_TEXT, TAKE(answer->text), answer->text_len);
+		return page_text(TAKE(answer->text), answer->text_len);
 	return answer->result ? page_json(HTTP_OK, answer->result) : NULL;
 }
 

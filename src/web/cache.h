@@ -30,6 +30,8 @@ struct page *page_ref(struct page *page);
 void page_unref(struct page *page);
 /* For AUTO(page_unrefp) struct page *page = NULL. */
 void page_unrefp(struct page **page);
+/* Prometheus' text; takes it. NULL: no memory. */
+struct page *page_text(char *text, size_t len);
 /* Text that stays where it is; NULL: no memory. */
 struct page *page_static(const char *type, const char *text, size_t len);
 /* A document as text; NULL: no memory. */

@@ -15,14 +15,12 @@
 
 #include "src/base/auto.h"
 #include "src/web/cache.h"
+#include "src/web/metrics.h"
 #include "src/web/page_files.h"
 #include "src/web/server.h"
 #include "src/web/stream.h"
 
 #define JSON "application/json"
-
-/* The beat comes once a second; without one for so long the process that decides is not well. */
-#define FRESH_US (5 * USEC_PER_SEC)
 
 /* ---- health ---- */
 
@@ -34,17 +32,10 @@ static void serve_text(struct server *server, struct evhttp_request *request, co
 	server_reply(server, request, page);
 }
 
-static bool is_fresh(struct server *server)
-{
-	usec_t at = server_beat_at(server);
-
-	return at != 0 && usec_now() - at < FRESH_US;
-}
-
 static void serve_healthz(struct server *server, struct evhttp_request *request, const char *name)
 {
 	(void)name;
-	if (is_fresh(server))
+	if (server_is_fresh(server))
 		serve_text(server, request, "text/plain; charset=utf-8", "ok\n", 3);
 	else
 		server_refuse(server, request, HTTP_SERVUNAVAIL, server_trouble(server));
@@ -54,10 +45,10 @@ static void serve_readyz(struct server *server, struct evhttp_request *request, 
 {
 	AUTO(page_unrefp) struct page *page = NULL;
 	json_t *document, *why = server_not_ready(server);
-	bool is_ready = is_fresh(server) && json_array_size(why) == 0;
+	bool is_ready = server_is_fresh(server) && json_array_size(why) == 0;
 
 	(void)name;
-	if (!is_fresh(server)) {
+	if (!server_is_fresh(server)) {
 		server_refuse(server, request, HTTP_SERVUNAVAIL, server_trouble(server));
 		return;
 	}
@@ -104,7 +95,7 @@ const struct route routes_table[] = {
 	{ .path = "/metrics",
 	  .type = "text/plain",
 	  .help = "metrics for Prometheus",
-	  .command = "metrics" },
+	  .serve = metrics_serve },
 	{ .path = "/healthz",
 	  .type = "text/plain",
 	  .help = "200 while this process and shoald answer",

@@ -36,6 +36,7 @@
 #define HEADERS_HARD_MAX (4 * SERVER_HEADERS_MAX) /* what libevent takes before it gives up */
 #define BODY_MAX         SERVER_HEADERS_MAX       /* of what is refused anyway */
 #define BACKLOG          128
+#define FRESH_US         (5 * USEC_PER_SEC) /* of the beat, which comes once a second */
 #define IDLE_US          (SERVER_IDLE_S * USEC_PER_SEC)
 
 struct connection {
@@ -226,6 +227,12 @@ static void count_status(struct server *server, int status)
 
 void server_reply(struct server *server, struct evhttp_request *request, struct page *page)
 {
+	server_reply_both(server, request, page, NULL);
+}
+
+void server_reply_both(struct server *server, struct evhttp_request *request, struct page *page,
+		       struct page *more)
+{
 	AUTO(page_unrefp) struct page *none = NULL;
 	struct evkeyvalq *out = evhttp_request_get_output_headers(request);
 	struct evbuffer *body = evbuffer_new();
@@ -233,17 +240,17 @@ void server_reply(struct server *server, struct evhttp_request *request, struct 
 
 	if (!page)
 		page = none = page_refusal(HTTP_INTERNAL, "out of memory");
-	if (!page || !body || page_add(page, body) < 0) {
+	if (!page || !body || page_add(page, body) < 0 || (more && page_add(more, body) < 0)) {
 		count_status(server, HTTP_INTERNAL);
 		evhttp_send_error(request, HTTP_INTERNAL, NULL);
 	} else {
 		count_status(server, page->status);
 		server_add_headers(request);
 		evhttp_add_header(out, "Content-Type", page->type);
-		snprintf(length, sizeof(length), "%zu", page->len);
+		snprintf(length, sizeof(length), "%zu", evbuffer_get_length(body));
 		evhttp_add_header(out, "Content-Length", length);
 		if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD)
-			evbuffer_drain(body, page->len);
+			evbuffer_drain(body, evbuffer_get_length(body));
 		evhttp_send_reply(request, page->status, reason_of(page->status), body);
 	}
 	if (body)
@@ -495,6 +502,12 @@ void server_greet(struct server *server, struct evhttp_request *request)
 usec_t server_beat_at(const struct server *server)
 {
 	return server->beat_at;
+}
+
+bool server_is_fresh(const struct server *server)
+{
+	return link_is_up(server->options.link) && server->beat_at != 0 &&
+	       usec_now() - server->beat_at < FRESH_US;
 }
 
 const char *server_trouble(const struct server *server)

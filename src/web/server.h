@@ -59,6 +59,8 @@ int server_listen_fd(struct server *server, int fd, struct err *err);
 void server_beat(struct server *server, json_t *beat);
 /* When it came last; 0: never. */
 usec_t server_beat_at(const struct server *server);
+/* It is so young that the process which decides is well. */
+bool server_is_fresh(const struct server *server);
 /* Why there is none. */
 const char *server_trouble(const struct server *server);
 /* Of the last beat: an array of reasons; NULL: there was none. */
@@ -72,6 +74,9 @@ struct cache *server_cache(struct server *server);
 
 /* Answer a request, once. The page is borrowed; NULL: out of memory. */
 void server_reply(struct server *server, struct evhttp_request *request, struct page *page);
+/* The same with one page behind another; status and type are the first one's. */
+void server_reply_both(struct server *server, struct evhttp_request *request, struct page *page,
+		       struct page *more);
 /* The headers of every answer. */
 void server_add_headers(struct evhttp_request *request);
 /* {"error": sentence}, with the Allow header for 405. */

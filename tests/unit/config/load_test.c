@@ -239,6 +239,5 @@ RUN_TESTS(T(config, needs_only_pools_and_vips_for_services),
 	  T(defaults, of_node_and_routing_are_the_documented_ones),
 	  T(defaults, of_checks_pools_and_vips_are_the_documented_ones),
 	  T(config, resolves_names_in_any_order_and_sorts_route_attributes),
-	  T(config, reads_words_as_what_their_key_holds),
-	  T(config, carries_out_all_that_it_reads),
+	  T(config, reads_words_as_what_their_key_holds), T(config, carries_out_all_that_it_reads),
 	  T(config, is_the_same_in_block_flow_and_json))
