@@ -63,9 +63,19 @@ static struct conclusion while_ordered(const struct core_real *real, bool has_ta
 	return (struct conclusion){ REAL_LEAVING, LIFE_DRAINED };
 }
 
-/* What it was goes on; but no operator's word that is no longer given. */
-static struct conclusion while_unjudged(const struct core_real *real)
+/*
+ * What it was goes on; but no operator's word that is no longer given, no taking of new flows once
+ * the hold is over, and nobody is dead who answers, even while the way to him is not known yet.
+ */
+static struct conclusion while_unjudged(const struct pool *pool, const struct core_real *real)
 {
+	bool goes_on =
+		pool->view.is_held || (!pool->held_until && real->life_reason == LIFE_NOT_JUDGED);
+
+	if (real->life == REAL_TAKES && !goes_on)
+		return (struct conclusion){ REAL_LEAVING, LIFE_NOT_JUDGED };
+	if (real->life == REAL_DEAD && real->sign == REAL_SIGN_ANSWERS)
+		return (struct conclusion){ REAL_LEAVING, LIFE_NOT_JUDGED };
 	switch (real->life_reason) {
 	case LIFE_DRAINED:
 	case LIFE_DISABLED:
@@ -101,7 +111,7 @@ static struct conclusion conclude(struct core *core, const struct pool *pool, si
 	if (real->state == REAL_DOWN)
 		return while_down(real, has_taker);
 	if (real->state == REAL_UNKNOWN || !real->has_next_hop)
-		return while_unjudged(real);
+		return while_unjudged(pool, real);
 	if (real->config->weight == 0)
 		return (struct conclusion){ REAL_LEAVING, LIFE_NO_WEIGHT };
 	return (struct conclusion){ REAL_TAKES, LIFE_SERVING };

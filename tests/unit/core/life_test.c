@@ -217,6 +217,44 @@ TEST(life, a_reload_keeps_it)
 	site_stop(&s);
 }
 
+/* The prober never came to judge it: what is unknown after a hold counts as down. */
+TEST(life, what_is_not_judged_when_a_hold_ends_takes_no_longer)
+{
+	struct site s;
+
+	build_start(&b);
+	build_service(&b, build_vip(&b, "203.0.113.10/32"), 80, build_pool(&b, "web", 3));
+	site_start(&s, build_finish(&b));
+	for (uint32_t i = 0; i < 3; i++) {
+		core_adopt_life(s.core, 0, i, REAL_TAKES);
+		core_adopt_real(s.core, 0, i, true);
+	}
+	site_facts_good(&s);
+	tell(&s, 0, REAL_UP, REAL_SIGN_ANSWERS);
+	EXPECT(&s, 2, "takes", "not-judged");
+	site_pass(&s, 60 * S);
+	EXPECT(&s, 0, "takes", "serving");
+	EXPECT(&s, 2, "leaving", "not-judged");
+	site_stop(&s);
+}
+
+TEST(life, who_answers_is_not_dead_though_the_way_is_not_known_yet)
+{
+	struct site s;
+
+	build_start(&b);
+	build_service(&b, build_vip(&b, "203.0.113.10/32"), 80, build_pool(&b, "web", 2));
+	site_start(&s, build_finish(&b));
+	site_uplink(&s, 0, true, true, true);
+	site_next_hop(&s, 0, 0, true);
+	tell(&s, 0, REAL_UP, REAL_SIGN_ANSWERS);
+	tell(&s, 1, REAL_DOWN, REAL_SIGN_GONE);
+	EXPECT(&s, 1, "dead", "address-gone");
+	tell(&s, 1, REAL_UP, REAL_SIGN_ANSWERS);
+	EXPECT(&s, 1, "leaving", "not-judged");
+	site_stop(&s);
+}
+
 #define BIT(life) (1U << (life))
 
 /* Every set of lives that pools may give one address. */
@@ -244,4 +282,6 @@ RUN_TESTS(T(life, a_failed_check_makes_leaving_and_only_a_gone_address_dead),
 	  T(life, what_stood_before_a_restart_stays_until_it_is_judged),
 	  T(life, an_old_judgement_does_not_go_against_it),
 	  T(life, the_dead_without_a_way_are_not_given_another_second), T(life, a_reload_keeps_it),
+	  T(life, what_is_not_judged_when_a_hold_ends_takes_no_longer),
+	  T(life, who_answers_is_not_dead_though_the_way_is_not_known_yet),
 	  T(life, an_address_takes_only_where_all_agree_and_is_dead_only_unheard))
