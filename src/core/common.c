@@ -233,6 +233,14 @@ void common_update(struct core *core)
 		hold(core, i);
 }
 
+bool common_is_outdated(const struct core *core)
+{
+	for (size_t i = 0; core->node.common.n_pools && i < core->tables.config->n_pools; i++)
+		if (core->tables.pools[i].common_from && !core->tables.pools[i].view.has_quorum)
+			return true;
+	return false;
+}
+
 /* ---- what rests on it ---- */
 
 bool common_keeps(const struct core *core, const struct pool *pool, size_t i)

@@ -107,11 +107,13 @@ void core_settle(struct core *core)
 {
 	struct records *records = &core->tables.records;
 
-	core->timer = USEC_NEVER;
-	node_update(core);
-	common_update(core);
-	vip_orders_update(core);
-	pools_settle(core);
+	do { /* quorum and hold rest on each other: a pool that lost the one loses the other */
+		core->timer = USEC_NEVER;
+		node_update(core);
+		common_update(core);
+		vip_orders_update(core);
+		pools_settle(core);
+	} while (common_is_outdated(core));
 	for (size_t i = 0; i < records->n_vips; i++)
 		vip_update(core, &records->vips[i]);
 	desired_update(core);

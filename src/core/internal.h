@@ -196,6 +196,8 @@ bool pool_doubts_real(const struct pool *pool, size_t real);
 
 /* common.c */
 void common_update(struct core *core);
+/* A pool that is held lost its quorum by what is stronger than a hold. */
+bool common_is_outdated(const struct core *core);
 /* This real gets new flows because it did before it failed with others that share nothing with it.
  */
 bool common_keeps(const struct core *core, const struct pool *pool, size_t real);

@@ -282,6 +282,24 @@ TEST(common, holds_no_quorum_without_next_hops)
 	site_stop(&s);
 }
 
+/* One real lost its way and the other its check: quorum goes, and the hold with it, in one step. */
+TEST(common, a_pool_that_loses_its_quorum_is_no_longer_held)
+{
+	struct config_builder b;
+	struct site s;
+
+	start(&b, CONFIG_LOSS_KEEP);
+	b.pools[0].quorum_return = b.pools[0].quorum_stay = 3;
+	serve(&s, &b);
+	topple(&s, 1, 0, 3);
+	site_next_hop(&s, 0, 1, false);
+	site_verdict(&s, 0, 0, REAL_DOWN);
+	assert_false(core_pool(s.core, 0)->has_quorum);
+	assert_int_equal(core_pool(s.core, 0)->override, POOL_OVERRIDE_NONE);
+	assert_false(core_desired(s.core)->pools[0].takes_new_flows[0]);
+	site_stop(&s);
+}
+
 TEST(common, an_operators_order_is_stronger)
 {
 	struct config_builder b;
@@ -374,6 +392,7 @@ RUN_TESTS(T(common, a_pool_that_fails_alone_is_withdrawn_at_once),
 	  T(common, failures_further_apart_than_within_are_none),
 	  T(common, pools_that_share_a_real_are_none),
 	  T(common, is_no_case_of_probes_that_judge_nothing),
-	  T(common, holds_no_quorum_without_next_hops), T(common, an_operators_order_is_stronger),
-	  T(common, drains_by_its_policy_and_comes_back),
+	  T(common, holds_no_quorum_without_next_hops),
+	  T(common, a_pool_that_loses_its_quorum_is_no_longer_held),
+	  T(common, an_operators_order_is_stronger), T(common, drains_by_its_policy_and_comes_back),
 	  T(common, withdraws_by_its_policy_with_the_ring_as_it_was), T(common, outlives_a_reload))
