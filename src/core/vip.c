@@ -195,7 +195,7 @@ static bool linger_is_over(struct core *core, struct vip *vip)
 	const struct config_routing *routing = &core->tables.config->routing;
 	usec_t until;
 
-	if (!vip->route.is_read || route_stands(&vip->route)) {
+	if (vip->is_ours && (!vip->route.is_read || route_stands(&vip->route))) {
 		vip->gone_since = 0;
 		return false;
 	}
