@@ -146,7 +146,7 @@ static bool take(struct core *core, const struct core_event *event)
 		core->node.router = event->router;
 		break;
 	case CORE_EVENT_FENCE:
-		node_fence(core, event->fenced);
+		core->node.is_fenced = event->fenced;
 		break;
 	case CORE_EVENT_OBSERVED:
 		observe(core, event->observed);

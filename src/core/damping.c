@@ -5,7 +5,8 @@
  * It returns once it has been well for `warm-up` without a break. From the second withdrawal
  * within 10 minutes it also stays away for `hold-down`, counted from the withdrawal and doubled
  * with each further one, up to 8 times. Only failures count: drains, reloads, restarts and what
- * happens to bgpd and its peers neither count nor cost a warm-up.
+ * happens to bgpd and its peers neither count nor cost a warm-up. What the guard acted on, or could
+ * have, returns by warm-up too, though nothing flapped: every VIP there is while the fence stands.
  */
 #include "src/core/internal.h"
 
@@ -52,6 +53,7 @@ void damping_update(struct core *core, struct vip *vip, bool is_well)
 	struct damping *d = &vip->damping;
 
 	vip->view.flaps = flaps_count(core, d);
+	d->needs_warm_up |= core->node.is_fenced;
 	if (d->hold_down_until && core_is_due(core, d->hold_down_until))
 		d->hold_down_until = 0;
 	if (!is_well || !d->needs_warm_up)

@@ -175,7 +175,6 @@ bool route_stands(const struct observed_route *route);
 
 /* node.c */
 void node_uplink(struct core *core, const struct core_uplink *uplink);
-void node_fence(struct core *core, bool fenced);
 void node_update(struct core *core);
 
 /* pool.c */

@@ -16,17 +16,6 @@ void node_uplink(struct core *core, const struct core_uplink *uplink)
 		(struct uplink){ .is_known = true, .facts = *uplink };
 }
 
-/* A VIP the guard acted on returns like a failed one, by warm-up, though nothing flapped. */
-void node_fence(struct core *core, bool fenced)
-{
-	struct records *records = &core->tables.records;
-
-	if (fenced)
-		for (size_t i = 0; i < records->n_vips; i++)
-			records->vips[i].damping.needs_warm_up = true;
-	core->node.is_fenced = fenced;
-}
-
 void node_update(struct core *core)
 {
 	size_t n = core->tables.config->node.n_uplinks;

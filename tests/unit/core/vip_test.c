@@ -649,6 +649,48 @@ TEST(vip, an_order_outlives_a_reload_and_ends_with_the_vip)
 	site_stop(&s);
 }
 
+TEST(fence, costs_a_vip_that_a_reload_brings_a_warm_up_too)
+{
+	struct config_builder b, c;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_fence(&s, true);
+	small(&c);
+	assert_int_equal(prefix_parse("203.0.113.77/32", &c.vips[0].prefix), 0);
+	assert_int_equal(core_reload(s.core, &c.config, s.now), 0);
+	site_pass(&s, 100 * S);
+	site_fence(&s, false);
+	site_run(&s);
+	expect(&s, VIP_WITHDRAWN, VIP_REASON_WARM_UP);
+	returns_after(&s, 5 * S);
+	site_stop(&s);
+}
+
+TEST(vip, outside_vip_ranges_leaves_under_a_strangers_line)
+{
+	struct config_builder b, c;
+	struct site s;
+
+	small(&b);
+	assert_int_equal(prefix_parse("198.51.100.1/32", &b.vips[0].prefix), 0);
+	site_start(&s, &b.config);
+	site_serve(&s);
+	world_route_add(&s.world, &b.vips[0].prefix, ROUTE_ANNOUNCE);
+	site_run(&s);
+	assert_true(s.world.services[0].used);
+	small(&c);
+	site_restart(&s, &c.config, true);
+	site_facts_good(&s);
+	site_pass(&s, 10 * S);
+	assert_null(world_service_find(&s.world, &b.vips[0].prefix, IPPROTO_TCP,
+				       b.services[0][0].port));
+	assert_int_equal(core_n_vips(s.core), 1);
+	assert_int_equal(world_route_find(&s.world, &b.vips[0].prefix)->line, ROUTE_ANNOUNCE);
+	site_stop(&s);
+}
+
 RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quorum_is_lost),
 	  T(vip, waits_for_all_services_or_for_any), T(vip, without_services_is_never_announced),
 	  T(vip, withdrawn_before_its_line_stood_lingers_all_the_same),
@@ -674,4 +716,6 @@ RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quoru
 	  T(vip, an_operators_announce_holds_against_checks_and_opens_the_pool),
 	  T(vip, an_operators_announce_ends_a_hold_down),
 	  T(vip, an_operators_announce_never_makes_a_black_hole),
-	  T(vip, an_order_outlives_a_reload_and_ends_with_the_vip))
+	  T(vip, an_order_outlives_a_reload_and_ends_with_the_vip),
+	  T(fence, costs_a_vip_that_a_reload_brings_a_warm_up_too),
+	  T(vip, outside_vip_ranges_leaves_under_a_strangers_line))
