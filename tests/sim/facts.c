@@ -2,6 +2,8 @@
 /* facts.c - what the controller was told, and what plainly follows from it. */
 #include "tests/sim/sim.h"
 
+#define HOLD_MOST_US (8 * 35 * USEC_PER_SEC) /* see config_routing() in weather.c */
+
 enum real_state told_state(const struct facts *facts, const struct config_pool *pool, uint32_t i,
 			   uint32_t r)
 {
@@ -58,6 +60,15 @@ bool told_gone(const struct facts *facts, const struct config_pool *pool, uint32
 	return is_gone;
 }
 
+bool told_heard(const struct facts *facts, const struct config_pool *pool, uint32_t i, uint32_t r)
+{
+	for (size_t c = 0; c < pool->n_checks; c++)
+		if (facts->reals[i][r].check[c] == REAL_UP ||
+		    facts->reals[i][r].sign[c] == REAL_SIGN_ANSWERS)
+			return true;
+	return pool->n_checks == 0;
+}
+
 bool told_all_down(const struct facts *facts, const struct config_pool *pool, uint32_t i)
 {
 	bool any_way = false;
@@ -85,7 +96,8 @@ static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 				continue;
 			*is = (struct real_told){ .next_hop_known = was->next_hop_known,
 						  .has_next_hop = was->has_next_hop,
-						  .order = was->order };
+						  .order = was->order,
+						  .was_gone = was->was_gone };
 			for (size_t c = 0; c < to->n_checks; c++)
 				for (size_t o = 0; o < from->n_checks; o++)
 					if (to->checks[c] == from->checks[o]) {
@@ -96,25 +108,38 @@ static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 		}
 }
 
-void facts_reload(struct facts *facts, const struct config *from, const struct config *to)
+/* What lasted starts to last anew: what it takes may be another now. */
+static void vip_reload(struct vip_told *to, const struct vip_told *from)
+{
+	*to = *from;
+	to->ready_since = to->dry_since = to->unproven_since = 0;
+}
+
+void facts_reload(struct facts *facts, const struct config *from, const struct config *to,
+		  usec_t now)
 {
 	struct facts old = *facts;
 
 	memset(facts->reals, 0, sizeof(facts->reals));
-	memset(facts->vip_drained, 0, sizeof(facts->vip_drained));
+	memset(facts->vips, 0, sizeof(facts->vips));
+	memset(facts->had_quorum, true, sizeof(facts->had_quorum));
 	memset(facts->short_since, 0, sizeof(facts->short_since));
 	memset(facts->takes_since, 0, sizeof(facts->takes_since));
+	memset(facts->out_since, 0, sizeof(facts->out_since));
 	memset(facts->share, 0, sizeof(facts->share));
 	memset(facts->common_since, 0, sizeof(facts->common_since));
 	memset(facts->trouble_at, 0, sizeof(facts->trouble_at));
-	memset(facts->unproven_since, 0, sizeof(facts->unproven_since));
 	memset(facts->ring_wrong_since, 0, sizeof(facts->ring_wrong_since));
 	for (uint32_t j = 0; j < to->n_pools; j++)
 		for (uint32_t i = 0; i < from->n_pools; i++)
 			if (strcmp(to->pools[j].name, from->pools[i].name) == 0)
 				real_reload(facts, &old, &from->pools[i], i, &to->pools[j], j);
-	for (uint32_t j = 0; j < to->n_vips; j++)
+	for (uint32_t j = 0; j < to->n_vips; j++) {
+		/* One that was there before may still be held down. */
+		facts->vips[j] = (struct vip_told){ .may_adopt = facts->is_unread,
+						    .maybe_returns_at = now + HOLD_MOST_US };
 		for (uint32_t i = 0; i < from->n_vips; i++)
 			if (prefix_eq(&to->vips[j].prefix, &from->vips[i].prefix))
-				facts->vip_drained[j] = old.vip_drained[i];
+				vip_reload(&facts->vips[j], &old.vips[i]);
+	}
 }

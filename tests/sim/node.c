@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node.c - the controller under test with the least reconciler around it: it reads back, plans, and
- * carries ops out through ports that fail.
- *
- * The data plane is synchronous: an op fails, or works but is reported failed. The router is not:
- * commands wait in order in a queue, get lost, and the routes are seen as last read back.
+ * node.c - the controller under test: told what happens, started, killed, reloaded, and stepped
+ * through time. What is told is noted in facts.c before the core hears of it.
  */
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
 
-const struct config *sim_config(const struct sim *sim)
+const struct config *node_config(const struct node *node)
 {
-	return &sim->builders[sim->which].config;
+	return &node->builders[node->which].config;
 }
+
+/* ---- telling ---- */
 
 static const char *const event_names[] = {
 	[CORE_EVENT_TIMER] = "timer",       [CORE_EVENT_VERDICT] = "verdict",
@@ -25,398 +24,471 @@ static const char *const event_names[] = {
 };
 
 /* One line an event: what the core makes of it. */
-static void print_state(const struct sim *sim, const char *event)
+static void print_state(const struct node *node, const char *event)
 {
-	printf("%llu %.3f %s:", (unsigned long long)sim->steps, (double)sim->now / USEC_PER_SEC,
-	       event);
-	for (uint32_t i = 0; i < core_n_pools(sim->core); i++) {
-		const struct core_pool *pool = core_pool(sim->core, i);
+	printf("%llu %.3f node %u %s:", (unsigned long long)node->sim->steps,
+	       (double)node->sim->now / USEC_PER_SEC, node->number, event);
+	for (uint32_t i = 0; i < core_n_pools(node->core); i++) {
+		const struct core_pool *pool = core_pool(node->core, i);
 
 		printf(" %s=%u+%u%s%s%s", pool->config->name, pool->usable, pool->usable_backups,
 		       pool->has_quorum ? "Q" : "", pool->is_judged ? "" : "?",
 		       pool->is_held ? "H" : "");
 	}
-	for (uint32_t i = 0; i < core_n_vips(sim->core); i++) {
-		const struct core_vip *vip = core_vip(sim->core, i);
+	for (uint32_t i = 0; i < core_n_vips(node->core); i++) {
+		const struct core_vip *vip = core_vip(node->core, i);
 
-		printf(" %s%s=%s/%s/%u", PREFIX_STR(&vip->prefix), vip->config ? "" : "-",
-		       vip_state_str(vip->state), vip_reason_str(vip->reason), vip->peers);
+		printf(" %s%s=%s/%s/%u/%u", PREFIX_STR(&vip->prefix), vip->config ? "" : "-",
+		       vip_state_str(vip->state), vip_reason_str(vip->reason), vip->peers,
+		       vip->flaps);
 	}
 	printf("\n");
 }
 
-void node_tell(struct sim *sim, struct core_event event)
+void node_tell(struct node *node, struct core_event event)
 {
-	if (!sim->core)
+	if (!node->core)
 		return;
-	event.now = sim->now;
-	sim_trace(sim, event.kind);
-	core_step(sim->core, &event);
-	sim_trace(sim, judge_digest(sim->core));
-	judge_clocks(sim);
-	if (sim->verbose)
-		print_state(sim, event_names[event.kind]);
+	event.now = node->sim->now;
+	core_step(node->core, &event);
+	sim_trace(node->sim, event.kind);
+	if (node->sim->verbose)
+		print_state(node, event_names[event.kind]);
+	if (event.is_deferred) /* the views are those of before */
+		return;
+	node->is_judged = false;
+	if (event.kind != CORE_EVENT_TRAFFIC) /* says nothing of pools */
+		judge_clocks(node);
+	judge_moves(node);
+	if (event.kind != CORE_EVENT_OBSERVED || !event.observed->routes_are_read)
+		return;
+	node->facts.is_unread = false;
+	for (size_t i = 0; i < BUILD_VIPS; i++)
+		node->facts.vips[i].may_adopt = false;
 }
 
-void node_tell_verdict(struct sim *sim, uint32_t pool, uint32_t real, uint32_t check,
+static void note_verdict(struct node *node, const struct core_verdict *verdict, bool in_doubt)
+{
+	struct real_told *told = &node->facts.reals[verdict->pool][verdict->real];
+
+	told->check[verdict->check] = verdict->state;
+	told->sign[verdict->check] = verdict->sign;
+	told->in_doubt[verdict->check] = in_doubt;
+	if (in_doubt || verdict->state == REAL_DOWN)
+		node->facts.trouble_at[verdict->pool] = node->sim->now;
+	if (node->facts.verdict_since == 0)
+		node->facts.verdict_since = node->sim->now;
+}
+
+void node_tell_verdict(struct node *node, uint32_t pool, uint32_t real, uint32_t check,
 		       enum real_state state)
 {
-	enum real_sign sign = REAL_SIGN_ANSWERS;
+	struct core_event event = { .kind = CORE_EVENT_VERDICT };
 	bool in_doubt;
 
-	if (!sim->core)
+	if (!node->core || node->prober_quiet)
 		return;
-	in_doubt = state == REAL_UP && !sim->calm && chance_percent(&sim->chance, 20);
-	if (state == REAL_DOWN)
-		sign = (enum real_sign)chance_below(&sim->chance, REAL_SIGN_MAX);
-	sim->facts.reals[pool][real].check[check] = state;
-	sim->facts.reals[pool][real].sign[check] = sign;
-	sim->facts.reals[pool][real].in_doubt[check] = in_doubt;
-	if (in_doubt || state == REAL_DOWN)
-		sim->facts.trouble_at[pool] = sim->now;
-	if (sim->facts.verdict_since == 0)
-		sim->facts.verdict_since = sim->now;
-	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_VERDICT,
-					    .verdict = { .pool = pool,
-							 .real = real,
-							 .check = check,
-							 .state = state,
-							 .sign = sign,
-							 .reason = state == REAL_UP && !in_doubt
-									   ? PROBE_OK
-									   : PROBE_TIMEOUT,
-							 .in_a_row = 3 } });
-}
-
-void node_tell_next_hop(struct sim *sim, uint32_t pool, uint32_t real, bool usable)
-{
-	if (!sim->core)
-		return;
-	sim->facts.reals[pool][real].next_hop_known = true;
-	sim->facts.reals[pool][real].has_next_hop = usable;
-	node_tell(sim, (struct core_event){
-			       .kind = CORE_EVENT_NEXT_HOP,
-			       .next_hop = { .pool = pool, .real = real, .usable = usable } });
-}
-
-void node_tell_uplink(struct sim *sim, uint32_t uplink, bool in_use, bool covered)
-{
-	if (!sim->core)
-		return;
-	sim->facts.uplink_known[uplink] = true;
-	sim->facts.uplink_in_use[uplink] = in_use;
-	sim->facts.uplink_covered[uplink] = covered;
-	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_UPLINK,
-					    .uplink = { .uplink = uplink,
-							.present = true,
-							.has_carrier = in_use,
-							.xdp_attached = covered } });
-}
-
-void node_tell_router(struct sim *sim, bool up, uint32_t peers)
-{
-	sim->world.router_connected = up;
-	sim->world.established_peers = peers;
-	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_ROUTER,
-					    .router = { .connected = up,
-							.has_instance = up,
-							.established_peers = peers } });
-}
-
-/* ---- reading back ---- */
-
-/* Services and rings as they are, routes as last read. */
-static const struct observed *look(struct sim *sim)
-{
-	struct world_route truth[WORLD_ROUTES];
-	const struct observed *observed;
-
-	memcpy(truth, sim->world.routes, sizeof(truth));
-	memcpy(sim->world.routes, sim->seen, sizeof(truth));
-	observed = world_observe(&sim->world, sim->core);
-	memcpy(sim->world.routes, truth, sizeof(truth));
-	return observed;
-}
-
-static void observe(struct sim *sim)
-{
-	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_OBSERVED, .observed = look(sim) });
-}
-
-static void routes_read(struct sim *sim)
-{
-	if (sim->world.router_connected)
-		memcpy(sim->seen, sim->world.routes, sizeof(sim->seen));
-}
-
-/* ---- ports ---- */
-
-static bool is_route_op(enum op_kind kind)
-{
-	return kind == OP_ROUTE_ANNOUNCE || kind == OP_ROUTE_DRAIN || kind == OP_ROUTE_WITHDRAW;
-}
-
-static void route_command(struct sim *sim, const struct op *op)
-{
-	const struct prefix *prefix = &core_vip(sim->core, op->index)->prefix;
-	usec_t delay = 0;
-
-	for (size_t i = sim->n_queue; i-- > 0;)
-		if (prefix_eq(&sim->queue[i].prefix, prefix)) {
-			if (sim->queue[i].op.kind == op->kind)
-				return;
-			break;
-		}
-	if (sim->n_queue == SIM_QUEUE || (!sim->calm && chance_percent(&sim->chance, 10)))
-		return;
-	if (!sim->calm && chance_percent(&sim->chance, 30))
-		delay = chance_below(&sim->chance, 3000) * USEC_PER_MSEC;
-	sim->queue[sim->n_queue++] =
-		(struct queued){ .op = *op, .prefix = *prefix, .due = sim->now + delay };
-}
-
-static void queue_run(struct sim *sim)
-{
-	static const enum route_intent lines[] = {
-		[OP_ROUTE_ANNOUNCE] = ROUTE_ANNOUNCE,
-		[OP_ROUTE_DRAIN] = ROUTE_DRAIN,
-		[OP_ROUTE_WITHDRAW] = ROUTE_NONE,
+	in_doubt = state == REAL_UP && !node->sim->calm && chance_percent(&node->sim->chance, 20);
+	event.verdict = (struct core_verdict){
+		.pool = pool,
+		.real = real,
+		.check = check,
+		.state = state,
+		.sign = REAL_SIGN_ANSWERS,
+		.reason = state == REAL_UP && !in_doubt ? PROBE_OK : PROBE_TIMEOUT,
+		.in_a_row = 3,
 	};
-	size_t done = 0;
+	if (state == REAL_DOWN)
+		event.verdict.sign =
+			(enum real_sign)chance_below(&node->sim->chance, REAL_SIGN_MAX);
+	note_verdict(node, &event.verdict, in_doubt);
+	node->late[chance_below(&node->sim->chance, SIM_LATE)] = event;
+	if (chance_percent(&node->sim->chance, 20)) {
+		event.is_deferred = true;
+		node_tell(node, event);
+		event = (struct core_event){ .kind = CORE_EVENT_TIMER };
+	}
+	node_tell(node, event);
+}
 
-	if (!sim->world.router_connected) {
-		sim->n_queue = 0;
+void node_tell_next_hop(struct node *node, uint32_t pool, uint32_t real, bool usable)
+{
+	if (!node->core)
+		return;
+	node->facts.reals[pool][real].next_hop_known = true;
+	node->facts.reals[pool][real].has_next_hop = usable;
+	node_tell(node, (struct core_event){
+				.kind = CORE_EVENT_NEXT_HOP,
+				.next_hop = { .pool = pool, .real = real, .usable = usable } });
+}
+
+void node_tell_uplink(struct node *node, uint32_t uplink, const struct core_uplink *is)
+{
+	struct core_event event = { .kind = CORE_EVENT_UPLINK, .uplink = *is };
+
+	event.uplink.uplink = uplink;
+	node->uplinks[uplink] = event.uplink;
+	if (!node->core)
+		return;
+	node->facts.uplink_known[uplink] = true;
+	node->facts.uplink_in_use[uplink] = is->present && is->has_carrier;
+	node->facts.uplink_covered[uplink] = is->present && is->xdp_attached;
+	node_tell(node, event);
+}
+
+void node_tell_router(struct node *node, bool up, uint32_t peers)
+{
+	node->world.router_connected = up;
+	node->world.established_peers = peers;
+	node_tell(node, (struct core_event){ .kind = CORE_EVENT_ROUTER,
+					     .router = { .connected = up,
+							 .has_instance = up,
+							 .established_peers = peers } });
+}
+
+void node_tell_fence(struct node *node, bool fenced)
+{
+	if (!node->core)
+		return;
+	node->facts.fenced = fenced;
+	if (fenced)
+		node->distrust_until = node->sim->now + USEC_PER_SEC;
+	node_tell(node, (struct core_event){ .kind = CORE_EVENT_FENCE, .fenced = fenced });
+}
+
+void node_tell_order(struct node *node, uint32_t pool, uint32_t real, enum real_order order)
+{
+	if (!node->core)
+		return;
+	node->facts.reals[pool][real].order = order;
+	node_tell(node,
+		  (struct core_event){ .kind = CORE_EVENT_ORDER,
+				       .order = { .pool = pool, .real = real, .order = order } });
+}
+
+/* ---- drains and their ends ---- */
+
+uint64_t node_wall(const struct node *node)
+{
+	return (uint64_t)((int64_t)node->sim->now + 1000 * (int64_t)USEC_PER_SEC * 1000 +
+			  node->wall_jump);
+}
+
+static void note_drain(struct node *node, const struct core_drain *drain)
+{
+	struct vip_told *told;
+
+	if (drain->vip == CORE_NONE) {
+		node->facts.node_drained = drain->set;
+		node->facts.node_forced = drain->set && drain->force;
 		return;
 	}
-	while (done < sim->n_queue && sim->queue[done].due <= sim->now) {
-		world_route_add(&sim->world, &sim->queue[done].prefix,
-				lines[sim->queue[done].op.kind]);
-		done++;
-	}
-	sim->n_queue -= done;
-	memmove(sim->queue, sim->queue + done, sim->n_queue * sizeof(sim->queue[0]));
+	told = &node->facts.vips[drain->vip];
+	told->is_drained = drain->set;
+	told->is_forced = drain->set && drain->force;
+	told->drain_ends = 0;
+	if (drain->set && core_drain_has_end(drain))
+		told->drain_ends = node->sim->now + (drain->until_us - drain->wall_us);
 }
 
-/* False when it failed, or is said to have. */
-static bool dataplane_do(struct sim *sim, const struct op *op)
+void node_drain(struct node *node, struct core_drain drain)
 {
-	struct world_ring *ring;
-	uint64_t version = 0;
-	bool lie;
-
-	if (!sim->calm && (sim->broken || chance_percent(&sim->chance, 10)))
-		return false;
-	lie = !sim->calm && chance_percent(&sim->chance, 5);
-	if (op->kind == OP_RING_SET) {
-		ring = world_ring_find(&sim->world, sim_config(sim)->pools[op->index].name);
-		version = ring ? ring->version : 0;
-	}
-	world_apply(&sim->world, sim->core, op);
-	if (lie && op->kind == OP_RING_SET)
-		world_ring_find(&sim->world, sim_config(sim)->pools[op->index].name)->version =
-			version;
-	return !lie;
-}
-
-static size_t carry_out(struct sim *sim)
-{
-	struct op ops[SIM_OPS], again[SIM_OPS];
-	size_t n = core_plan(sim->core, look(sim), ops, SIM_OPS);
-
-	if (core_plan(sim->core, look(sim), again, SIM_OPS) != n ||
-	    (n && memcmp(ops, again, n * sizeof(ops[0])) != 0))
-		sim_violation(sim, "two plans from one observation differ");
-	for (size_t i = 0; i < n; i++) {
-		sim_trace(sim, (uint64_t)ops[i].kind << 32 | ops[i].index);
-		if (sim->verbose)
-			printf("  op %s %u\n", op_kind_str(ops[i].kind), ops[i].index);
-		judge_op(sim, &ops[i]);
-		if (is_route_op(ops[i].kind))
-			route_command(sim, &ops[i]);
-		else if (!dataplane_do(sim, &ops[i]) && chance_percent(&sim->chance, 50))
-			break;
-	}
-	return n;
-}
-
-void node_reconcile(struct sim *sim)
-{
-	if (!sim->core)
+	if (!node->core)
 		return;
-	if (sim->calm || chance_percent(&sim->chance, 50))
-		routes_read(sim);
-	observe(sim);
-	for (int round = 0; round < 4; round++) {
-		size_t n = carry_out(sim);
-
-		queue_run(sim);
-		if (sim->calm || chance_percent(&sim->chance, 70))
-			world_converge(&sim->world);
-		if (sim->calm || chance_percent(&sim->chance, 50))
-			routes_read(sim);
-		observe(sim);
-		if (n == 0)
-			break;
+	note_drain(node, &drain);
+	if (drain.vip != CORE_NONE) {
+		node->drains[drain.vip].prefix = node_config(node)->vips[drain.vip].prefix;
+		node->drains[drain.vip].drain = drain;
 	}
+	node_tell(node, (struct core_event){ .kind = CORE_EVENT_DRAIN, .drain = drain });
+}
+
+/* What the keeper of drains does each second. */
+static void drains_end(struct node *node)
+{
+	for (uint32_t i = 0; node->core && i < node_config(node)->n_vips; i++) {
+		struct core_drain *drain = &node->drains[i].drain;
+		struct vip_told *told = &node->facts.vips[i];
+
+		if (!drain->set || !told->drain_ends ||
+		    core_drain_left(drain, node_wall(node), node->sim->now) > 0)
+			continue;
+		if (node->sim->now < told->drain_ends)
+			sim_violation(node, "a drain ends early");
+		node_drain(node, (struct core_drain){ .vip = i });
+	}
+}
+
+static void tell_drains(struct node *node, const struct facts *on_file)
+{
+	if (on_file->node_drained)
+		node_drain(node, (struct core_drain){ .vip = CORE_NONE,
+						      .set = true,
+						      .force = on_file->node_forced });
+	for (uint32_t i = 0; i < node_config(node)->n_vips; i++)
+		if (on_file->vips[i].is_drained) {
+			usec_t ends = on_file->vips[i].drain_ends;
+
+			node_drain(node, node->drains[i].drain);
+			node->facts.vips[i].drain_ends = ends;
+		}
 }
 
 /* ---- life ---- */
 
-/* Reals may have any life in the maps that the controller comes back to. */
-static void adopt_lives(struct sim *sim, uint32_t pool)
+/* As the maps have it, where they are; else, for what it is worth, any. */
+static void adopt_lives(struct node *node, uint32_t pool)
 {
-	for (uint32_t r = 0; r < sim_config(sim)->pools[pool].n_reals; r++)
-		core_adopt_life(sim->core, pool, r,
-				(enum real_life)chance_below(&sim->chance, REAL_LIFE_MAX));
+	const struct config_pool *config = &node_config(node)->pools[pool];
+
+	for (uint32_t r = 0; r < config->n_reals; r++) {
+		enum real_life life = plane_life(node, &config->reals[r].addr);
+
+		if (life != REAL_LIFE_UNKNOWN)
+			core_adopt_life(node->core, pool, r, life);
+	}
 }
 
-static void adopt(struct sim *sim, uint32_t pool)
+static void adopt(struct node *node, uint32_t pool)
 {
-	const struct config_pool *config = &sim_config(sim)->pools[pool];
-	const struct world_ring *ring = world_ring_find(&sim->world, config->name);
+	const struct config_pool *config = &node_config(node)->pools[pool];
+	const struct world_ring *ring = world_ring_find(&node->world, config->name);
 
 	for (uint32_t r = 0; ring && r < config->n_reals; r++) {
 		bool takes = false;
 
 		for (size_t i = 0; i < ring->n_takers; i++)
 			takes |= addr_eq(&ring->takers[i], &config->reals[r].addr);
-		core_adopt_real(sim->core, pool, r, takes);
+		core_adopt_real(node->core, pool, r, takes);
 	}
-}
-
-void node_tell_order(struct sim *sim, uint32_t pool, uint32_t real, enum real_order order)
-{
-	if (!sim->core)
-		return;
-	sim->facts.reals[pool][real].order = order;
-	node_tell(sim,
-		  (struct core_event){ .kind = CORE_EVENT_ORDER,
-				       .order = { .pool = pool, .real = real, .order = order } });
 }
 
 /* What is on file after a start or reload; of a pool that was renamed, nothing. */
-static void tell_orders(struct sim *sim, const struct facts *on_file)
+static void tell_orders(struct node *node, const struct facts *on_file)
 {
-	const struct config *config = sim_config(sim);
+	const struct config *config = node_config(node);
 
 	for (uint32_t p = 0; p < config->n_pools; p++)
 		for (uint32_t r = 0; r < config->pools[p].n_reals; r++)
-			node_tell_order(sim, p, r, on_file->reals[p][r].order);
+			node_tell_order(node, p, r, on_file->reals[p][r].order);
 }
 
-void node_start(struct sim *sim)
+/* The file of verdicts and penalties: lost, or as it was when the controller ended. */
+static void adopt_flaps(struct node *node, const struct facts *before)
 {
-	const struct config *config = sim_config(sim);
-	struct facts before = sim->facts;
+	const struct config *config = node_config(node);
+	usec_t latest = node->sim->now + 8 * config->routing.hold_down_us;
 
-	sim->core = core_new(config, sim->now);
-	memset(&sim->facts, 0, sizeof(sim->facts));
-	memcpy(sim->facts.vip_drained, before.vip_drained, sizeof(before.vip_drained));
-	sim->facts.node_drained = before.node_drained;
-	sim->facts.fenced = before.fenced;
-	sim->facts.held_since = sim->now;
-	for (uint32_t i = 0; i < config->n_pools; i++) {
-		adopt(sim, i);
-		adopt_lives(sim, i);
+	for (size_t i = 0; i < node->n_kept_flaps; i++) {
+		core_adopt_flaps(node->core, &node->kept_flaps[i]);
+		for (uint32_t v = 0; v < config->n_vips; v++)
+			if (prefix_eq(&config->vips[v].prefix, &node->kept_flaps[i].prefix)) {
+				struct vip_told *told = &node->facts.vips[v];
+
+				memcpy(told->flaps, before->vips[v].flaps, sizeof(told->flaps));
+				told->returns_at = before->vips[v].returns_at < latest
+							   ? before->vips[v].returns_at
+							   : latest;
+				told->maybe_returns_at = before->vips[v].maybe_returns_at;
+			}
 	}
-	/* Drains and the fence are read before anything else. */
-	if (before.node_drained)
-		node_tell(sim, (struct core_event){ .kind = CORE_EVENT_DRAIN,
-						    .drain = { .vip = CORE_NONE, .set = true } });
-	for (uint32_t i = 0; i < config->n_vips; i++)
-		if (before.vip_drained[i])
-			node_tell(sim, (struct core_event){ .kind = CORE_EVENT_DRAIN,
-							    .drain = { .vip = i, .set = true } });
-	tell_orders(sim, &before);
-	node_tell(sim, (struct core_event){ .kind = CORE_EVENT_FENCE, .fenced = before.fenced });
-	node_tell_router(sim, sim->world.router_connected, sim->world.established_peers);
-	for (uint32_t i = 0; i < config->node.n_uplinks; i++)
-		node_tell_uplink(sim, i, true, true);
-	for (uint32_t p = 0; p < config->n_pools; p++)
-		for (uint32_t r = 0; r < config->pools[p].n_reals; r++)
-			node_tell_next_hop(sim, p, r, true);
 }
 
-void node_crash(struct sim *sim, bool lose_pins)
+static void keep_flaps(struct node *node)
 {
-	core_free(sim->core);
-	sim->core = NULL;
-	sim->n_queue = 0;
-	sim->n_lingers = 0;
-	world_forget(&sim->world);
-	if (lose_pins) {
-		memset(sim->world.rings, 0, sizeof(sim->world.rings));
-		memset(sim->world.services, 0, sizeof(sim->world.services));
-	}
-	sim->back_at = sim->now + chance_below(&sim->chance, 60) * USEC_PER_SEC;
+	node->n_kept_flaps = 0;
+	if (chance_percent(&node->sim->chance, 20))
+		return;
+	for (uint32_t i = 0; i < node_config(node)->n_vips; i++)
+		node->n_kept_flaps +=
+			core_flaps(node->core, i, &node->kept_flaps[node->n_kept_flaps]);
 }
 
-void node_reload(struct sim *sim)
+void node_start(struct node *node)
 {
-	const struct config *from = sim_config(sim);
-	unsigned next = 1 - sim->which;
+	const struct config *config = node_config(node);
+	struct facts before = node->facts;
 
-	weather_config(sim, &sim->builders[next]);
-	facts_reload(&sim->facts, from, &sim->builders[next].config);
-	sim->facts.held_since = sim->now;
-	if (sim->core && core_reload(sim->core, &sim->builders[next].config, sim->now) < 0)
+	node->core = core_new(config, node->sim->now);
+	if (!node->core)
 		abort();
-	sim->which = next;
-	memset(sim->pps, 0, sizeof(sim->pps));
-	tell_orders(sim, &sim->facts);
-	if (sim->core)
-		judge_clocks(sim);
-	for (uint32_t i = 0; i < sim_config(sim)->node.n_uplinks; i++)
-		if (!sim->facts.uplink_known[i])
-			node_tell_uplink(sim, i, true, true);
-	for (size_t i = sim_config(sim)->node.n_uplinks; i < BUILD_UPLINKS; i++)
-		sim->facts.uplink_known[i] = false;
-}
-
-/* Time without an event must change nothing before the next timer. */
-static void check_stillness(struct sim *sim, usec_t until)
-{
-	uint64_t before = judge_digest(sim->core);
-	usec_t next = core_next_timer(sim->core);
-
-	if (until >= next || until <= sim->now)
-		return;
-	core_step(sim->core, &(struct core_event){ .kind = CORE_EVENT_TIMER, .now = until });
-	if (judge_digest(sim->core) != before)
-		sim_violation(sim, "changed without an event or timer");
-	if (core_next_timer(sim->core) != next)
-		sim_violation(sim, "the next timer moved without an event");
-}
-
-static void come_back(struct sim *sim)
-{
-	if (sim->core || sim->now < sim->back_at)
-		return;
-	node_start(sim);
-	node_reconcile(sim);
-}
-
-void node_advance(struct sim *sim, usec_t by)
-{
-	usec_t end = sim->now + by;
-
-	while (sim->core && core_next_timer(sim->core) <= end) {
-		usec_t next = core_next_timer(sim->core);
-
-		if (next <= sim->now) {
-			sim_violation(sim, "a timer that is due already");
-			break;
-		}
-		check_stillness(sim, next - 1);
-		sim->now = next;
-		queue_run(sim);
-		node_tell(sim, (struct core_event){ .kind = CORE_EVENT_TIMER });
-		node_reconcile(sim);
-		judge_step(sim);
+	memset(&node->facts, 0, sizeof(node->facts));
+	node->facts.held_since = node->sim->now;
+	node->facts.is_unread = true;
+	for (uint32_t i = 0; i < config->n_vips; i++)
+		node->facts.vips[i].may_adopt = true;
+	for (uint32_t i = 0; i < config->n_pools; i++) {
+		adopt(node, i);
+		adopt_lives(node, i);
 	}
-	if (sim->core)
-		check_stillness(sim, end);
-	sim->now = end;
-	queue_run(sim);
-	come_back(sim);
+	adopt_flaps(node, &before);
+	/* Drains and the fence are read before anything else. */
+	tell_drains(node, &before);
+	tell_orders(node, &before);
+	node_tell_fence(node, node->fence);
+	node_tell_router(node, node->world.router_connected, node->world.established_peers);
+	for (uint32_t i = 0; i < config->node.n_uplinks; i++) {
+		node->uplinks[i].xdp_attached = node->uplinks[i].present;
+		node_tell_uplink(node, i, &node->uplinks[i]);
+	}
+	for (uint32_t p = 0; p < config->n_pools; p++)
+		for (uint32_t r = 0; r < config->pools[p].n_reals; r++)
+			node_tell_next_hop(node, p, r,
+					   !before.reals[p][r].next_hop_known ||
+						   before.reals[p][r].has_next_hop);
+}
+
+void node_init(struct sim *sim, uint32_t number)
+{
+	struct node *node = &sim->nodes[number];
+	struct chance chance = chance_of(sim->config_seed, 0);
+
+	memset(node, 0, sizeof(*node));
+	node->sim = sim;
+	node->number = number;
+	node->config_seed = sim->config_seed;
+	world_init(&node->world);
+	weather_config(&chance, &node->builders[0]);
+	for (uint32_t i = 0; i < BUILD_UPLINKS; i++)
+		node->uplinks[i] =
+			(struct core_uplink){ .uplink = i, .present = true, .has_carrier = true };
+	watch_start(node);
+	node_start(node);
+}
+
+void node_crash(struct node *node, bool lose_pins)
+{
+	if (!node->core)
+		return;
+	keep_flaps(node);
+	core_free(node->core);
+	node->core = NULL;
+	node->n_queue = 0;
+	node->n_lingers = 0;
+	world_forget(&node->world);
+	if (lose_pins) {
+		memset(node->world.rings, 0, sizeof(node->world.rings));
+		memset(node->world.services, 0, sizeof(node->world.services));
+		plane_lose(node);
+		for (size_t i = 0; i < BUILD_UPLINKS; i++)
+			node->uplinks[i].xdp_attached = false;
+	}
+	node->back_at = node->sim->now + chance_below(&node->sim->chance, 90) * USEC_PER_SEC;
+}
+
+/* ---- reload ---- */
+
+static void drains_reload(struct node *node, const struct config *to)
+{
+	struct {
+		struct prefix prefix;
+		struct core_drain drain;
+	} old[BUILD_VIPS];
+
+	memcpy(old, node->drains, sizeof(old));
+	memset(node->drains, 0, sizeof(node->drains));
+	for (uint32_t i = 0; i < to->n_vips; i++)
+		for (size_t j = 0; j < BUILD_VIPS; j++)
+			if (old[j].drain.set && prefix_eq(&to->vips[i].prefix, &old[j].prefix)) {
+				node->drains[i].prefix = old[j].prefix;
+				node->drains[i].drain = old[j].drain;
+				node->drains[i].drain.vip = i;
+			}
+}
+
+void node_reload(struct node *node)
+{
+	const struct config *from = node_config(node), *to;
+	struct chance chance = chance_of(node->sim->config_seed, 0);
+	unsigned next = 1 - node->which;
+
+	weather_config(&chance, &node->builders[next]);
+	node->config_seed = node->sim->config_seed;
+	to = &node->builders[next].config;
+	facts_reload(&node->facts, from, to, node->sim->now);
+	node->facts.held_since = node->sim->now;
+	drains_reload(node, to);
+	if (node->core && core_reload(node->core, to, node->sim->now) < 0)
+		abort();
+	node->which = next;
+	memset(node->late, 0, sizeof(node->late));
+	memset(node->pps, 0, sizeof(node->pps));
+	node->plane.lives_version = 0;
+	tell_orders(node, &node->facts);
+	if (node->core)
+		judge_clocks(node);
+	for (uint32_t i = 0; i < to->node.n_uplinks; i++)
+		if (!node->facts.uplink_known[i])
+			node_tell_uplink(node, i, &node->uplinks[i]);
+	for (size_t i = to->node.n_uplinks; i < BUILD_UPLINKS; i++)
+		node->facts.uplink_known[i] = false;
+	for (uint32_t p = 0; p < to->n_pools; p++)
+		for (uint32_t r = 0; r < to->pools[p].n_reals; r++)
+			if (!node->facts.reals[p][r].next_hop_known &&
+			    chance_percent(&node->sim->chance, 80)) /* the others later */
+				node_tell_next_hop(node, p, r, true);
+}
+
+/* ---- time ---- */
+
+void node_check_stillness(struct node *node, usec_t until)
+{
+	usec_t next;
+	uint64_t before;
+
+	if (!node->core || !chance_percent(&node->sim->chance, 15))
+		return;
+	next = core_next_timer(node->core);
+	if (until >= next || until <= node->sim->now)
+		return;
+	before = judge_digest(node->core);
+	core_step(node->core, &(struct core_event){ .kind = CORE_EVENT_TIMER, .now = until });
+	if (judge_digest(node->core) != before)
+		sim_violation(node, "changed without an event or timer");
+	if (core_next_timer(node->core) != next)
+		sim_violation(node, "the next timer moved without an event");
+}
+
+static void come_back(struct node *node)
+{
+	if (node->core || node->sim->now < node->back_at)
+		return;
+	sim_say(node, "the controller is back");
+	node_start(node);
+	node_reconcile(node);
+}
+
+/* What each second brings. */
+static void second(struct node *node)
+{
+	node->pass_at = node->sim->now + node->sim->pass_us;
+	come_back(node);
+	watch_step(node);
+	drains_end(node);
+	weather_traffic(node);
+	node_reconcile(node);
+}
+
+usec_t node_next(const struct node *node)
+{
+	usec_t at = node->pass_at;
+
+	if (node->core && core_next_timer(node->core) < at)
+		at = core_next_timer(node->core);
+	return at > node->sim->now ? at : node->sim->now;
+}
+
+void node_moment(struct node *node)
+{
+	port_queue_run(node);
+	if (node->core && core_next_timer(node->core) <= node->sim->now) {
+		node_tell(node, (struct core_event){ .kind = CORE_EVENT_TIMER });
+		if (core_next_timer(node->core) <= node->sim->now)
+			sim_violation(node, "a timer that is due already");
+	}
+	if (node->pass_at <= node->sim->now)
+		second(node);
+	else
+		node_reconcile(node);
+	judge_step(node);
 }
