@@ -1204,6 +1204,14 @@ static bool transition(void *daemon, uint32_t pool, struct dataplane_transition 
 	return dataplane_ring_transition(d->dataplane, reconcile_ring(d->reconcile, pool), ret);
 }
 
+static const uint32_t *ring_of(void *daemon, uint32_t pool)
+{
+	struct shoald *d = daemon;
+	uint32_t ring = reconcile_ring(d->reconcile, pool);
+
+	return ring == DATAPLANE_NO_RING ? NULL : dataplane_ring(d->dataplane, ring);
+}
+
 static int watch_pool(void *daemon, uint32_t pool, bool is_on, struct err *err)
 {
 	struct shoald *d = daemon;
@@ -1448,6 +1456,7 @@ static void fill_context(struct shoald *d)
 		.is_settled = is_settled,
 		.vitals = vitals,
 		.transition = transition,
+		.ring = ring_of,
 		.watch = watch_pool,
 		.removed_real = removed_real,
 	};

@@ -11,7 +11,7 @@ _shoal_column() {
 _shoal_names() { # COMMAND
 	case $1 in
 	vips | ready | routes | drain | undrain) _shoal_column vips ;;
-	pools) _shoal_column pools ;;
+	pools | balance) _shoal_column pools ;;
 	probe) _shoal_column reals ;;
 	pool) echo watch && _shoal_column pools ;;
 	reals) _shoal_column pools && _shoal_column reals ;;

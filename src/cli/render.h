@@ -63,6 +63,7 @@ void render_output(const struct screen *screen, const json_t *object, const char
 void render_probe(const struct screen *screen, const json_t *result);
 void render_pool(const struct screen *screen, const json_t *result);
 void render_real(const struct screen *screen, const json_t *result);
+void render_balance(const struct screen *screen, const json_t *result);
 void render_ready(const struct screen *screen, const json_t *result);
 void render_vip(const struct screen *screen, const json_t *result);
 void render_confirm(const struct screen *screen, const json_t *result);

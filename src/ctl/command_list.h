@@ -32,6 +32,8 @@
 	  "[find PROTO SRC:PORT DST:PORT | purge [PROTO SRC:PORT DST:PORT]] [--real POOL/REAL] "   \
 	  "[--service SERVICE] [--stale] [--all]",                                                 \
 	  "the flows that are remembered: lists, finds and forgets them")                          \
+	X(balance, false, "[POOL...] [--for T] [--sources]",                                       \
+	  "the share of traffic each real should have, against what it has, and why")              \
 	X(drain, true,                                                                             \
 	  "[VIP...] [--wait] [--force] [--timeout T] [--for T] [--reason TEXT] [--shutdown]",      \
 	  "move traffic away from the node, or from VIPs, then withdraw")                          \

@@ -122,6 +122,11 @@ static void handle_reals(struct ctl_request *request, const json_t *args, void *
 	answer_list(request, args, context, is_brief ? &list_reals_brief : &list_reals);
 }
 
+static void handle_balance(struct ctl_request *request, const json_t *args, void *context)
+{
+	answer_list(request, args, context, &list_balance);
+}
+
 static void handle_peers(struct ctl_request *request, const json_t *args, void *context)
 {
 	answer_list(request, args, context, &list_peers);

@@ -102,6 +102,8 @@ struct commands_context {
 	void (*vitals)(void *daemon, struct commands_vitals *ret);
 	/* The slots of a pool's ring that are not steady; false when it has no ring. */
 	bool (*transition)(void *daemon, uint32_t pool, struct dataplane_transition *ret);
+	/* The slots of a pool's ring as they stand, `cur` in the low 16 bits; NULL without one. */
+	const uint32_t *(*ring)(void *daemon, uint32_t pool);
 	/* Count SYNs to the reals of a pool, or no more; -ENOENT when it has no ring. */
 	int (*watch)(void *daemon, uint32_t pool, bool is_on, struct err *err);
 	/* A real that left the config and keeps its flows; i from 0, false ends the list. */

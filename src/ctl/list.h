@@ -31,6 +31,7 @@ struct list_kind {
 	json_t *(*rest)(const struct view *view);
 };
 
+extern const struct list_kind list_balance;
 extern const struct list_kind list_vips, list_pools, list_reals, list_peers, list_routes;
 /* The same without what each check says, which the table does not show. */
 extern const struct list_kind list_reals_brief;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/cli/balance.h"
 #include "src/cli/ready.h"
 #include "src/cli/render.h"
 #include "src/ctl/list.h"
@@ -443,12 +444,13 @@ static void went_back(struct site *site)
 static const struct {
 	const char *name;
 	void (*make)(struct site *site);
-	const char *commands[16]; /* "why THING", or a list with nothing or one name after it */
+	const char *commands[20]; /* "why THING", or a list with nothing or one name after it */
 } scenarios[] = {
 	{ "serving",
 	  serve,
 	  { "status", "vips", "vips www", "pools", "reals", "reals mail", "peers", "routes",
-	    "why www", "why web", "why web/web1", "why tor1", "why node", "ready", "ready www" } },
+	    "why www", "why web", "why web/web1", "why tor1", "why node", "ready", "ready www",
+	    "balance" } },
 	{ "real-down",
 	  real_down,
 	  { "status", "pools web", "reals", "why web/web2", "why 203.0.113.10" } },
@@ -477,13 +479,13 @@ static const struct {
 	{ "watched",
 	  watched,
 	  { "status", "pools", "reals", "reals web/web2", "why web", "why web/web2",
-	    "why mail/smtp1" } },
+	    "why mail/smtp1", "balance mail" } },
 	{ "no-exec", no_exec, { "status", "why mail", "why mail/smtp2", "why mail/smtp3" } },
 	{ "unconfirmed", unconfirmed, { "status" } },
 	{ "went-back", went_back, { "status" } },
 	{ "overrides",
 	  overrides,
-	  { "status", "pools", "reals", "why web", "why mail", "why mail-v4" } },
+	  { "status", "pools", "reals", "why web", "why mail", "why mail-v4", "balance" } },
 };
 
 /* ---- one command ---- */
@@ -530,6 +532,29 @@ static void show(const struct screen *screen, bool is_json, json_t *result,
 	json_decref(result);
 }
 
+/* Two answers, ten seconds and some traffic apart. */
+static json_t *balance_of(const struct view *view, const json_t *names)
+{
+	static const uint64_t web[] = { 90000, 180000, 30000 };
+	json_t *before = whole(view, &list_balance, names), *after, *judged;
+	struct view then = *view;
+
+	for (int i = 0; i < 3; i++) {
+		parts.more[0][11 + i] += web[i];
+		parts.more[1][11 + i] += 20;
+	}
+	parts.syns[1][11].first += 300;
+	parts.syns[1][12].first += 320;
+	parts.syns[1][13].first += 290;
+	parts.sent += 300060;
+	then.now += 10 * USEC_PER_SEC;
+	after = whole(&then, &list_balance, names);
+	judged = balance_judge(before, after);
+	json_decref(before);
+	json_decref(after);
+	return judged;
+}
+
 /* As if the file were the one in force. */
 static json_t *ready_now(const struct view *view, const json_t *names)
 {
@@ -557,6 +582,8 @@ static void run(const struct view *view, const struct screen *screen, bool is_js
 		     whole(view, is_json ? &list_status : &list_status_brief, NULL), render_status);
 	else if (strncmp(command, "why ", 4) == 0)
 		show(screen, is_json, view_why(view, rest, &err), render_why);
+	else if (strncmp(command, "balance", 7) == 0)
+		show(screen, is_json, balance_of(view, names), render_balance);
 	else if (strncmp(command, "ready", 5) == 0)
 		show(screen, is_json, ready_now(view, names), render_ready);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)

@@ -307,9 +307,18 @@ bool dataplane_counts_real(const struct dataplane *dp, const struct dataplane_co
 {
 	(void)dp;
 	(void)counts;
-	*ret = (struct dataplane_count){ .packets = 1000U * real->bytes[15],
-					 .bytes = 64000U * real->bytes[15] };
+	uint64_t more = parts.more[real->bytes[14]][real->bytes[15]];
+
+	*ret = (struct dataplane_count){ .packets = 1000U * real->bytes[15] + more,
+					 .bytes = 64000U * real->bytes[15] + 500 * more };
 	return true;
+}
+
+/* Third and last byte: pool and real. */
+uint16_t dataplane_real_index(const struct dataplane *dp, const struct addr *addr)
+{
+	(void)dp;
+	return (uint16_t)(addr->bytes[14] << 8 | addr->bytes[15]);
 }
 
 bool dataplane_real_syns(const struct dataplane *dp, const struct addr *real,
@@ -534,6 +543,17 @@ static bool transition(void *daemon, uint32_t pool, struct dataplane_transition 
 	return true;
 }
 
+/* Each real's last byte is its index; a third of the slots each for .11, .12 and .13. */
+static const uint32_t *ring_of(void *daemon, uint32_t pool)
+{
+	static uint32_t slots[RING_SLOTS];
+
+	(void)daemon;
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		slots[i] = (parts.slot_real ? parts.slot_real[i % 4] : 11 + i % 3) | pool << 8;
+	return parts.has_no_ring ? NULL : slots;
+}
+
 static bool removed_real(void *daemon, size_t i, struct commands_removed *ret)
 {
 	(void)daemon;
@@ -576,6 +596,7 @@ struct commands_context fake_context(struct site *site)
 		.reset = reset_real,
 		.is_settled = is_settled,
 		.transition = transition,
+		.ring = ring_of,
 		.watch = watch,
 		.removed_real = removed_real,
 	};

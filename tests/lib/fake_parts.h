@@ -42,6 +42,8 @@ struct fake_parts {
 	bool is_watched[PARTS_MAX];                         /* each pool's ring */
 	bool has_no_ring;                                   /* no pool has one */
 	struct dataplane_syns syns[256][256]; /* by the last two bytes of the address */
+	uint64_t more[256][256];   /* packets to a real beyond those at first, likewise */
+	const uint32_t *slot_real; /* last bytes of the reals of each four slots */
 
 	bool probe_is_connected;
 	usec_t last_verdict;

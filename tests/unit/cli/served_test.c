@@ -360,6 +360,22 @@ TEST(served, a_capture_that_is_refused_leaves_its_file)
 
 /* ---- reaching shoald ---- */
 
+TEST(served, balance_asks_twice)
+{
+	struct node node = { 0 };
+	json_t *result;
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "balance", "web", "--for", "100ms", "--json"), CTL_DONE);
+	result = json_loads(node.output, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(result, "pools")), 1);
+	json_decref(result);
+	assert_int_equal(SHOAL(&node, "balance", "--for=0.1ms"), CTL_USAGE);
+	assert_int_equal(SHOAL(&node, "balance", "weeb", "--for", "100ms"), CTL_USAGE);
+	assert_said(&node, "did you mean 'web'?");
+	node_stop(&node);
+}
+
 /* The config file of this site is none that could be compared. */
 TEST(served, ready_waits_and_tells_what_keeps_it)
 {
@@ -875,6 +891,7 @@ int main(void)
 		T(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense),
 		T(served, a_capture_that_is_refused_leaves_its_file),
 		T(served, unknown_names_are_usage_errors_with_a_suggestion),
+		T(served, balance_asks_twice),
 		T(served, ready_waits_and_tells_what_keeps_it),
 		T(served, a_watched_list_comes_again_a_line_each_in_json),
 		T(served, a_watch_that_cannot_begin_says_why),
