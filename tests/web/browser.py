@@ -115,7 +115,8 @@ class Browser:
                 check(what, True)
                 return value
             if time.monotonic() > end:
-                raise Failed(f"not within {seconds} s: {what}")
+                page = self.run("return document.body.innerText")
+                raise Failed(f"not within {seconds} s: {what}; the page reads:\n{page[:4000]}")
             time.sleep(0.1)
 
     def press(self, *keys):

@@ -844,7 +844,9 @@ async function refresh() {
 		await loadReals();
 		await loadWhy();
 	} catch (error) {
-		feed.error = error instanceof TypeError || error.name === 'TimeoutError' ? 'shoal-web does not answer' : error.message;
+		feed.error = error instanceof TypeError || error.name === 'TimeoutError'
+			? 'shoal-web does not answer; on the node: systemctl status shoal-web'
+			: error.message + (error.status === 503 ? '; on the node: systemctl status shoald' : '');
 	}
 	feed.busy = false;
 	feed.took = performance.now() - began;
