@@ -160,7 +160,9 @@ const char *router_version(const struct router *router);
 /* Counters for metrics and status. */
 struct router_stats {
 	uint64_t commands, failures, reconnects, read_backs;
-	uint64_t writes;          /* `network` and route-map lines that went through */
+	uint64_t writes; /* `network` and route-map lines that went through */
+	/* Found not as they were left, since somebody else wrote; put back where they matter. */
+	uint64_t changed_lines, changed_maps;
 	usec_t last_command_us;   /* how long the last one took */
 	usec_t last_read_back_us; /* how long the last complete one took */
 };

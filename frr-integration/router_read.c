@@ -684,6 +684,21 @@ static void plan_next_look(struct router *router, usec_t took_us)
 	router->settle_pause *= 2;
 }
 
+/* What somebody else wrote since the last read: the plan that follows puts it back. */
+static void note_changes(struct router *router)
+{
+	const struct router_table *table = &router->table;
+
+	router->stats.changed_lines += table->n_changed_lines;
+	router->stats.changed_maps += table->n_changed_maps;
+	if (table->n_changed_lines)
+		log_warn("repair", "kind=network-line lines=%zu first=%s", table->n_changed_lines,
+			 PREFIX_STR(&table->changed_line));
+	if (table->n_changed_maps)
+		log_warn("repair", "kind=route-map maps=%zu first=%s", table->n_changed_maps,
+			 table->changed_map);
+}
+
 static void publish(struct router *router)
 {
 	struct router_read *read = &router->read;
@@ -697,6 +712,7 @@ static void publish(struct router *router)
 		router_give_up(router, "read-back: out of memory");
 		return;
 	}
+	note_changes(router);
 	differs = router->read_at == 0 || !routes_are(router, routes, n) ||
 		  !peers_are(router, &read->summary);
 	free(router->routes);

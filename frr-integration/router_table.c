@@ -150,6 +150,7 @@ struct router_entry *router_table_get(struct router_table *table, const struct p
 	if (!entry)
 		return NULL;
 	entry->prefix = *prefix;
+	entry->was_as_asked = true; /* there was no line */
 	i = lower_bound(table, prefix);
 	memmove(&table->entries[i + 1], &table->entries[i],
 		(table->n_entries - i) * sizeof(struct router_entry *));
@@ -214,6 +215,7 @@ void router_table_unwant(struct router_table *table, struct router_entry *entry)
 
 void router_table_unwant_all(struct router_table *table)
 {
+	table->is_read = false;
 	for (size_t i = 0; i < table->n_entries; i++) {
 		struct router_entry *entry = table->entries[i];
 
@@ -238,6 +240,7 @@ static void enlist(struct router_table *table, struct router_entry *entry, enum 
 
 bool router_table_want(struct router_table *table, struct router_entry *entry, enum router_op op)
 {
+	entry->asked = op;
 	if (entry->is_wanted && entry->op == op)
 		return true;
 	entry->is_asked = true;
@@ -278,6 +281,42 @@ static void prune(struct router_table *table)
 	table->n_entries = kept;
 }
 
+/* ---- what somebody else changed ---- */
+
+static void note_map(struct router_table *table, const char *name)
+{
+	if (table->is_read && table->n_changed_maps++ == 0)
+		snprintf(table->changed_map, sizeof(table->changed_map), "%s", name);
+}
+
+static void note_line(struct router_table *table, const struct router_entry *entry)
+{
+	if (table->is_read && table->n_changed_lines++ == 0)
+		table->changed_line = entry->prefix;
+}
+
+/* The line is there or not, with its map, whatever that map holds. */
+static bool line_is_as_asked(const struct router_entry *entry)
+{
+	if (!entry->is_asked || entry->asked == ROUTER_WITHDRAW)
+		return !entry->has_line;
+	return entry->has_line && !entry->line_has_more &&
+	       strcmp(entry->map, router_entry_map(entry, entry->asked)) == 0;
+}
+
+/* Before a read. */
+static void remember_line(struct router_entry *entry)
+{
+	entry->was_as_asked = line_is_as_asked(entry);
+	entry->has_line = false;
+}
+
+/* One that stood as left and does not, and is not about to be another anyway. */
+static bool line_was_changed(const struct router_entry *entry)
+{
+	return entry->was_as_asked && !entry->is_wanted && !line_is_as_asked(entry);
+}
+
 static void read_maps(struct router_table *table, const struct bgp_config *config)
 {
 	for (size_t i = 0; i < table->n_sets; i++) {
@@ -285,9 +324,13 @@ static void read_maps(struct router_table *table, const struct bgp_config *confi
 
 		set->is_in_use = false;
 		for (unsigned twin = 0; twin < 2; twin++) {
+			bool was_intact = set->intact[twin];
+
 			set->exists[twin] = bgp_config_find_map(config, set->name[twin]) != NULL;
 			set->intact[twin] =
 				bgp_config_map_is(config, set->name[twin], &set->attrs[twin]);
+			if (was_intact && !set->intact[twin])
+				note_map(table, set->name[twin]);
 		}
 	}
 }
@@ -302,7 +345,7 @@ static bool line_names_set(const struct router_entry *entry)
 static int read_lines(struct router_table *table, const struct bgp_config *config)
 {
 	for (size_t i = 0; i < table->n_entries; i++)
-		table->entries[i]->has_line = false;
+		remember_line(table->entries[i]);
 	for (size_t i = 0; i < config->n_lines; i++) {
 		const struct bgp_config_line *line = &config->lines[i];
 		struct router_entry *entry;
@@ -318,6 +361,9 @@ static int read_lines(struct router_table *table, const struct bgp_config *confi
 		if (entry->is_asked && line_names_set(entry))
 			entry->set->is_in_use = true;
 	}
+	for (size_t i = 0; i < table->n_entries; i++)
+		if (line_was_changed(table->entries[i]))
+			note_line(table, table->entries[i]);
 	return 0;
 }
 
@@ -356,6 +402,7 @@ int router_table_read(struct router_table *table, const struct bgp_config *confi
 {
 	int r;
 
+	table->n_changed_lines = table->n_changed_maps = 0;
 	read_maps(table, config);
 	r = read_lines(table, config);
 	if (r == 0)
@@ -370,6 +417,7 @@ int router_table_read(struct router_table *table, const struct bgp_config *confi
 			router_table_unwant(table, entry);
 	}
 	prune(table);
+	table->is_read = true;
 	return 0;
 }
 

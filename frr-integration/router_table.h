@@ -36,14 +36,15 @@ struct router_entry {
 	struct prefix prefix;
 	struct router_set *set; /* NULL: no VIP of the config */
 	bool has_line, line_has_more;
+	bool was_as_asked; /* before the last read */
 	char map[ROUTE_MAP_NAME_MAX];
-	bool is_wanted;    /* a wish waits, of this kind: */
-	bool is_forced;    /* write it even though the line looks right: its map was gone */
-	bool is_unsettled; /* written, and not yet seen where it leads */
-	bool is_asked;     /* the owner asked for what the line says, on this connection */
-	enum router_op op;
-	usec_t told_at; /* bgpd answered to `op`; 0: not told on this connection */
-	char *refused;  /* bgpd's words when it refused that line; owned, NULL: it took it */
+	bool is_wanted;           /* a wish waits, of this kind: */
+	bool is_forced;           /* write it even though the line looks right: its map was gone */
+	bool is_unsettled;        /* written, and not yet seen where it leads */
+	bool is_asked;            /* the owner asked for what the line says, on this connection */
+	enum router_op op, asked; /* asked: the last wish, also one that was in force already */
+	usec_t told_at;           /* bgpd answered to `op`; 0: not told on this connection */
+	char *refused; /* bgpd's words when it refused that line; owned, NULL: it took it */
 	TAILQ_ENTRY(router_entry) link; /* while is_wanted */
 };
 
@@ -58,6 +59,11 @@ struct router_table {
 	size_t n_wanted;
 	char (*obsolete)[ROUTE_MAP_NAME_MAX]; /* maps of ours that nothing needs any more */
 	size_t n_obsolete;
+	bool is_read; /* once on this connection: what differs from then on, somebody else wrote */
+	/* Found by the last read: lines and maps that were not as left. */
+	size_t n_changed_lines, n_changed_maps;
+	struct prefix changed_line; /* the first of them */
+	char changed_map[ROUTE_MAP_NAME_MAX];
 	const struct config_routing *routing; /* borrowed: vip_ranges */
 };
 

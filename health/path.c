@@ -64,6 +64,12 @@ static int ensured(int a, int b)
 	return a < 0 ? a : b < 0 ? b : a | b;
 }
 
+/* What an `ensure` of one part returned, as a bit of that part. */
+static int part_of(int r, enum health_path_part part)
+{
+	return r > 0 ? (int)part : r;
+}
+
 static int uplinks_ensure(struct health_path *path, struct err *err)
 {
 	int done = 0;
@@ -87,12 +93,13 @@ static int uplinks_ensure(struct health_path *path, struct err *err)
 static int path_ensure(struct health_path *path, struct err *err)
 {
 	struct path_veth veth;
-	int done = path_veth_ensure(path->sk, &veth, err);
+	int done = part_of(path_veth_ensure(path->sk, &veth, err), HEALTH_PATH_DEVICE);
 
 	if (done >= 0)
-		done = ensured(done, path_steer_ensure_far(path->steer, veth.far, err));
+		done = ensured(done, part_of(path_steer_ensure_far(path->steer, veth.far, err),
+					     HEALTH_PATH_FILTER));
 	if (done >= 0)
-		done = ensured(done, uplinks_ensure(path, err));
+		done = ensured(done, part_of(uplinks_ensure(path, err), HEALTH_PATH_FILTER));
 	if (done >= 0)
 		done = ensured(done, path_rules_ensure(path->sk, veth.near, err));
 	return done;
@@ -172,6 +179,14 @@ int health_path_set(struct health_path *path, uint32_t mark,
 	if (r == 0)
 		r = path_steer_set(path->steer, mark, target, err);
 	return r < 0 ? err_prefix(err, r, "probe path to %s", ADDR_STR(&target->real)) : 0;
+}
+
+int health_path_mend(struct health_path *path, uint32_t mark,
+		     const struct health_path_target *target, struct err *err)
+{
+	if (path_steer_stands(path->steer, mark, target))
+		return 0;
+	return health_path_set(path, mark, target, err) ?: 1;
 }
 
 int health_path_del(struct health_path *path, uint32_t mark, struct err *err)

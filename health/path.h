@@ -62,12 +62,26 @@ struct health_path_target {
  */
 int health_path_set(struct health_path *path, uint32_t mark,
 		    const struct health_path_target *target, struct err *err);
+/*
+ * health_path_mend - whether a mark still leads to the target it was given; put right when not.
+ * Returns 0 when it does, 1 when it did not, or a negative errno.
+ */
+int health_path_mend(struct health_path *path, uint32_t mark,
+		     const struct health_path_target *target, struct err *err);
 /* A mark that is not mapped is fine. */
 int health_path_del(struct health_path *path, uint32_t mark, struct err *err);
 
+/* What health_path_check() repaired; bits. */
+enum health_path_part {
+	HEALTH_PATH_DEVICE = 1,
+	HEALTH_PATH_FILTER = 2,
+	HEALTH_PATH_RULE = 4,
+	HEALTH_PATH_ROUTE = 8,
+};
+
 /*
  * health_path_check - whether veth, rules, routes and filters all stand; repairs what is missing.
- * Returns 0 when whole, 1 when something was repaired, a negative errno when it could not be.
+ * Returns 0 when whole, the parts that were repaired, a negative errno when it could not be.
  */
 int health_path_check(struct health_path *path, struct err *err);
 

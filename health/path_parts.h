@@ -35,7 +35,8 @@ int path_veth_remove(struct nl_sock *sk, struct err *err);
 /* What probes send at most in one packet, but for those that ask how much fits. */
 #define PATH_MTU 1500
 
-/* Rules and table of both families; IPv6 only where the near end has it. */
+/* Rules and table of both families; IPv6 only where the near end has it. Returns the parts that
+ * were missing, HEALTH_PATH_RULE and HEALTH_PATH_ROUTE. */
 int path_rules_ensure(struct nl_sock *sk, uint32_t near, struct err *err);
 int path_rules_remove(struct nl_sock *sk, struct err *err);
 
@@ -48,6 +49,9 @@ int path_steer_open(const char *bpffs_dir, struct path_steer **ret, struct err *
 void path_steer_close(struct path_steer *steer);
 int path_steer_set(struct path_steer *steer, uint32_t mark, const struct health_path_target *target,
 		   struct err *err);
+/* Whether the map has just this for the mark. */
+bool path_steer_stands(struct path_steer *steer, uint32_t mark,
+		       const struct health_path_target *target);
 int path_steer_del(struct path_steer *steer, uint32_t mark, struct err *err);
 bool path_steer_total(struct path_steer *steer, unsigned i, const char **ret_name,
 		      uint64_t *ret_value);

@@ -206,7 +206,7 @@ static int routes_ensure(struct nl_sock *sk, int family, uint32_t near, struct e
 		r = routes.has_way ? 0 : route_change(sk, RTM_NEWROUTE, family, near);
 	if (r < 0)
 		return err_set(err, r, "filling %s table %d: %m", family_str(family), HEALTH_TABLE);
-	return 1;
+	return HEALTH_PATH_ROUTE;
 }
 
 /* ---- both ---- */
@@ -265,7 +265,7 @@ static int family_ensure(struct nl_sock *sk, int family, uint32_t near, struct e
 	if (rules < 0)
 		return rules;
 	r = way_prove(sk, family, near, err);
-	return r < 0 ? r : routes | rules;
+	return r < 0 ? r : routes | (rules ? HEALTH_PATH_RULE : 0);
 }
 
 int path_rules_ensure(struct nl_sock *sk, uint32_t near, struct err *err)

@@ -235,6 +235,20 @@ int path_steer_set(struct path_steer *steer, uint32_t mark, const struct health_
 	return r < 0 ? err_set(err, r, "mark 0x%x: %m", mark) : 0;
 }
 
+bool path_steer_stands(struct path_steer *steer, uint32_t mark,
+		       const struct health_path_target *target)
+{
+	struct steer_target wanted, found;
+	uint32_t index;
+
+	if (mark_index(mark, &index, NULL) < 0)
+		return true;
+	target_encode(target, &wanted);
+	return bpf_map_lookup_elem(bpf_map__fd(steer->skel->maps.steer_targets), &index, &found) ==
+		       0 &&
+	       memcmp(&wanted, &found, sizeof(found)) == 0;
+}
+
 int path_steer_del(struct path_steer *steer, uint32_t mark, struct err *err)
 {
 	uint32_t index;

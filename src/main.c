@@ -48,6 +48,7 @@
 #include "src/reconcile/orders.h"
 #include "src/reconcile/paths.h"
 #include "src/reconcile/reconcile.h"
+#include "src/reconcile/repairs.h"
 #include "src/reconcile/vip_orders.h"
 #include "src/record/recorder.h"
 
@@ -94,6 +95,7 @@ struct shoald {
 	struct reconcile *reconcile;
 	struct orders *orders;
 	struct vip_orders vip_orders;
+	struct repairs repairs;
 	struct drained drained;
 	uint64_t lives_stored; /* of the core, in the state file */
 	usec_t state_stored_at;
@@ -607,6 +609,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 		load_orders(d);
 	vip_orders_watch(&d->vip_orders, usec_wall(), now);
 	watch_config(d, now);
+	reconcile_mend(d->reconcile);
 	if (d->context.watches)
 		watches_tick(d->context.watches, now);
 	recorder_tick(d->recorder, now);
@@ -1142,6 +1145,22 @@ static struct commands_config config_state(void *daemon)
 	};
 }
 
+/* Lines and route-maps are found by the router. */
+static const char *repairs(void *daemon, size_t i, uint64_t *ret)
+{
+	const struct shoald *d = daemon;
+	const struct router_stats *router = router_stats(d->router);
+
+	if (i >= REPAIR_KIND_MAX)
+		return NULL;
+	*ret = d->repairs.n[i];
+	if (i == REPAIR_LINE)
+		*ret += router->changed_lines;
+	if (i == REPAIR_ROUTE_MAP)
+		*ret += router->changed_maps;
+	return repair_kind_str((enum repair_kind)i);
+}
+
 static int reload(void *daemon, const struct commands_reload *how, struct config_report *report,
 		  struct err *err)
 {
@@ -1412,7 +1431,8 @@ static int open_ports(struct shoald *d, struct err *err)
 					.prober = d->prober,
 					.bpffs_dir = d->options.bpffs_dir,
 					.changed = on_paths,
-					.arg = d };
+					.arg = d,
+					.repairs = &d->repairs };
 	r = paths_new(&paths, &d->paths, err);
 	if (r < 0)
 		return r;
@@ -1422,7 +1442,8 @@ static int open_ports(struct shoald *d, struct err *err)
 						.run_dir = d->options.run_dir,
 						.real_programmed = on_real_programmed,
 						.real_deleted = on_real_deleted,
-						.arg = d };
+						.arg = d,
+						.repairs = &d->repairs };
 	r = reconcile_new(&reconcile, &d->reconcile, err);
 	return r < 0 ? r : open_fpm(d, err);
 }
@@ -1448,6 +1469,7 @@ static void fill_context(struct shoald *d)
 		.reload = reload,
 		.confirm = confirm,
 		.config_state = config_state,
+		.repairs = repairs,
 		.drain = drain,
 		.order = order_real,
 		.order_of = order_of,

@@ -45,6 +45,27 @@ static void put_drain(const struct screen *screen, const json_t *status)
 	screen_line(screen, STYLE_DIM, "   %s shoal undrain", screen_glyph(screen, GLYPH_ARROW));
 }
 
+/* What somebody else changed, and was put back: "repairs    2 tc-filter, 1 ip-rule". */
+static void put_repairs(const struct screen *screen, const json_t *repairs)
+{
+	const char *kind, *between = "";
+	json_t *n;
+
+	json_object_foreach ((json_t *)(uintptr_t)repairs, kind, n) {
+		if (json_integer_value(n) == 0)
+			continue;
+		if (!*between)
+			screen_printf(screen, STYLE_WARN, LABEL, "repaired");
+		screen_printf(screen, STYLE_PLAIN, "%s%s %s", between,
+			      UNITS_COUNT((uint64_t)json_integer_value(n)), kind);
+		between = ", ";
+	}
+	if (*between)
+		screen_line(screen, STYLE_DIM,
+			    "   changed by somebody else %s journalctl -u shoald",
+			    screen_glyph(screen, GLYPH_ARROW));
+}
+
 #define ORDERS_SHOWN 4
 
 /* "DRAINED    web/web2 by bob (uid 1001) since 07:55 (3m12s): "disk", ends in 3h56m" */
@@ -261,6 +282,7 @@ void render_status(const struct screen *screen, const json_t *result)
 	put_drain(screen, result);
 	put_vip_orders(screen, json_object_get(result, "vips"));
 	put_orders(screen, json_object_get(result, "orders"));
+	put_repairs(screen, json_object_get(result, "repairs"));
 	put_dataplane(screen, result);
 	put_capture(screen, json_object_get(json_object_get(result, "dataplane"), "capture"));
 	put_watches(screen, json_object_get(result, "watches"));

@@ -85,6 +85,9 @@ struct commands_context {
 	int (*confirm)(void *daemon, const char *owner, struct err *err);
 	/* Strings are valid until the next turn of the loop. */
 	struct commands_config (*config_state)(void *daemon);
+	/* How often something of a kind that somebody else changed was put back; i from 0, NULL
+	 * ends the list. */
+	const char *(*repairs)(void *daemon, size_t i, uint64_t *ret);
 	/* Store the drain (or its end) in its file, then apply it. -EALREADY when it is so already.
 	 */
 	int (*drain)(void *daemon, const struct core_drain *drain, struct err *err);

@@ -287,6 +287,18 @@ static json_t *view_common(const struct view *view)
 	return object;
 }
 
+json_t *view_repairs(const struct view *view)
+{
+	const struct commands_context *daemon = view->daemon;
+	json_t *repairs = json_object();
+	const char *kind;
+	uint64_t n;
+
+	for (size_t i = 0; (kind = daemon->repairs(daemon->daemon, i, &n)); i++)
+		json_object_set_new(repairs, kind, json_integer((json_int_t)n));
+	return repairs;
+}
+
 static json_t *status_brief(const struct view *view)
 {
 	const struct commands_context *daemon = view->daemon;
@@ -308,6 +320,7 @@ static json_t *status_brief(const struct view *view)
 	json_object_set_new(status, "peers", all_peers(view));
 	json_object_set_new(status, "zebra", view_zebra(view));
 	json_object_set_new(status, "prober", view_prober(view));
+	json_object_set_new(status, "repairs", view_repairs(view));
 	json_object_set_new(status, "vips", json_array());
 	return status;
 }

@@ -27,6 +27,8 @@ struct view view_now(const struct commands_context *context);
 /* detail: also services, pools and reals, which the screen of a large node does not show. */
 enum view_detail { VIEW_BRIEF, VIEW_FULL };
 json_t *view_version(const struct view *view);
+/* What somebody else changed and was put back, by kind. */
+json_t *view_repairs(const struct view *view);
 /* A reload that waits to be confirmed, or was not; null when there is none. */
 json_t *view_trial(const struct view *view);
 

@@ -55,7 +55,7 @@ void clock_set_idle(struct dataplane *dp)
 {
 	uint32_t ages = (uint32_t)((dp->idle_us + dp->age_us - 1) / dp->age_us);
 
-	DP_STORE(dp->tables->flow_idle, ages);
+	DP_TABLE(dp, dp->tables->flow_idle, ages);
 }
 
 static int ask_age(const struct dataplane *dp, uint32_t *ret)

@@ -266,6 +266,37 @@ int dataplane_list_services(const struct dataplane *dp, struct dataplane_service
 			    struct err *err);
 int dataplane_list_reals(const struct dataplane *dp, struct addr **ret, size_t *n, struct err *err);
 
+/* ---- what somebody else changes ---- */
+
+/*
+ * dataplane_mend - compare a part of what is in maps, pins and bpffs with what this process wrote
+ * there, and put back what somebody else changed. Once a second: about a millisecond each, and all
+ * of it is seen in five calls, of more than 200 rings in some more.
+ * A ring cannot be put back from here: it is told, and what it shall name is given to
+ * dataplane_ring_mend() by who knows.
+ */
+enum dataplane_part {
+	DATAPLANE_PART_TABLE, /* what: "reals", "services", ...; n: words of 8 bytes */
+	DATAPLANE_PART_RULES, /* what: "source-routes", "server-ids", ...; n: entries */
+	DATAPLANE_PART_RING,  /* ring; nothing was put back yet */
+	DATAPLANE_PART_PIN,   /* what: the file in bpffs */
+};
+struct dataplane_mended {
+	enum dataplane_part part;
+	const char *what;
+	uint32_t n, ring;
+};
+typedef void (*dataplane_mended_fn)(const struct dataplane_mended *mended, void *arg);
+void dataplane_mend(struct dataplane *dp, dataplane_mended_fn told, void *arg);
+
+/*
+ * dataplane_ring_mend - give slots that somebody else changed back to the reals they had. The
+ * reals' unremembered flows go back to them at once, what is remembered meanwhile stays.
+ * @slots: as for dataplane_ring_write(); NULL: nobody knows, take it as it is.
+ */
+int dataplane_ring_mend(struct dataplane *dp, uint32_t ring, const uint16_t *slots,
+			uint32_t *ret_changed, struct err *err);
+
 /* ---- flows ---- */
 
 /* A flow to a VIP; protocols other than TCP and UDP are none. Ports in host order. */

@@ -35,6 +35,7 @@ void former_note(struct dataplane *dp, const struct lb_service *old, struct lb_s
 	former->n_keys++;
 	DP_STORE(former->changed_age, clock_age(dp));
 	former->changed_us = clock_now(dp);
+	kept_note(dp, former, sizeof(*former));
 	record->flags |= LB_SERVICE_FORMER;
 }
 
@@ -68,7 +69,7 @@ static void former_end(struct dataplane *dp, struct lb_service *service)
 	if (!service_asks(&after))
 		ring_keep_remembered(dp, service->ring);
 	former_count(dp, service, -1);
-	DP_STORE(service->flags, after.flags);
+	DP_TABLE(dp, service->flags, after.flags);
 }
 
 usec_t formers_tick(struct dataplane *dp, usec_t now)

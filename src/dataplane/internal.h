@@ -75,6 +75,10 @@ struct dataplane {
 	uint32_t n_flow_lines_wanted; /* by the config; a pinned table keeps its size */
 	bool is_adopted, has_new_hash_key;
 
+	struct lb_tables *kept;      /* what we wrote into tables, see kept.c */
+	size_t kept_region, kept_at; /* where the comparison goes on */
+	struct mend *mend;           /* the same of all else, see mend.c */
+
 	struct dataplane_uplink uplinks[DATAPLANE_UPLINKS_MAX];
 	int link_fds[DATAPLANE_UPLINKS_MAX];  /* -1: none */
 	uint32_t mtu_bytes, client_mtu_bytes; /* of the config; 0: the uplink's */
@@ -149,6 +153,39 @@ void cells_del(__u64 *cells, unsigned cells_log2, uint64_t key);
 /* Make a store visible to packets, and never half of it. */
 #define DP_STORE(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 #define DP_LOAD(place)         __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
+
+/* A store into the tables, which is noted as ours. */
+#define DP_TABLE(dp, place, value)                                                                 \
+	do {                                                                                       \
+		DP_STORE(place, value);                                                            \
+		kept_note(dp, &(place), sizeof(place));                                            \
+	} while (0)
+
+/* kept.c: what of the tables we wrote. */
+
+/* Take what stands there now for ours; 0 or -ENOMEM. */
+int kept_init(struct dataplane *dp);
+void kept_fini(struct dataplane *dp);
+/* We wrote there. */
+void kept_note(struct dataplane *dp, const void *place, size_t len);
+/* What we wrote there; 0 when nothing is kept. */
+uint64_t kept_word(const struct dataplane *dp, const __u64 *place);
+/* Compare a part, put back what somebody else wrote. */
+void kept_mend(struct dataplane *dp, dataplane_mended_fn told, void *arg);
+/* The first part that is not as noted, or NULL; for tests. */
+const char *kept_differs(struct dataplane *dp);
+
+/* mend.c: the same of all else. */
+
+/* Take what stands there now for ours; 0 or -ENOMEM. */
+int mend_init(struct dataplane *dp);
+void mend_fini(struct dataplane *dp);
+/* We gave a slot another word; changed what a ring is besides its slots; wrote a whole ring. */
+void mend_slot(struct dataplane *dp, uint32_t ring, uint32_t slot, uint32_t old, uint32_t word);
+void mend_head_note(struct dataplane *dp, uint32_t ring);
+void mend_ring_note(struct dataplane *dp, uint32_t ring);
+/* The first part that is not as noted, or NULL; for tests. */
+const char *mend_differs(struct dataplane *dp);
 
 /*
  * dataplane_reread - forget what is kept beside the maps and rebuild it from them, as a restart

@@ -851,7 +851,10 @@ static int rebuild(struct dataplane *dp, const struct config *config, struct err
 		return r;
 	uplinks_init(dp);
 	dataplane_capture_stop(dp); /* whoever read an earlier one is gone */
-	return node_decap_apply(dp, &config->node, err);
+	r = node_decap_apply(dp, &config->node, err);
+	if (!r && mend_init(dp) < 0)
+		r = err_set(err, -ENOMEM, "no memory for the data plane's lists");
+	return r;
 }
 
 int dataplane_reread(struct dataplane *dp, struct err *err)
@@ -866,7 +869,7 @@ int dataplane_reread(struct dataplane *dp, struct err *err)
 	memset(dp->real_next, 0, sizeof(dp->real_next));
 	memset(dp->counter_used, 0, sizeof(dp->counter_used));
 	dp->sweep = (struct sweep){ 0 };
-	return rebuild_lists(dp, err);
+	return rebuild_lists(dp, err) ?: mend_init(dp);
 }
 
 static int open_pinned(struct dataplane *dp, const char *dir, const struct config *config,
@@ -984,6 +987,7 @@ void dataplane_close(struct dataplane *dp)
 	capture_close(dp);
 	if (dp->ring_watched)
 		dataplane_watch_none(dp);
+	mend_fini(dp);
 	for (int i = 0; i < DATAPLANE_UPLINKS_MAX; i++)
 		fd_closep(&dp->link_fds[i]);
 	unmap_all(dp);

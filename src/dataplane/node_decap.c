@@ -55,7 +55,7 @@ static void record_del(struct dataplane *dp, uint32_t index)
 	struct prefix prefix = vip_prefix(&dp->tables->vips[index]);
 
 	vip_unpublish(dp, &prefix);
-	DP_STORE(dp->tables->vips[index].flags, 0);
+	DP_TABLE(dp, dp->tables->vips[index].flags, 0);
 }
 
 static bool is_listed(const struct config_node *node, const struct addr *addr)
@@ -115,7 +115,8 @@ static void set_kinds(struct dataplane *dp, const struct config_node *node)
 	for (size_t i = 0; i < n_listed(node); i++) {
 		uint32_t index = record_find(dp, listed(node, i, &kind));
 
-		DP_STORE(dp->tables->vips[index & (LB_VIPS - 1)].flags, LB_VIP_USED | kind | port);
+		DP_TABLE(dp, dp->tables->vips[index & (LB_VIPS - 1)].flags,
+			 LB_VIP_USED | kind | port);
 	}
 }
 

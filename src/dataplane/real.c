@@ -167,6 +167,7 @@ int dataplane_set_real(struct dataplane *dp, const struct addr *addr, bool is_lo
 	real = &dp->tables->reals[index];
 	DP_STORE(real->flags, flags_of(addr, is_local) | (real->flags & LB_REAL_LIFE));
 	real->freed_us = 0;
+	kept_note(dp, real, sizeof(*real));
 	*ret_index = index;
 	return 0;
 }
@@ -184,7 +185,7 @@ int dataplane_set_real_life(struct dataplane *dp, const struct addr *addr,
 
 	if (!index)
 		return err_set(err, -ENOENT, "real %s is not programmed", ADDR_STR(addr));
-	DP_STORE(real->flags, (real->flags & ~LB_REAL_LIFE) | flags[life]);
+	DP_TABLE(dp, real->flags, (real->flags & ~LB_REAL_LIFE) | flags[life]);
 	return 0;
 }
 
@@ -211,10 +212,10 @@ int dataplane_del_real(struct dataplane *dp, const struct addr *addr, struct err
 	if (dp->real_names[index])
 		return err_set(err, -EBUSY, "real %s is still named by a source route or server id",
 			       ADDR_STR(addr));
-	dp->tables->reals[index].freed_us = clock_now(dp);
-	DP_STORE(dp->tables->reals[index].flags, 0);
+	DP_TABLE(dp, dp->tables->reals[index].freed_us, clock_now(dp));
+	DP_TABLE(dp, dp->tables->reals[index].flags, 0);
 	for (int i = 0; i < LB_UPLINKS; i++)
-		DP_STORE(dp->tables->next_hops[index][i], 0);
+		DP_TABLE(dp, dp->tables->next_hops[index][i], 0);
 	return 0;
 }
 
@@ -235,7 +236,7 @@ static void next_hops_share(struct dataplane *dp, uint16_t index)
 		shared = is_own(words[i], i) ? words[i] : 0;
 	for (uint32_t i = 0; i < LB_UPLINKS; i++) {
 		if (!is_own(words[i], i) && words[i] != shared)
-			DP_STORE(words[i], shared);
+			DP_TABLE(dp, words[i], shared);
 	}
 }
 
@@ -254,7 +255,7 @@ int dataplane_set_next_hop(struct dataplane *dp, uint32_t uplink, const struct a
 		word |= LB_NEXT_HOP_USABLE | (uint64_t)uplink << 48;
 	}
 	if (word || is_own(dp->tables->next_hops[index][uplink], uplink))
-		DP_STORE(dp->tables->next_hops[index][uplink], word);
+		DP_TABLE(dp, dp->tables->next_hops[index][uplink], word);
 	next_hops_share(dp, index);
 	return 0;
 }
@@ -264,7 +265,7 @@ void reals_uplink_changed(struct dataplane *dp, uint32_t uplink)
 	for (uint32_t i = 1; i < LB_REALS; i++) {
 		if (!is_own(dp->tables->next_hops[i][uplink], uplink))
 			continue;
-		DP_STORE(dp->tables->next_hops[i][uplink], 0);
+		DP_TABLE(dp, dp->tables->next_hops[i][uplink], 0);
 		next_hops_share(dp, (uint16_t)i);
 	}
 }

@@ -51,6 +51,7 @@ static void transit_publish(struct dataplane *dp, uint32_t ring)
 	const struct ring_transit *transit = &dp->transits[ring];
 
 	DP_STORE(dp->rings[ring].in_transition, transit->moving + transit->settling);
+	mend_head_note(dp, ring);
 	transit_schedule(dp, ring);
 }
 
@@ -100,6 +101,7 @@ static void slot_store(struct dataplane *dp, uint32_t ring, uint32_t slot, uint3
 	transit_count(&dp->transits[ring], word, 1);
 	r->sum +=
 		LB_RING_WEIGHT(slot) * (LB_SLOT_CUR(word) - (uint64_t)LB_SLOT_CUR(r->slots[slot]));
+	mend_slot(dp, ring, slot, r->slots[slot], word);
 	DP_STORE(r->slots[slot], word);
 }
 
@@ -126,9 +128,10 @@ void rings_rebuild(struct dataplane *dp)
 static void ring_init(struct dataplane *dp, uint32_t ring)
 {
 	memset(&dp->rings[ring], 0, sizeof(dp->rings[ring]));
-	dp->tables->ring_key = (dp->tables->ring_key + 1) & LB_RING_KEY_MASK;
+	DP_TABLE(dp, dp->tables->ring_key, (dp->tables->ring_key + 1) & LB_RING_KEY_MASK);
 	dp->rings[ring].key = dp->tables->ring_key;
 	dp->transits[ring] = (struct ring_transit){ .due_us = USEC_NEVER };
+	mend_ring_note(dp, ring);
 }
 
 /* In turn, as a packet may still look at the one that was deleted last. */
@@ -232,6 +235,7 @@ static void write_fresh(struct dataplane *dp, uint32_t ring, const uint16_t slot
 	r->sum = ring_sum(r);
 	DP_STORE(r->changed_age, clock_age(dp));
 	DP_STORE(r->changed_us, clock_now(dp));
+	mend_ring_note(dp, ring);
 }
 
 /* Marks are collected from now on, or have been since earlier: what a new slot begins with. */
@@ -407,6 +411,60 @@ bool dataplane_ring_transition(const struct dataplane *dp, uint32_t ring,
 					      .settling = dp->transits[ring].settling,
 					      .changed_us = dp->rings[ring].changed_us };
 	return true;
+}
+
+/* ---- slots that somebody else changed ---- */
+
+/* What a slot is to be: cur as it shall be, without a real that has no record beside it. */
+static uint32_t slot_mended(const struct dataplane *dp, uint32_t word, uint32_t cur,
+			    bool was_steady)
+{
+	bool is_changed = LB_SLOT_CUR(word) != cur;
+
+	if (was_steady)
+		return LB_SLOT(cur, cur);
+	if (is_changed || (flow_slot_is_moving(word) && !real_lives(dp, LB_SLOT_ALT(word))))
+		return flow_slot_settling(cur);
+	return word;
+}
+
+static void count_transit(struct dataplane *dp, uint32_t ring)
+{
+	dp->transits[ring].moving = dp->transits[ring].settling = 0;
+	for (uint32_t i = 0; i < RING_SLOTS; i++)
+		transit_count(&dp->transits[ring], dp->rings[ring].slots[i], 1);
+}
+
+int dataplane_ring_mend(struct dataplane *dp, uint32_t ring, const uint16_t *slots,
+			uint32_t *ret_changed, struct err *err)
+{
+	int r = ring_check(dp, ring, err);
+	uint32_t *words, changed = 0;
+	bool was_steady;
+
+	if (!r && slots)
+		r = check_changes(dp, dp->rings[ring].slots, slots, err);
+	if (r < 0)
+		return r;
+	words = dp->rings[ring].slots;
+	was_steady = !dp->transits[ring].moving && !dp->transits[ring].settling;
+	if (!was_steady)
+		watch(dp, ring);
+	for (uint32_t i = 0; i < RING_SLOTS; i++) {
+		uint32_t cur = slots ? slots[i] : LB_SLOT_CUR(words[i]);
+		uint32_t word = slot_mended(dp, words[i], cur, was_steady);
+
+		changed += word != words[i];
+		if (word != words[i])
+			DP_STORE(words[i], word);
+	}
+	dp->rings[ring].sum = ring_sum(&dp->rings[ring]);
+	count_transit(dp, ring);
+	mend_ring_note(dp, ring);
+	transit_publish(dp, ring);
+	if (ret_changed)
+		*ret_changed = changed;
+	return 0;
 }
 
 /* ---- time ---- */

@@ -93,6 +93,34 @@ static struct lb_prefix_key prefix_key(const struct prefix *prefix)
 	return key;
 }
 
+/* ---- cells, noted as ours ---- */
+
+/* What cells_put() and cells_del() may have changed for a key: its place, and, where a search may
+ * end earlier now, cells before it. */
+static void cells_note(struct dataplane *dp, const __u64 *cells, unsigned log2, uint64_t key)
+{
+	uint32_t place = lb_key_place(key, log2), first = place;
+
+	while (first > 0 && !cells[first - 1] && kept_word(dp, &cells[first - 1]))
+		first--;
+	kept_note(dp, &cells[first], (place - first + LB_PROBES) * sizeof(*cells));
+}
+
+static int cells_put_kept(struct dataplane *dp, __u64 *cells, unsigned log2, uint64_t key,
+			  uint32_t index)
+{
+	int r = cells_put(cells, log2, key, index);
+
+	cells_note(dp, cells, log2, key);
+	return r;
+}
+
+static void cells_del_kept(struct dataplane *dp, __u64 *cells, unsigned log2, uint64_t key)
+{
+	cells_del(cells, log2, key);
+	cells_note(dp, cells, log2, key);
+}
+
 /* Let packets find the VIP. */
 static int vip_publish(struct dataplane *dp, const struct prefix *prefix, uint32_t index)
 {
@@ -104,14 +132,14 @@ static int vip_publish(struct dataplane *dp, const struct prefix *prefix, uint32
 	if (!prefix_is_host(prefix)) {
 		if (bpf_map_update_elem(map_fd, &key, &index, BPF_ANY) < 0)
 			return -errno;
-		DP_STORE(dp->tables->has_prefixes, dp->tables->has_prefixes + 1);
+		DP_TABLE(dp, dp->tables->has_prefixes, dp->tables->has_prefixes + 1);
 		return 0;
 	}
 	cells = vip_cells(dp, prefix, &cell_key);
 	/* Two IPv6 addresses of one tag: the second cannot be told from the first. */
 	if (lb_cells_find(cells, lb_key_place(cell_key, LB_VIP_CELLS_LOG2), cell_key) != LB_NONE)
 		return -ENOSPC;
-	return cells_put(cells, LB_VIP_CELLS_LOG2, cell_key, index);
+	return cells_put_kept(dp, cells, LB_VIP_CELLS_LOG2, cell_key, index);
 }
 
 void vip_unpublish(struct dataplane *dp, const struct prefix *prefix)
@@ -123,11 +151,11 @@ void vip_unpublish(struct dataplane *dp, const struct prefix *prefix)
 
 	if (!prefix_is_host(prefix)) {
 		if (bpf_map_delete_elem(map_fd, &key) == 0)
-			DP_STORE(dp->tables->has_prefixes, dp->tables->has_prefixes - 1);
+			DP_TABLE(dp, dp->tables->has_prefixes, dp->tables->has_prefixes - 1);
 		return;
 	}
 	cells = vip_cells(dp, prefix, &cell_key);
-	cells_del(cells, LB_VIP_CELLS_LOG2, cell_key);
+	cells_del_kept(dp, cells, LB_VIP_CELLS_LOG2, cell_key);
 }
 
 int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t flags, uint32_t *ret,
@@ -151,9 +179,10 @@ int vip_add(struct dataplane *dp, const struct prefix *prefix, uint32_t flags, u
 	words_from_addr(vip->addr, &prefix->addr);
 	vip->len = mapped_len(prefix);
 	DP_STORE(vip->flags, LB_VIP_USED | flags);
+	kept_note(dp, vip, sizeof(*vip));
 	r = vip_publish(dp, prefix, index | kind);
 	if (r < 0) {
-		DP_STORE(vip->flags, 0);
+		DP_TABLE(dp, vip->flags, 0);
 		return err_set(err, r, "VIP %s: no room in the table of VIPs", PREFIX_STR(prefix));
 	}
 	dp->next_vip = index + 1;
@@ -180,7 +209,7 @@ static void vip_release(struct dataplane *dp, uint32_t index)
 	if (vip->flags & LB_VIP_DECLARED || vip_has_service(dp, index))
 		return;
 	vip_unpublish(dp, &prefix);
-	DP_STORE(vip->flags, 0);
+	DP_TABLE(dp, vip->flags, 0);
 }
 
 int dataplane_set_vip(struct dataplane *dp, const struct prefix *vip, enum config_unserved unserved,
@@ -196,7 +225,7 @@ int dataplane_set_vip(struct dataplane *dp, const struct prefix *vip, enum confi
 		return r;
 	if (unserved == CONFIG_UNSERVED_PASS)
 		flags |= LB_VIP_UNSERVED_PASS;
-	DP_STORE(dp->tables->vips[index].flags, flags);
+	DP_TABLE(dp, dp->tables->vips[index].flags, flags);
 	return 0;
 }
 
@@ -206,7 +235,7 @@ int dataplane_del_vip(struct dataplane *dp, const struct prefix *vip, struct err
 
 	if (index == LB_NONE)
 		return err_set(err, -ENOENT, "VIP %s is not programmed", PREFIX_STR(vip));
-	DP_STORE(dp->tables->vips[index].flags, LB_VIP_USED);
+	DP_TABLE(dp, dp->tables->vips[index].flags, LB_VIP_USED);
 	vip_release(dp, index);
 	return 0;
 }
@@ -289,16 +318,18 @@ static int service_publish(struct dataplane *dp, const struct lb_service *record
 	if (!place)
 		return err_set(err, -ENOSPC, "all %d services are taken", SERVICES_MAX);
 	*place = *record;
-	r = cells_put(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(record),
-		      (uint32_t)(place - dp->tables->services));
+	kept_note(dp, place, sizeof(*place));
+	r = cells_put_kept(dp, dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(record),
+			   (uint32_t)(place - dp->tables->services));
 	if (r < 0) {
-		place->flags = 0;
+		DP_TABLE(dp, place->flags, 0);
 		return err_set(err, r, "no room in the table of services");
 	}
 	former_count(dp, record, 1);
 	if (old) {
 		former_count(dp, old, -1);
-		dp->tables->services[old - dp->tables->services].flags &= ~LB_SERVICE_USED;
+		DP_TABLE(dp, dp->tables->services[old - dp->tables->services].flags,
+			 old->flags & ~LB_SERVICE_USED);
 	}
 	return 0;
 }
@@ -482,9 +513,9 @@ int dataplane_del_service(struct dataplane *dp, const struct prefix *vip, uint8_
 		return err_set(err, -ENOENT, "VIP %s has no service %u/%s", PREFIX_STR(vip), port,
 			       proto == IPPROTO_TCP ? "tcp" : "udp");
 	service = &dp->tables->services[found - dp->tables->services];
-	cells_del(dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(service));
+	cells_del_kept(dp, dp->tables->service_cells, LB_SVC_CELLS_LOG2, service_key(service));
 	former_count(dp, service, -1);
-	service->flags &= ~LB_SERVICE_USED;
+	DP_TABLE(dp, service->flags, service->flags & ~LB_SERVICE_USED);
 	sources_keep(dp, service->counter, &none);
 	dp->counter_used[service->counter] = false;
 	vip_release(dp, service->vip);

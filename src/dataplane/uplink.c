@@ -139,7 +139,8 @@ static void publish(struct dataplane *dp, uint32_t cell, uint32_t ifindex,
 	if (word >> 32 == ifindex && !memcmp(old, record, sizeof(*old)))
 		return;
 	dp->tables->uplinks[spare] = *record;
-	DP_STORE(dp->tables->uplink_cells[cell], (uint64_t)ifindex << 32 | spare);
+	kept_note(dp, &dp->tables->uplinks[spare], sizeof(*record));
+	DP_TABLE(dp, dp->tables->uplink_cells[cell], (uint64_t)ifindex << 32 | spare);
 }
 
 static void fill_record(const struct dataplane *dp, uint32_t uplink, struct lb_uplink *record)
@@ -332,6 +333,10 @@ static int link_adopt(struct dataplane *dp, uint32_t ifindex, int *ret_fd)
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return -ENOENT;
+	/* Another program on our link: exchanged without a gap, and without resetting the NIC. */
+	if (link_info(fd, &info) == 0 && info.type == BPF_LINK_TYPE_XDP &&
+	    info.xdp.ifindex == ifindex && info.prog_id != dp->prog_id)
+		bpf_link_update(fd, dp->prog_fd, NULL);
 	if (link_info(fd, &info) < 0 || info.type != BPF_LINK_TYPE_XDP ||
 	    info.xdp.ifindex != ifindex || !sets_may_run(dp, info.prog_id)) {
 		bpf_link_detach(fd);
@@ -488,5 +493,5 @@ const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint
 /* Cells of an earlier process stay until dataplane_attach() of that slot; the self-test's goes. */
 void uplinks_init(struct dataplane *dp)
 {
-	DP_STORE(dp->tables->uplink_cells[SELF_TEST], 0);
+	DP_TABLE(dp, dp->tables->uplink_cells[SELF_TEST], 0);
 }

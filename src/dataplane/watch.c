@@ -25,7 +25,7 @@ static void mark_services(struct dataplane *dp)
 				 watch_flag(dp, service->ring, service->proto);
 
 		if (service->flags & LB_SERVICE_USED && service->flags != flags)
-			DP_STORE(service->flags, flags);
+			DP_TABLE(dp, service->flags, flags);
 	}
 }
 

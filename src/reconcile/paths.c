@@ -11,6 +11,7 @@
 #include "src/base/auto.h"
 #include "src/base/log.h"
 #include "src/reconcile/places.h"
+#include "src/reconcile/repairs.h"
 #include "src/core/core.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
@@ -18,12 +19,15 @@
 #define PROBE_PATH_CHECK_US (5 * USEC_PER_SEC)
 #define PROBE_PATH_FRESH_US (100 * USEC_PER_MSEC) /* a look that still holds */
 #define MARKS               65536
+#define TARGET_TURNS        5 /* of paths_check(): all probe targets, when they are not too many */
+#define TARGETS_A_TURN      512 /* at most; about half a millisecond */
 
 struct uplink {
 	bool is_seen;      /* net said something about it */
 	bool was_attached; /* as last told to the core */
 	bool may_attach;   /* false for one second after the program went missing */
 	bool has_offload;  /* the NIC does what it must not: told */
+	bool is_lost;      /* our program went from an interface that is there */
 };
 
 struct paths {
@@ -37,6 +41,8 @@ struct paths {
 	usec_t probe_path_checked_at;
 	usec_t probe_path_broken_at; /* when last found so; 0: never */
 	uint64_t probe_path_unmapped;
+	uint64_t *target_sums; /* by the number in the mark: of the target last written; 0: none */
+	uint32_t target_pool, target_real; /* where the comparison of probe targets goes on */
 	usec_t *no_way_until; /* by the number in the mark; USEC_NEVER: there is none now */
 	char sentence[ERR_TEXT_MAX];
 };
@@ -133,36 +139,113 @@ static void note_way(struct paths *p, uint32_t mark, bool has_way)
 		*until = usec_now();
 }
 
-/* Marked probes to a real leave as its client packets do; without a way they die. */
-static void write_probe_target(struct paths *p, uint32_t pool, uint32_t real)
+/* Where marked probes to a real go: as its client packets do; without a way they die. */
+static struct health_path_target probe_target(const struct paths *p, uint32_t pool, uint32_t real)
 {
-	const struct config *config = p->options.config;
-	const struct config_pool *in = &config->pools[pool];
-	const struct addr *addr = &in->reals[real].addr;
-	struct health_path_target target = { .real = *addr,
+	const struct config_node *node = &p->options.config->node;
+	const struct config_pool *in = &p->options.config->pools[pool];
+	struct health_path_target target = { .real = in->reals[real].addr,
 					     .encap = in->encap,
 					     .gue_port = in->gue_port };
+	uint32_t uplink = first_way(p, &target.real, target.dst_mac);
+	const struct net_uplink *link;
+
+	if (uplink >= node->n_uplinks)
+		return target;
+	link = net_uplink(p->net, uplink);
+	target.ifindex = link->ifindex;
+	memcpy(target.src_mac, link->mac, 6);
+	target.has_source4 = node->has_encap_source4 || link->has_addr4;
+	target.has_source6 = node->has_encap_source6 || link->has_addr6;
+	target.source4 = node->has_encap_source4 ? node->encap_source4 : link->addr4;
+	target.source6 = node->has_encap_source6 ? node->encap_source6 : link->addr6;
+	return target;
+}
+
+static uint64_t sum_add(uint64_t sum, const void *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ULL;
+	return sum;
+}
+
+/* Of all fields, and of nothing between them. */
+static uint64_t target_sum(const struct health_path_target *target)
+{
+	uint64_t sum = sum_add(0xcbf29ce484222325ULL, &target->real, sizeof(target->real));
+
+	sum = sum_add(sum, &target->encap, sizeof(target->encap));
+	sum = sum_add(sum, &target->gue_port, sizeof(target->gue_port));
+	sum = sum_add(sum, &target->source4, sizeof(target->source4));
+	sum = sum_add(sum, &target->source6, sizeof(target->source6));
+	sum = sum_add(sum, &target->ifindex, sizeof(target->ifindex));
+	sum = sum_add(sum, target->src_mac, sizeof(target->src_mac));
+	return sum_add(sum, target->dst_mac, sizeof(target->dst_mac)) | 1;
+}
+
+static void write_probe_target(struct paths *p, uint32_t pool, uint32_t real)
+{
 	uint32_t mark = prober_mark(p->options.prober, pool, real);
-	uint32_t uplink = first_way(p, addr, target.dst_mac);
+	struct health_path_target target;
 	struct err err;
 
 	if (!p->probe_path || mark == 0)
 		return;
-	note_way(p, mark, uplink < config->node.n_uplinks);
-	if (uplink < config->node.n_uplinks) {
-		const struct net_uplink *link = net_uplink(p->net, uplink);
-
-		target.ifindex = link->ifindex;
-		memcpy(target.src_mac, link->mac, 6);
-		target.has_source4 = config->node.has_encap_source4 || link->has_addr4;
-		target.has_source6 = config->node.has_encap_source6 || link->has_addr6;
-		target.source4 =
-			config->node.has_encap_source4 ? config->node.encap_source4 : link->addr4;
-		target.source6 =
-			config->node.has_encap_source6 ? config->node.encap_source6 : link->addr6;
-	}
+	target = probe_target(p, pool, real);
+	note_way(p, mark, target.ifindex != 0);
+	p->target_sums[mark & ~HEALTH_MARK_MASK] = target_sum(&target);
 	if (health_path_set(p->probe_path, mark, &target, &err) < 0)
-		log_warn("probe_path", "real=%s error=%s", ADDR_STR(addr), LOG_QUOTE(err.text));
+		log_warn("probe_path", "real=%s error=%s", ADDR_STR(&target.real),
+			 LOG_QUOTE(err.text));
+}
+
+/* ---- probe targets that somebody else changed ---- */
+
+static bool next_target(struct paths *p)
+{
+	const struct config *config = p->options.config;
+
+	if (p->target_pool < config->n_pools &&
+	    ++p->target_real < config->pools[p->target_pool].n_reals)
+		return true;
+	p->target_real = 0;
+	while (++p->target_pool < config->n_pools)
+		if (config->pools[p->target_pool].n_reals > 0)
+			return true;
+	p->target_pool = 0;
+	return config->n_pools > 0 && config->pools[0].n_reals > 0;
+}
+
+/* Only what was written is compared: what changed since on our side is written by its own event. */
+static void mend_target(struct paths *p)
+{
+	uint32_t mark = prober_mark(p->options.prober, p->target_pool, p->target_real);
+	struct health_path_target target;
+	struct err err;
+
+	if (mark == 0)
+		return;
+	target = probe_target(p, p->target_pool, p->target_real);
+	if (p->target_sums[mark & ~HEALTH_MARK_MASK] != target_sum(&target) ||
+	    health_path_mend(p->probe_path, mark, &target, &err) <= 0)
+		return;
+	repairs_add(p->options.repairs, REPAIR_TARGET, 1);
+	log_warn("repair", "kind=%s real=%s mark=%#x", repair_kind_str(REPAIR_TARGET),
+		 ADDR_STR(&target.real), mark);
+}
+
+static void mend_targets(struct paths *p)
+{
+	const struct config *config = p->options.config;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_pools; i++)
+		n += config->pools[i].n_reals;
+	n = n / TARGET_TURNS + 1;
+	if (n > TARGETS_A_TURN)
+		n = TARGETS_A_TURN;
+	for (size_t i = 0; p->probe_path && i < n && next_target(p); i++)
+		mend_target(p);
 }
 
 /* Tell everybody about the way to one real of one pool. */
@@ -247,6 +330,18 @@ void paths_real_deleted(struct paths *p, const struct addr *real)
 
 /* ---- uplinks ---- */
 
+/* What was gone although its interface was there, somebody took away. */
+static void note_attached(struct paths *p, const struct net_uplink *link)
+{
+	struct uplink *uplink = &p->uplinks[link->index];
+
+	if (!uplink->is_lost)
+		return;
+	uplink->is_lost = false;
+	repairs_add(p->options.repairs, REPAIR_LINK, 1);
+	log_warn("repair", "kind=%s uplink=%s", repair_kind_str(REPAIR_LINK), link->name);
+}
+
 static void attach(struct paths *p, const struct net_uplink *link)
 {
 	enum config_xdp_mode mode = p->options.config->node.xdp_mode;
@@ -261,6 +356,7 @@ static void attach(struct paths *p, const struct net_uplink *link)
 		return;
 	}
 	p->sentence[0] = '\0';
+	note_attached(p, link);
 	have = dataplane_uplink(p->options.dataplane, link->index);
 	if (have->is_native)
 		log_notice("attach", "uplink=%s mode=native", link->name);
@@ -287,6 +383,8 @@ static void tell_uplink(struct paths *p, const struct net_uplink *link)
 
 	if (uplink->was_attached && !attached)
 		log_err("xdp_gone", "uplink=%s", link->name);
+	if (uplink->was_attached && !attached)
+		uplink->is_lost = link->present;
 	uplink->was_attached = attached;
 	event.uplink = (struct core_uplink){ .uplink = link->index,
 					     .present = link->present,
@@ -392,6 +490,27 @@ static void check_uplink(struct paths *p, uint32_t index)
 	tell_uplink(p, link);
 }
 
+/* The parts that health_path_check() put back. */
+static void count_path_repairs(struct paths *p, int parts)
+{
+	static const struct {
+		enum health_path_part part;
+		enum repair_kind kind;
+	} rows[] = {
+		{ HEALTH_PATH_DEVICE, REPAIR_DEVICE },
+		{ HEALTH_PATH_FILTER, REPAIR_FILTER },
+		{ HEALTH_PATH_RULE, REPAIR_RULE },
+		{ HEALTH_PATH_ROUTE, REPAIR_ROUTE },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!(parts & (int)rows[i].part))
+			continue;
+		repairs_add(p->options.repairs, rows[i].kind, 1);
+		log_warn("repair", "kind=%s of=probe-path", repair_kind_str(rows[i].kind));
+	}
+}
+
 /* Look, unless the last look is younger than every_us, and mend what is broken. */
 static void check_probe_path(struct paths *p, usec_t now, usec_t every_us)
 {
@@ -409,9 +528,10 @@ static void check_probe_path(struct paths *p, usec_t now, usec_t every_us)
 	p->probe_path_broken_at = now;
 	if (r < 0)
 		log_warn("probe_path", "error=%s", LOG_QUOTE(err.text));
+	else if (r > 0)
+		count_path_repairs(p, r);
 	else
-		log_warn("probe_path", "repaired=%s",
-			 r > 0 ? "\"devices, rules, routes or filters\"" : "mappings");
+		log_warn("probe_path", "repaired=mappings");
 	for (uint32_t i = 0; i < p->options.config->n_pools; i++)
 		for (uint32_t k = 0; k < p->options.config->pools[i].n_reals; k++)
 			write_probe_target(p, i, k);
@@ -422,6 +542,7 @@ void paths_check(struct paths *p, usec_t now)
 	for (uint32_t u = 0; u < p->options.config->node.n_uplinks; u++)
 		check_uplink(p, u);
 	check_probe_path(p, now, PROBE_PATH_CHECK_US);
+	mend_targets(p);
 }
 
 bool paths_probe_path_is_whole(struct paths *p, uint32_t pool, uint32_t real, usec_t since)
@@ -494,7 +615,10 @@ int paths_new(const struct paths_options *options, struct paths **ret, struct er
 		return err_set(err, -ENOMEM, "paths: %m");
 	p->options = *options;
 	p->no_way_until = calloc(MARKS, sizeof(*p->no_way_until));
-	if (!p->no_way_until) {
+	p->target_sums = calloc(MARKS, sizeof(*p->target_sums));
+	if (!p->no_way_until || !p->target_sums) {
+		free(p->no_way_until);
+		free(p->target_sums);
 		free(p);
 		return err_set(err, -ENOMEM, "paths: %m");
 	}
@@ -528,6 +652,7 @@ void paths_free(struct paths *p)
 	places_fini(&p->places);
 	places_fini(&p->prepared_places);
 	free(p->no_way_until);
+	free(p->target_sums);
 	free(p);
 }
 
@@ -538,6 +663,8 @@ static void drop_gone_marks(struct paths *p)
 	const uint32_t *gone = prober_marks_gone(p->options.prober, &n);
 	struct err err;
 
+	for (size_t i = 0; p->probe_path && i < n; i++)
+		p->target_sums[gone[i] & ~HEALTH_MARK_MASK] = 0;
 	for (size_t i = 0; p->probe_path && i < n; i++)
 		if (health_path_del(p->probe_path, gone[i], &err) < 0)
 			log_warn("probe_path", "mark=%#x error=%s", gone[i], LOG_QUOTE(err.text));

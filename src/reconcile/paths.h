@@ -22,6 +22,7 @@ struct event_base;
 struct net;
 struct paths;
 struct prober;
+struct repairs;
 
 struct paths_options {
 	struct event_base *base;
@@ -32,6 +33,7 @@ struct paths_options {
 	const char *bpffs_dir;      /* borrowed */
 	void (*changed)(void *arg); /* the core took an event: make a pass soon */
 	void *arg;
+	struct repairs *repairs; /* counted here; NULL: nobody does */
 };
 
 /* Follow uplinks and reals, set up the probe path when a check needs it. */

@@ -13,6 +13,7 @@
 #include "src/dataplane/dataplane.h"
 #include "src/guard/lease.h"
 #include "src/reconcile/lives.h"
+#include "src/reconcile/repairs.h"
 #include "src/reconcile/rings.h"
 
 #define ROUNDS_MAX 8 /* of plan and ops within one pass: going up takes five */
@@ -944,6 +945,62 @@ static void retest_services(struct reconcile *r, usec_t now)
 		if (due < r->retry_at)
 			r->retry_at = due;
 	}
+}
+
+/* ---- what somebody else changed ---- */
+
+/* The pool whose ring stands as desired, so that its slots can be told; CORE_NONE: nobody knows. */
+static uint32_t mendable_pool(const struct reconcile *r, uint32_t ring)
+{
+	uint32_t pool = pool_of_ring(r, ring);
+
+	if (pool == CORE_NONE || !pool_takes_flows(r, pool) ||
+	    core_pool(r->options.core, pool)->override == POOL_OVERRIDE_HOLD ||
+	    r->pools[pool].ring_version != core_desired(r->options.core)->pools[pool].version)
+		return CORE_NONE;
+	return pool;
+}
+
+static void mend_ring(struct reconcile *r, uint32_t ring)
+{
+	uint32_t pool = mendable_pool(r, ring), changed = 0;
+	const char *name = pool == CORE_NONE ? "-" : core_pool(r->options.core, pool)->config->name;
+	struct err err = { "" };
+	int ret;
+
+	if (pool == CORE_NONE)
+		ret = dataplane_ring_mend(r->options.dataplane, ring, NULL, &changed, &err);
+	else
+		ret = rings_mend(r->rings, ring, core_pool(r->options.core, pool)->config,
+				 &core_desired(r->options.core)->pools[pool], &changed, &err);
+	if (ret < 0)
+		log_warn("repair", "kind=ring ring=%u pool=%s error=%s", ring, name,
+			 LOG_QUOTE(err.text));
+	else
+		log_warn("repair", "kind=ring ring=%u pool=%s slots=%u", ring, name, changed);
+}
+
+static void on_mended(const struct dataplane_mended *mended, void *arg)
+{
+	static const enum repair_kind kinds[] = {
+		[DATAPLANE_PART_TABLE] = REPAIR_TABLE,
+		[DATAPLANE_PART_RULES] = REPAIR_RULES,
+		[DATAPLANE_PART_RING] = REPAIR_RING,
+		[DATAPLANE_PART_PIN] = REPAIR_PIN,
+	};
+	struct reconcile *r = arg;
+
+	repairs_add(r->options.repairs, kinds[mended->part], 1);
+	if (mended->part == DATAPLANE_PART_RING)
+		mend_ring(r, mended->ring);
+	else
+		log_warn("repair", "kind=%s what=%s changed=%u",
+			 repair_kind_str(kinds[mended->part]), mended->what, mended->n);
+}
+
+void reconcile_mend(struct reconcile *r)
+{
+	dataplane_mend(r->options.dataplane, on_mended, r);
 }
 
 static void log_overrides(struct reconcile *r)

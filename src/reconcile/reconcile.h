@@ -22,6 +22,7 @@
 
 struct dataplane;
 struct lives;
+struct repairs;
 struct router;
 struct reconcile;
 
@@ -43,6 +44,7 @@ struct reconcile_options {
 	 * cares */
 	void (*real_deleted)(const struct addr *real, void *arg);
 	void *arg;
+	struct repairs *repairs; /* counted here; NULL: nobody does */
 };
 
 /*
@@ -60,6 +62,12 @@ int reconcile_reload(struct reconcile *reconcile, struct err *err);
  * self-test (boottime), whatever events come before.
  */
 usec_t reconcile_pass(struct reconcile *reconcile, usec_t now);
+
+/*
+ * reconcile_mend - compare a part of the data plane with what was written there, and put back what
+ * somebody else changed. Once a second, for about a millisecond.
+ */
+void reconcile_mend(struct reconcile *reconcile);
 
 /*
  * reconcile_distrust_routes - somebody else may be writing to bgpd until then (boottime): what was

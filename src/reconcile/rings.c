@@ -132,8 +132,9 @@ static bool is_plain(const struct ring_real *reals, size_t n, const struct ring_
 
 /* ---- writing the whole ring ---- */
 
-static int write_whole(struct rings *rings, uint32_t ring, size_t n,
-		       const struct ring_policy *policy, uint32_t *ret_changed, struct err *err)
+/* The owner of every slot into slots, as indices of the data plane. */
+static int make_whole(struct rings *rings, size_t n, const struct ring_policy *policy,
+		      struct err *err)
 {
 	int r;
 
@@ -147,7 +148,16 @@ static int write_whole(struct rings *rings, uint32_t ring, size_t n,
 	if (r < 0)
 		return err_set(err, r, "ring: %m");
 	slots_index(rings);
-	return dataplane_ring_write(rings->dataplane, ring, rings->slots, ret_changed, err);
+	return 0;
+}
+
+static int write_whole(struct rings *rings, uint32_t ring, size_t n,
+		       const struct ring_policy *policy, uint32_t *ret_changed, struct err *err)
+{
+	int r = make_whole(rings, n, policy, err);
+
+	return r < 0 ? r
+		     : dataplane_ring_write(rings->dataplane, ring, rings->slots, ret_changed, err);
 }
 
 /* ---- reals that leave ---- */
@@ -272,6 +282,17 @@ int rings_write(struct rings *rings, uint32_t ring, const struct config_pool *po
 	note_written(rings, n, &desired->policy, written);
 	dataplane_ring_note(rings->dataplane, ring, inputs);
 	return 0;
+}
+
+int rings_mend(struct rings *rings, uint32_t ring, const struct config_pool *pool,
+	       const struct desired_pool *desired, uint32_t *ret_changed, struct err *err)
+{
+	int r = take_inputs(rings, pool, desired->ring, err);
+
+	if (r == 0)
+		r = make_whole(rings, pool->n_reals, &desired->policy, err);
+	return r < 0 ? r
+		     : dataplane_ring_mend(rings->dataplane, ring, rings->slots, ret_changed, err);
 }
 
 int rings_seed(struct rings *rings, uint32_t ring, const struct core_pool *pool, struct err *err)

@@ -33,6 +33,13 @@ int rings_write(struct rings *rings, uint32_t ring, const struct config_pool *po
 		const struct desired_pool *desired, struct rings_written *written,
 		uint32_t *ret_changed, struct err *err);
 
+/*
+ * rings_mend - the ring is as the core wants it, but for slots that somebody else changed: put
+ * these back. Errors as rings_write().
+ */
+int rings_mend(struct rings *rings, uint32_t ring, const struct config_pool *pool,
+	       const struct desired_pool *desired, uint32_t *ret_changed, struct err *err);
+
 /* The owners in the base ring as real indices, none for dead reals; see dataplane_ring_seed(). */
 int rings_seed(struct rings *rings, uint32_t ring, const struct core_pool *pool, struct err *err);
 

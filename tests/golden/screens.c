@@ -427,6 +427,8 @@ static void unconfirmed(struct site *site)
 	parts.config.file_state = "bad";
 	parts.config.file_generation = "";
 	parts.config.file_errors = 2;
+	parts.repairs[1] = 2;
+	parts.repairs[2] = 1;
 }
 
 /* Nobody confirmed it: the file holds what is not in force. */

@@ -464,6 +464,15 @@ static int confirm(void *daemon, const char *owner, struct err *err)
 	return 0;
 }
 
+static const char *repairs(void *daemon, size_t i, uint64_t *ret)
+{
+	static const char *const words[] = { "map-table", "tc-filter", "network-line" };
+
+	(void)daemon;
+	*ret = i < 3 ? parts.repairs[i] : 0;
+	return i < 3 ? words[i] : NULL;
+}
+
 static struct commands_config config_state(void *daemon)
 {
 	(void)daemon;
@@ -589,6 +598,7 @@ struct commands_context fake_context(struct site *site)
 		.reload = reload,
 		.confirm = confirm,
 		.config_state = config_state,
+		.repairs = repairs,
 		.drain = drain,
 		.order = order,
 		.order_of = order_of,

@@ -56,6 +56,7 @@ struct fake_parts {
 	unsigned n_resets;
 
 	struct commands_config config;
+	uint64_t repairs[3];
 };
 
 extern struct fake_parts parts;

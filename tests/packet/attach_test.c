@@ -187,6 +187,7 @@ static struct dataplane *open_on_loopback(void)
 	attach_ok(dp);
 	dp->tables->uplink_cells[LB_UPLINKS] =
 		(dp->tables->uplink_cells[0] & UINT32_MAX) | 1ULL << 32;
+	assert_int_equal(mend_init(dp), 0); /* as if it had written that */
 	return dp;
 }
 
@@ -274,6 +275,7 @@ TEST(dataplane, exchanges_a_program_that_differs_under_the_link)
 
 	attach_ok(dp);
 	dp->tables->switches[0] ^= 1;
+	assert_int_equal(mend_init(dp), 0); /* as if it had written that */
 	dataplane_close(dp);
 	dp = open_here();
 	assert_int_not_equal(dp->prog_id, id);
@@ -311,6 +313,7 @@ TEST(dataplane, keeps_both_stages_in_force_when_the_exchange_fails)
 	dp = open_here(); /* the same program, nothing to exchange */
 	assert_int_equal(second_stage(), second);
 	dp->tables->switches[0] ^= 1;
+	assert_int_equal(mend_init(dp), 0); /* as if it had written that */
 	dataplane_close(dp);
 
 	snprintf(blocker, sizeof(blocker), "%s/program_new", set);
@@ -432,6 +435,7 @@ TEST(dataplane, that_ends_in_an_exchange_leaves_a_whole_program_behind)
 	program(dp);
 	assert_true(answers_pings());
 	dp->tables->switches[0] ^= 1;
+	assert_int_equal(mend_init(dp), 0); /* as if it had written that */
 	dataplane_close(dp);
 
 	fails_rename = true; /* behind the link update */

@@ -90,6 +90,17 @@ void fixture_wait(struct fixture *f, usec_t us)
 	clock_set(f->dp, end);
 }
 
+#undef dataplane_close
+void fixture_close(struct dataplane *dp)
+{
+	const char *differs = dp ? mend_differs(dp) : NULL;
+
+	if (differs)
+		fail_msg("what the data plane wrote into its %s is not noted as its own", differs);
+	dataplane_close(dp);
+}
+#define dataplane_close fixture_close
+
 void fixture_fini(struct fixture *f)
 {
 	dataplane_close(f->dp);

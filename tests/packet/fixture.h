@@ -15,6 +15,13 @@
 
 #define FIXTURE_PORT 31337
 
+/*
+ * Whatever a test did, the data plane must have noted all it wrote: a store that it took for
+ * somebody else's would be undone. Fails the test when not.
+ */
+void fixture_close(struct dataplane *dp);
+#define dataplane_close fixture_close
+
 extern const uint8_t fixture_mac[6];     /* the uplink's */
 extern const uint8_t fixture_gateway[6]; /* every next hop's */
 

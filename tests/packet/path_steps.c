@@ -76,6 +76,14 @@ static int print_totals(struct health_path *path)
 	return 0;
 }
 
+/* Whether something was repaired; which parts is the caller's own business. */
+static int step_check(struct health_path *path)
+{
+	int r = health_path_check(path, &err);
+
+	return r > 0 ? 1 : r;
+}
+
 static int step(struct health_path *path, char *line)
 {
 	if (strncmp(line, "set ", 4) == 0)
@@ -83,7 +91,7 @@ static int step(struct health_path *path, char *line)
 	if (strncmp(line, "del ", 4) == 0)
 		return health_path_del(path, HEALTH_MARK_BASE | (uint32_t)atoi(line + 4), &err);
 	if (strcmp(line, "check") == 0)
-		return health_path_check(path, &err);
+		return step_check(path);
 	if (strcmp(line, "totals") == 0)
 		return print_totals(path);
 	return err_set(&err, -EINVAL, "not understood");

@@ -216,6 +216,22 @@ int dataplane_ring_seed(struct dataplane *dp, uint32_t ring, const uint16_t base
 	return 0;
 }
 
+/* What the test says that somebody changed. */
+void dataplane_mend(struct dataplane *dp, dataplane_mended_fn told, void *arg)
+{
+	(void)dp;
+	if (fake.mended_n)
+		told(&fake.mended, arg);
+	fake.mended_n = 0;
+}
+
+int dataplane_ring_mend(struct dataplane *dp, uint32_t ring, const uint16_t *slots,
+			uint32_t *ret_changed, struct err *err)
+{
+	note(slots ? "ring-mend" : "ring-accept");
+	return slots ? dataplane_ring_write(dp, ring, slots, ret_changed, err) : 0;
+}
+
 const uint32_t *dataplane_ring(const struct dataplane *dp, uint32_t ring)
 {
 	(void)dp;

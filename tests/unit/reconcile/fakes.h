@@ -34,6 +34,9 @@ struct fake {
 	size_t n_vips;
 	int fail_set_real, fail_set_service, fail_self_test; /* calls to fail before succeeding */
 
+	struct dataplane_mended mended; /* told once when mended_n is set */
+	int mended_n;
+
 	enum router_life life;
 	bool is_read, is_busy;
 	usec_t read_at;

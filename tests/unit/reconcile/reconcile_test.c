@@ -5,9 +5,12 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "src/reconcile/repairs.h"
 #include "tests/lib/config_builder.h"
 #include "tests/lib/test.h"
 #include "tests/unit/reconcile/fakes.h"
+
+static struct repairs repairs;
 
 static struct node {
 	struct config_builder config, other;
@@ -73,6 +76,7 @@ static void start_controller(const struct config *config)
 	node.core = core_new(config, node.now);
 	assert_non_null(node.core);
 	options.core = node.core;
+	options.repairs = &repairs;
 	assert_int_equal(reconcile_new(&options, &node.reconcile, &err), 0);
 	tell_ways();
 }
@@ -213,6 +217,38 @@ TEST(reconcile, mends_a_service_that_vanished_from_the_maps)
 	run_for(RECONCILE_READ_BACK_US + USEC_PER_SEC);
 	assert_int_equal(fake.n_services, 1);
 	assert_int_equal(fake.n_routes, 1);
+	stop_controller();
+}
+
+TEST(reconcile, puts_back_a_ring_that_somebody_changed_and_counts_it)
+{
+	start_announced();
+	repairs = (struct repairs){ 0 };
+	fake.rings[0][9] = 0;
+	fake.mended = (struct dataplane_mended){ .part = DATAPLANE_PART_RING, .what = "ring" };
+	fake.mended_n = 1;
+	reconcile_mend(node.reconcile);
+	assert_true(fake_did("ring-mend", NULL));
+	assert_int_not_equal(fake.rings[0][9], 0);
+	assert_int_equal(repairs.n[REPAIR_RING], 1);
+	fake.mended = (struct dataplane_mended){ .part = DATAPLANE_PART_PIN, .what = "rings" };
+	fake.mended_n = 1;
+	reconcile_mend(node.reconcile);
+	assert_int_equal(repairs.n[REPAIR_PIN], 1);
+	reconcile_mend(node.reconcile);
+	assert_int_equal(repairs.n[REPAIR_PIN], 1);
+	stop_controller();
+}
+
+TEST(reconcile, takes_a_ring_as_it_is_whose_slots_nobody_knows)
+{
+	start_announced();
+	fake.mended =
+		(struct dataplane_mended){ .part = DATAPLANE_PART_RING, .what = "ring", .ring = 5 };
+	fake.mended_n = 1;
+	reconcile_mend(node.reconcile);
+	assert_true(fake_did("ring-accept", NULL));
+	assert_false(fake_did("ring-mend", NULL));
 	stop_controller();
 }
 
@@ -613,6 +649,8 @@ RUN_TESTS(T(reconcile, goes_up_in_order),
 	  T(reconcile, announces_again_what_bgpd_forgot),
 	  T(reconcile, removes_lines_in_the_ranges_that_are_not_ours),
 	  T(reconcile, plans_on_no_route_that_was_read_before_somebody_wrote),
+	  T(reconcile, puts_back_a_ring_that_somebody_changed_and_counts_it),
+	  T(reconcile, takes_a_ring_as_it_is_whose_slots_nobody_knows),
 	  T(reconcile, restart_adopts_without_a_write),
 	  T(reconcile, restart_takes_over_what_the_config_changed_meanwhile),
 	  T(reconcile, real_stays_while_a_ring_names_it),
