@@ -53,7 +53,7 @@ struct side {
 	enum prober_daemon daemon;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	int listen_fd; /* -1: nobody can connect */
-	struct event *acceptable;
+	struct event *acceptable, *retry;
 	struct link link;
 	struct prober_life life;
 };
@@ -589,6 +589,14 @@ static void describe_peer(struct link *link)
 		snprintf(link->peer, sizeof(link->peer), "unknown");
 }
 
+static void on_retry(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
+		     void *arg)
+{
+	struct side *side = arg;
+
+	event_add(side->acceptable, NULL);
+}
+
 static void on_acceptable(evutil_socket_t fd, short what __attribute__((unused)), void *arg)
 {
 	struct side *side = arg;
@@ -596,8 +604,11 @@ static void on_acceptable(evutil_socket_t fd, short what __attribute__((unused))
 	struct event_base *base = side->prober->base;
 	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (peer < 0)
+	if (peer < 0) { /* out of descriptors: looked at again a little later */
+		event_del(side->acceptable);
+		event_add(side->retry, &(struct timeval){ .tv_sec = 1 });
 		return;
+	}
 	if (link->fd >= 0)
 		link_drop(side, "a newer prober connected");
 	link->fd = peer;
@@ -663,7 +674,8 @@ static int side_open(struct side *side, const char *path, const char *group, str
 	strcpy(side->path, path);
 	side->acceptable = event_new(side->prober->base, side->listen_fd, EV_READ | EV_PERSIST,
 				     on_acceptable, side);
-	if (!side->acceptable || event_add(side->acceptable, NULL) < 0)
+	side->retry = event_new(side->prober->base, -1, 0, on_retry, side);
+	if (!side->acceptable || !side->retry || event_add(side->acceptable, NULL) < 0)
 		return err_set(err, -ENOMEM, "probe socket '%s': %m", path);
 	return 0;
 }
@@ -673,6 +685,8 @@ static void side_close(struct side *side)
 	link_close(side);
 	if (side->acceptable)
 		event_free(side->acceptable);
+	if (side->retry)
+		event_free(side->retry);
 	if (side->listen_fd >= 0) {
 		close(side->listen_fd);
 		unlink(side->path);

@@ -28,6 +28,7 @@
 #include "health/path.h"
 #include "health/prober.h"
 #include "src/base/auto.h"
+#include "src/base/descriptors.h"
 #include "src/base/log.h"
 #include "src/config/config.h"
 #include "src/core/core.h"
@@ -50,15 +51,18 @@
 #include "src/reconcile/reconcile.h"
 #include "src/reconcile/repairs.h"
 #include "src/reconcile/vip_orders.h"
+#include "src/record/degraded.h"
 #include "src/record/recorder.h"
 
 #define FRESH_US         (30 * USEC_PER_SEC) /* read-backs older than this stop the tick */
 #define PLAN_STALE_US    (2 * USEC_PER_SEC)  /* router ops of an older plan are dropped */
 #define GUARD_ACTS_US    (1 * USEC_PER_SEC) /* from its fence to the last line it writes, and some */
-#define STATE_EVERY_US   (2 * USEC_PER_SEC)  /* the state file at most */
-#define CHANGE_TELL_US   (10 * USEC_PER_SEC) /* what a change-over waits for */
-#define START_WAIT_US    (5 * USEC_PER_SEC)  /* for the first word on every uplink */
-#define GO_BACK_EVERY_US (10 * USEC_PER_SEC) /* to the former config, while that fails */
+#define STATE_EVERY_US   (2 * USEC_PER_SEC)            /* the state file at most */
+#define CHANGE_TELL_US   (10 * USEC_PER_SEC)           /* what a change-over waits for */
+#define CLOCK_STEP_US    ((int64_t)(2 * USEC_PER_SEC)) /* more than a clock is slewed in a second */
+#define CLOCK_TOLD_US    (600 * USEC_PER_SEC)          /* how long a step stays an alarm */
+#define START_WAIT_US    (5 * USEC_PER_SEC)            /* for the first word on every uplink */
+#define GO_BACK_EVERY_US (10 * USEC_PER_SEC)           /* to the former config, while that fails */
 #define EXIT_BAD_CONFIG  2
 #define EXIT_PERMISSION  5
 
@@ -110,6 +114,9 @@ struct shoald {
 	uint64_t ops_ticked;   /* ops of the reconciler up to the last tick of the data plane */
 	bool is_fenced;
 	usec_t ticked_at; /* 0: not yet */
+	struct degraded degraded;
+	int64_t clock_ahead; /* of the wall clock over the time since boot; 0: not known */
+	usec_t clock_stepped_at;
 	bool is_stopping; /* also when asked to before the loop proper runs */
 	struct vip_seen *vips;
 	size_t n_vips, max_vips, vip_cursor;
@@ -302,7 +309,8 @@ static void read_fence(struct shoald *d)
 	int r = lease_read_fence(d->options.run_dir, &fence, NULL);
 	bool fenced = r != -ENOENT;
 
-	if (fenced == d->is_fenced)
+	/* Out of descriptors nothing can be read: that is no word of the guard. */
+	if (fenced == d->is_fenced || r == -EMFILE || r == -ENFILE)
 		return;
 	if (fenced)
 		log_warn(
@@ -334,14 +342,21 @@ static void keep_lease(struct shoald *d, usec_t now)
 {
 	bool complete = pass_is_complete(d, now);
 	struct err err;
+	int r;
 
 	keep_fence(d, complete);
 	if (!complete)
 		return;
-	if (lease_write_tick(d->options.run_dir, now, &err) < 0)
+	r = lease_write_tick(d->options.run_dir, now, &err);
+	if (r < 0)
 		log_warn("tick", "error=%s", LOG_QUOTE(err.text));
 	else
 		d->ticked_at = now;
+	if (r != 0)
+		degraded_set(&d->degraded, DEGRADED_RUN_DIR, now, "%s%s", err.text,
+			     r < 0 ? "; shoal-guard acts by on-controller-loss" : "");
+	else
+		degraded_clear(&d->degraded, DEGRADED_RUN_DIR, now);
 }
 
 /* ---- what only time brings to the data plane ---- */
@@ -534,9 +549,13 @@ static void store_state(struct shoald *d)
 
 	d->state_stored_at = usec_now();
 	d->lives_stored = core_desired(d->core)->lives_version;
-	d->state_is_stale = false;
-	if (judgements_store(d->options.state_dir, d->core, d->state_stored_at, &err) < 0)
-		log_warn("state", "error=%s", LOG_QUOTE(err.text));
+	d->state_is_stale =
+		judgements_store(d->options.state_dir, d->core, d->state_stored_at, &err) < 0;
+	if (d->state_is_stale)
+		degraded_set(&d->degraded, DEGRADED_STATE_DIR, d->state_stored_at,
+			     "%s; drains and orders cannot be kept either", err.text);
+	else
+		degraded_clear(&d->degraded, DEGRADED_STATE_DIR, d->state_stored_at);
 }
 
 /* Many judgements in one moment, as when a rack goes, are written once. */
@@ -587,13 +606,116 @@ static void load_orders(struct shoald *d)
 {
 	struct err err;
 
-	if (orders_load(d->orders, usec_wall(), &err) < 0)
+	if (orders_load(d->orders, usec_wall(), usec_now(), &err) < 0)
 		log_err("real_order", "error=%s", LOG_QUOTE(err.text));
 	if (vip_orders_load(&d->vip_orders, usec_wall(), usec_now(), &err) < 0)
 		log_err("vip_order", "error=%s", LOG_QUOTE(err.text));
 }
 
 static void watch_config(struct shoald *d, usec_t now);
+
+/* ---- with less than there should be ---- */
+
+/* The wall clock against the one that only counts: a jump is told of for a while. */
+static void watch_clock(struct shoald *d, usec_t now)
+{
+	int64_t ahead = (int64_t)(usec_wall() - now), by = ahead - d->clock_ahead;
+
+	if (d->clock_ahead == 0)
+		by = 0;
+	d->clock_ahead = ahead;
+	if (by > CLOCK_STEP_US || by < -CLOCK_STEP_US) {
+		d->clock_stepped_at = now;
+		log_warn("clock_step", "by_s=%.1f", (double)by / (double)USEC_PER_SEC);
+		degraded_set(&d->degraded, DEGRADED_CLOCK, now,
+			     "the wall clock was set by %+.1f s; ends of drains and orders go by "
+			     "the time that passed",
+			     (double)by / (double)USEC_PER_SEC);
+	} else if (now > d->clock_stepped_at + CLOCK_TOLD_US) {
+		degraded_clear(&d->degraded, DEGRADED_CLOCK, now);
+	}
+}
+
+static void watch_descriptors(struct shoald *d, usec_t now)
+{
+	if (descriptors_keep())
+		degraded_set(&d->degraded, DEGRADED_DESCRIPTORS, now,
+			     "shoald is at its limit of %lu descriptors; new clients are refused",
+			     descriptors_limit());
+	else
+		degraded_clear(&d->degraded, DEGRADED_DESCRIPTORS, now);
+}
+
+static void watch_recorder(struct shoald *d, usec_t now)
+{
+	struct recorder_trouble trouble;
+
+	recorder_tick(d->recorder, now);
+	recorder_trouble(d->recorder, &trouble);
+	if (trouble.state[0] || trouble.run[0])
+		degraded_set(&d->degraded, DEGRADED_RECORDER, now,
+			     "what happens is kept in memory only: %s",
+			     trouble.state[0] ? trouble.state : trouble.run);
+	else
+		degraded_clear(&d->degraded, DEGRADED_RECORDER, now);
+}
+
+static void watch_pins(struct shoald *d, usec_t now)
+{
+	struct err err;
+	int r = dataplane_keep_pins(d->dataplane, &err);
+
+	if (r > 0)
+		log_notice("pins", "made_anew=yes dir=%s", LOG_QUOTE(d->options.bpffs_dir));
+	if (r < 0)
+		degraded_set(
+			&d->degraded, DEGRADED_BPFFS, now,
+			"%s; traffic goes on, but a restart of shoald would begin from nothing",
+			err.text);
+	else
+		degraded_clear(&d->degraded, DEGRADED_BPFFS, now);
+}
+
+/* Checks of a pool whose last probe could not be made for want of something on this node. */
+static uint32_t n_lacking(const struct core_pool *pool)
+{
+	size_t n = pool->config->n_reals * pool->config->n_checks;
+	uint32_t lacking = 0;
+
+	for (size_t i = 0; i < n; i++)
+		lacking += pool->checks[i].reason == PROBE_LOCAL_ERROR;
+	return lacking;
+}
+
+static void watch_probes(struct shoald *d, usec_t now)
+{
+	const struct core_pool *first = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t p = 0; p < core_n_pools(d->core); p++) {
+		uint32_t lacking = n_lacking(core_pool(d->core, p));
+
+		if (lacking && !first)
+			first = core_pool(d->core, p);
+		n += lacking;
+	}
+	if (n)
+		degraded_set(&d->degraded, DEGRADED_PROBES, now,
+			     "%u checks give no verdict for want of a resource of this node, as in "
+			     "pool %s; the reals keep their last state",
+			     n, first->config->name);
+	else
+		degraded_clear(&d->degraded, DEGRADED_PROBES, now);
+}
+
+static void watch_resources(struct shoald *d, usec_t now)
+{
+	watch_clock(d, now);
+	watch_descriptors(d, now);
+	watch_recorder(d, now);
+	watch_pins(d, now);
+	watch_probes(d, now);
+}
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
@@ -602,9 +724,10 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	watch_resources(d, now); /* first: the others may need a descriptor */
 	sample_traffic(d, now);
 	paths_check(d->paths, now);
-	orders_watch(d->orders, usec_wall());
+	orders_watch(d->orders, usec_wall(), now);
 	if (drained_watch(&d->drained, usec_wall(), now))
 		load_orders(d);
 	vip_orders_watch(&d->vip_orders, usec_wall(), now);
@@ -612,7 +735,6 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	reconcile_mend(d->reconcile);
 	if (d->context.watches)
 		watches_tick(d->context.watches, now);
-	recorder_tick(d->recorder, now);
 	keep_state(d, now);
 	keep_lease(d, now);
 	sd_notify(0,
@@ -1464,6 +1586,7 @@ static void fill_context(struct shoald *d)
 		.started = d->started,
 		.config_loaded_wall_us = usec_wall(),
 		.recorder = d->recorder,
+		.degraded = &d->degraded,
 		.events = d->context.events,
 		.daemon = d,
 		.reload = reload,
@@ -1829,6 +1952,7 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	log_init("shoald", d.options.log_level);
+	descriptors_init();
 	signal(SIGPIPE, SIG_IGN); /* a client that goes away while it is answered is an errno */
 	if (d.options.remove)
 		return remove_all(d.options.bpffs_dir);

@@ -188,14 +188,15 @@ struct core_order {
 	char reason[CORE_REASON_MAX];
 	uint64_t wall_us;  /* when it was given */
 	uint64_t until_us; /* when it ends, wall clock; 0: by another order only */
+	usec_t given_at;   /* when it was given in this boot; 0: in another, or not known */
 };
 
 /* An end that lies before the beginning is nobody's word: such an order has none. */
 bool core_order_has_end(const struct core_order *order);
-/* Never by a clock that stands before the moment it was given. */
-bool core_order_is_over(const struct core_order *order, uint64_t wall_us);
+/* As core_drain_left(). */
+usec_t core_order_left(const struct core_order *order, uint64_t wall_us, usec_t now);
 /* The last ten minutes, or the last tenth of a short one. */
-bool core_order_ends_soon(const struct core_order *order, uint64_t wall_us);
+bool core_order_ends_soon(const struct core_order *order, uint64_t wall_us, usec_t now);
 
 struct core_uplink {
 	uint32_t uplink; /* index into config.node.uplinks */

@@ -26,24 +26,34 @@ enum real_order real_order_find(const char *word)
 	return (enum real_order)i;
 }
 
+/* An order ends as a drain does. */
+static struct core_drain as_drain(const struct core_order *order)
+{
+	return (struct core_drain){ .wall_us = order->wall_us,
+				    .until_us = order->until_us,
+				    .given_at = order->given_at };
+}
+
 bool core_order_has_end(const struct core_order *order)
 {
 	return order->until_us > order->wall_us;
 }
 
-bool core_order_is_over(const struct core_order *order, uint64_t wall_us)
+usec_t core_order_left(const struct core_order *order, uint64_t wall_us, usec_t now)
 {
-	return core_order_has_end(order) && wall_us >= order->until_us;
+	const struct core_drain drain = as_drain(order);
+
+	return core_drain_left(&drain, wall_us, now);
 }
 
-bool core_order_ends_soon(const struct core_order *order, uint64_t wall_us)
+bool core_order_ends_soon(const struct core_order *order, uint64_t wall_us, usec_t now)
 {
 	uint64_t soon;
 
 	if (!core_order_has_end(order))
 		return false;
 	soon = (order->until_us - order->wall_us) / 10;
-	return wall_us >= order->until_us - (soon < SOON_US ? soon : SOON_US);
+	return core_order_left(order, wall_us, now) <= (soon < SOON_US ? soon : SOON_US);
 }
 
 /* ---- of VIPs ---- */

@@ -16,6 +16,7 @@
 #include "src/ctl/view.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
+#include "src/record/degraded.h"
 
 #define VIPS_NAMED_MAX 4 /* of one state and reason */
 
@@ -227,6 +228,22 @@ static void check_common(struct alarms *alarms)
 					 : 0));
 }
 
+/* What the node has to do without; its name as the alarm's, for machines. */
+static void check_degraded(struct alarms *alarms)
+{
+	const struct degraded *degraded = alarms->view->daemon->degraded;
+	char word[32];
+
+	for (unsigned i = 0; degraded && i < DEGRADED_MAX; i++) {
+		if (!degraded->states[i].since)
+			continue;
+		raise_alarm(alarms, LEVEL_WARNING, "node", degraded_remedy(i), "degraded, %s: %s",
+			    degraded_str(i), degraded->states[i].sentence);
+		snprintf(word, sizeof(word), "degraded-%s", degraded_str(i));
+		name_alarm(alarms, LEVEL_WARNING, word);
+	}
+}
+
 static void check_node(struct alarms *alarms)
 {
 	const struct commands_context *daemon = alarms->view->daemon;
@@ -236,6 +253,7 @@ static void check_node(struct alarms *alarms)
 	check_prober(alarms);
 	check_exec(alarms);
 	check_common(alarms);
+	check_degraded(alarms);
 	if (core_node(daemon->core)->is_fenced)
 		raise_alarm(alarms, LEVEL_CRITICAL, "guard", "journalctl -u shoal-guard",
 			    "shoal-guard acted; nothing is announced until a complete pass");
@@ -568,15 +586,15 @@ static void check_orders(struct alarms *alarms, uint32_t index)
 		const struct core_order *order =
 			pool->reals[i].order ? daemon->order_of(daemon->daemon, index, i) : NULL;
 
-		if (!order || !core_order_ends_soon(order, alarms->view->wall_us))
+		if (!order ||
+		    !core_order_ends_soon(order, alarms->view->wall_us, alarms->view->now))
 			continue;
 		snprintf(command, sizeof(command), "shoal why %s/%s", name, real);
 		raise_alarm(alarms, LEVEL_WARNING, name, command,
 			    "real %s/%s will not be %s much longer: the order of %s ends in %.0f s",
 			    name, real, real_order_str(order->order), order->owner,
-			    view_seconds(order->until_us > alarms->view->wall_us
-						 ? order->until_us - alarms->view->wall_us
-						 : 0));
+			    view_seconds(core_order_left(order, alarms->view->wall_us,
+							 alarms->view->now)));
 	}
 }
 

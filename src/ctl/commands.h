@@ -23,6 +23,7 @@ struct prober;
 struct router;
 struct watches;
 struct recorder;
+struct degraded;
 struct events;
 
 struct commands_removed {
@@ -68,10 +69,11 @@ struct commands_context {
 	const char *config_file;
 	const char *run_dir;
 	usec_t started;
-	uint64_t config_loaded_wall_us; /* when the running config came into force */
-	struct watches *watches;        /* NULL: there can be none */
-	struct recorder *recorder;      /* NULL: none */
-	struct events *events;          /* who follows it */
+	uint64_t config_loaded_wall_us;  /* when the running config came into force */
+	struct watches *watches;         /* NULL: there can be none */
+	struct recorder *recorder;       /* NULL: none */
+	struct events *events;           /* who follows it */
+	const struct degraded *degraded; /* NULL: never */
 
 	void *daemon; /* handed to the functions below */
 	/*

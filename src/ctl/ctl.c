@@ -28,6 +28,7 @@
 #include <sys/socket.h>
 
 #include "src/base/auto.h"
+#include "src/base/descriptors.h"
 #include "src/base/log.h"
 #include "src/ctl/listen.h"
 #include "src/ctl/request.h"
@@ -47,6 +48,7 @@ struct ctl_socket {
 	char *path;
 	struct listen_file file;
 	struct evconnlistener *listener;
+	struct event *pause; /* ends a pause of the listener */
 };
 
 struct ctl_client {
@@ -364,7 +366,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		      int peer_len, void *arg)
 {
 	static const char full[] = "{\"v\":1,\"ok\":false,\"exit\":1,\"error\":\"too many clients "
-				   "are connected to this socket; try again\"}\n";
+				   "are connected, or shoald is short of descriptors; try "
+				   "again\"}\n";
 	struct ctl_socket *sock = arg;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -372,7 +375,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	(void)listener;
 	(void)peer;
 	(void)peer_len;
-	if (sock->n_clients >= sock->clients_max) {
+	if (sock->n_clients >= sock->clients_max || descriptors_are_last(fd)) {
 		send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		close(fd);
 	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ||
@@ -382,6 +385,25 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 }
 
 /* ---- the sockets ---- */
+
+static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_socket *sock = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(sock->listener);
+}
+
+/* Out of descriptors: who waits to be let in would be seen again and again, busily. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	static const struct timeval pause = { .tv_sec = 1 };
+	struct ctl_socket *sock = arg;
+
+	evconnlistener_disable(listener);
+	event_add(sock->pause, &pause);
+}
 
 static int socket_open(struct ctl_socket *sock, const char *path, const char *group,
 		       struct err *err)
@@ -402,11 +424,17 @@ static int socket_open(struct ctl_socket *sock, const char *path, const char *gr
 		return err_set(err, -ENOMEM, "socket '%s': cannot listen", path);
 	}
 	fd_take(&fd);
+	sock->pause = evtimer_new(sock->ctl->base, on_pause_over, sock);
+	if (!sock->pause)
+		return err_set(err, -ENOMEM, "socket '%s': %m", path);
+	evconnlistener_set_error_cb(sock->listener, on_accept_error);
 	return 0;
 }
 
 static void socket_close(struct ctl_socket *sock)
 {
+	if (sock->pause)
+		event_free(sock->pause);
 	if (sock->listener) {
 		evconnlistener_free(sock->listener);
 		listen_remove(sock->path, &sock->file);

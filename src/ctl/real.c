@@ -162,7 +162,7 @@ static struct core_order new_order(const struct ctl_request *request, const json
 {
 	const char *reason = json_string_value(json_object_get(args, "reason"));
 	json_int_t for_us = json_integer_value(json_object_get(args, "for_us"));
-	struct core_order order = { .order = kind, .wall_us = usec_wall() };
+	struct core_order order = { .order = kind, .wall_us = usec_wall(), .given_at = usec_now() };
 
 	snprintf(order.owner, sizeof(order.owner), "%s", ctl_request_owner(request));
 	snprintf(order.reason, sizeof(order.reason), "%s", reason ? reason : "");

@@ -75,8 +75,7 @@ static json_t *order_left(const struct view *view, const struct core_order *orde
 {
 	if (!order || !core_order_has_end(order))
 		return json_null();
-	return json_real(view_seconds(
-		order->until_us > view->wall_us ? order->until_us - view->wall_us : 0));
+	return json_real(view_seconds(core_order_left(order, view->wall_us, view->now)));
 }
 
 json_t *view_order(const struct view *view, uint32_t pool, uint32_t real)

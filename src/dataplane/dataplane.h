@@ -54,6 +54,14 @@ int dataplane_reconfigure(struct dataplane *dp, const struct config *config, str
 int dataplane_check_room(const struct dataplane *dp, const struct config *config, size_t new_rings,
 			 struct err *err);
 
+/*
+ * dataplane_keep_pins - see that what is pinned can still be found at the path of the directory,
+ * and pin it there again where a BPF file system was unmounted and is back. Returns 0 when all is
+ * well, 1 when it was pinned again, or a negative errno with the sentence: then traffic goes on,
+ * and the next start would find nothing.
+ */
+int dataplane_keep_pins(struct dataplane *dp, struct err *err);
+
 /* Let go; everything pinned stays in force. NULL is fine. */
 void dataplane_close(struct dataplane *dp);
 

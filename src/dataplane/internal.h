@@ -111,6 +111,9 @@ struct dataplane {
 
 /* load.c */
 
+/* The directory on a BPF file system, made if need be, and the lock on it. */
+int dataplane_dir_open(const char *path, int *ret_fd, struct err *err);
+
 /* Switches of the program that no config sets; for tests. */
 struct private_switches {
 	bool drops_too_big; /* instead of telling the client */

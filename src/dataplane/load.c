@@ -188,7 +188,7 @@ static int prog_info(int fd, struct bpf_prog_info *info)
 
 /* ---- the directory ---- */
 
-static int dir_open(const char *path, int *ret_fd, struct err *err)
+int dataplane_dir_open(const char *path, int *ret_fd, struct err *err)
 {
 	AUTO(fd_closep) int fd = -1;
 	struct statfs fs;
@@ -876,7 +876,7 @@ static int open_pinned(struct dataplane *dp, const char *dir, const struct confi
 		       struct err *err)
 {
 	AUTO(fd_closep) int tables_fd = -1;
-	int r = dir_open(dir, &dp->dir_fd, err);
+	int r = dataplane_dir_open(dir, &dp->dir_fd, err);
 
 	if (!r)
 		r = open_skeleton(dp, config, err);
@@ -1016,7 +1016,7 @@ int dataplane_remove(const char *bpffs_dir, struct err *err)
 
 	if (access(bpffs_dir, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	r = dir_open(bpffs_dir, &fd, err);
+	r = dataplane_dir_open(bpffs_dir, &fd, err);
 	if (!r)
 		r = sets_clear(bpffs_dir, err);
 	if (r < 0)

@@ -474,15 +474,30 @@ int dataplane_attach(struct dataplane *dp, uint32_t uplink, const char *ifname, 
 	return uplink_publish(dp, uplink, err);
 }
 
+/* What the link says of itself, for which no descriptor is needed; it has no interface once it was
+ * detached. */
+static bool link_is_in_force(const struct dataplane *dp, uint32_t uplink)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return dp->link_fds[uplink] >= 0 &&
+	       bpf_obj_get_info_by_fd(dp->link_fds[uplink], &info, &len) == 0 &&
+	       info.xdp.ifindex == dp->uplinks[uplink].ifindex && sets_may_run(dp, info.prog_id);
+}
+
 bool dataplane_is_attached(struct dataplane *dp, uint32_t uplink)
 {
 	bool is_native;
 	uint32_t id = 0;
+	int r;
 
 	if (uplink >= DATAPLANE_UPLINKS_MAX || !dp->uplinks[uplink].ifindex)
 		return false;
-	return xdp_query(dp->uplinks[uplink].ifindex, &id, &is_native, NULL) == 0 &&
-	       sets_may_run(dp, id);
+	r = xdp_query(dp->uplinks[uplink].ifindex, &id, &is_native, NULL);
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS)
+		return link_is_in_force(dp, uplink); /* nobody was asked */
+	return r == 0 && sets_may_run(dp, id);
 }
 
 const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint32_t uplink)

@@ -32,6 +32,7 @@ struct lease_fence {
 
 /* Each returns 0 or a negative errno with the sentence; a reader returns -ENOENT without a file and
  * -EBADMSG when its content is torn or foreign. */
+/* Or 1, with the sentence, when there is no room for a file and the old one was written over. */
 int lease_write_tick(const char *run_dir, usec_t now, struct err *err);
 int lease_read_tick(const char *run_dir, usec_t *ret, struct err *err);
 

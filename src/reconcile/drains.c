@@ -181,18 +181,25 @@ static int store(const char *state_dir, const char *name, const json_t *json, st
 	return confirm(dir_fd, name, former, err);
 }
 
+/* When of this boot: a wall clock that somebody sets says nothing of the time that passed. */
+static void set_given(json_t *json, usec_t given_at)
+{
+	char boot[BOOT_ID_MAX];
+
+	if (!json || !given_at || boot_id_read(boot) < 0)
+		return;
+	json_object_set_new(json, "boot", json_string(boot));
+	json_object_set_new(json, "given_us", json_integer((json_int_t)given_at));
+}
+
 /* Who, why, and until when; NULL when it is no UTF-8. */
 static json_t *drain_json(const struct core_drain *drain)
 {
 	json_t *json = json_pack("{s:i, s:s, s:s, s:I, s:I}", "v", 1, "owner", drain->owner,
 				 "reason", drain->reason, "wall_us", (json_int_t)drain->wall_us,
 				 "until_us", (json_int_t)drain->until_us);
-	char boot[BOOT_ID_MAX];
 
-	if (json && drain->given_at && boot_id_read(boot) == 0) {
-		json_object_set_new(json, "boot", json_string(boot));
-		json_object_set_new(json, "given_us", json_integer((json_int_t)drain->given_at));
-	}
+	set_given(json, drain->given_at);
 	return json;
 }
 
@@ -225,6 +232,7 @@ int drains_store_real(const char *state_dir, const struct drains_real *real,
 				 (json_int_t)order->until_us);
 	char buf[NAME_MAX + 1];
 
+	set_given(json, order->given_at);
 	return store(state_dir, real_file_name(real, buf), json, err);
 }
 
@@ -330,12 +338,13 @@ static void read_order(int dir_fd, const char *name, struct core_order *ret)
 {
 	AUTO(json_decrefp) json_t *json = read_json(dir_fd, name);
 	const char *owner = "unknown", *reason = "the file of the order could not be read";
-	const char *word = "";
-	json_int_t wall_us = 0, until_us = 0;
+	const char *word = "", *boot = "";
+	json_int_t wall_us = 0, until_us = 0, given_us = 0;
 
 	if (json)
-		json_unpack(json, "{s?s, s?s, s?s, s?I, s?I}", "order", &word, "owner", &owner,
-			    "reason", &reason, "wall_us", &wall_us, "until_us", &until_us);
+		json_unpack(json, "{s?s, s?s, s?s, s?I, s?I, s?s, s?I}", "order", &word, "owner",
+			    &owner, "reason", &reason, "wall_us", &wall_us, "until_us", &until_us,
+			    "boot", &boot, "given_us", &given_us);
 	*ret = (struct core_order){ .order = REAL_DRAINED };
 	if (real_order_find(word) == REAL_DISABLED)
 		ret->order = REAL_DISABLED;
@@ -343,6 +352,7 @@ static void read_order(int dir_fd, const char *name, struct core_order *ret)
 	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
 	ret->wall_us = wall_us > 0 ? (uint64_t)wall_us : 0;
 	ret->until_us = until_us > 0 ? (uint64_t)until_us : 0;
+	ret->given_at = given_at(boot, given_us);
 }
 
 /* Nobody can tell who is drained: everybody. */

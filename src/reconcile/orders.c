@@ -148,14 +148,14 @@ static void end(struct orders *orders, struct entry *entry)
 	*entry = orders->entries[--orders->n];
 }
 
-void orders_watch(struct orders *orders, uint64_t wall_us)
+void orders_watch(struct orders *orders, uint64_t wall_us, usec_t now)
 {
 	for (size_t i = orders->n; i-- > 0;) {
 		struct entry *entry = &orders->entries[i];
 
-		if (core_order_is_over(&entry->order, wall_us)) {
+		if (core_order_left(&entry->order, wall_us, now) == 0) {
 			end(orders, entry);
-		} else if (!entry->is_warned && core_order_ends_soon(&entry->order, wall_us)) {
+		} else if (!entry->is_warned && core_order_ends_soon(&entry->order, wall_us, now)) {
 			entry->is_warned = true;
 			log_order(orders, entry, "ends=soon");
 		}
@@ -178,11 +178,11 @@ static void found(const struct drains_real *real, const struct core_order *order
 		tell(orders, real, order->order);
 }
 
-int orders_load(struct orders *orders, uint64_t wall_us, struct err *err)
+int orders_load(struct orders *orders, uint64_t wall_us, usec_t now, struct err *err)
 {
 	int r = drains_load_reals(orders->options.state_dir, found, orders, err);
 
-	orders_watch(orders, wall_us); /* what is over never comes into force */
+	orders_watch(orders, wall_us, now); /* what is over never comes into force */
 	for (size_t i = 0; i < orders->n; i++) {
 		struct entry *entry = &orders->entries[i];
 		bool was_told = entry->is_told;

@@ -35,7 +35,7 @@ void orders_free(struct orders *orders);
  * core and logged. Returns 0, or a negative errno with the sentence: the directory is unreadable,
  * which drains_load() answers for.
  */
-int orders_load(struct orders *orders, uint64_t wall_us, struct err *err);
+int orders_load(struct orders *orders, uint64_t wall_us, usec_t now, struct err *err);
 
 /*
  * orders_give - store an order, or with REAL_ORDER_NONE end the one there is; then tell the core.
@@ -46,7 +46,7 @@ int orders_give(struct orders *orders, uint32_t pool, uint32_t real, const struc
 		struct err *err);
 
 /* Each second: end those whose time is over, warn once of those whose end is near. */
-void orders_watch(struct orders *orders, uint64_t wall_us);
+void orders_watch(struct orders *orders, uint64_t wall_us, usec_t now);
 
 /* The order on a real of the config, or NULL. */
 const struct core_order *orders_find(const struct orders *orders, uint32_t pool, uint32_t real);

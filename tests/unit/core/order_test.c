@@ -360,19 +360,31 @@ TEST(order, ends_by_the_wall_clock_and_never_before_its_own_time)
 {
 	struct core_order o = { .order = REAL_DRAINED, .wall_us = 1000 * S, .until_us = 1100 * S };
 
-	assert_false(core_order_is_over(&o, 1099 * S));
-	assert_true(core_order_is_over(&o, 1100 * S));
-	assert_false(core_order_is_over(&o, 5 * S)); /* a clock that is not set yet */
-	assert_false(core_order_ends_soon(&o, 1089 * S));
-	assert_true(core_order_ends_soon(&o, 1090 * S));
+	assert_true(core_order_left(&o, 1099 * S, 0) > 0);
+	assert_int_equal(core_order_left(&o, 1100 * S, 0), 0);
+	assert_true(core_order_left(&o, 5 * S, 0) > 0); /* a clock that is not set yet */
+	assert_false(core_order_ends_soon(&o, 1089 * S, 0));
+	assert_true(core_order_ends_soon(&o, 1090 * S, 0));
 	o.until_us = 0;
-	assert_false(core_order_is_over(&o, USEC_NEVER));
+	assert_true(core_order_left(&o, USEC_NEVER, 0) > 0);
 	o.until_us = 900 * S;
 	assert_false(core_order_has_end(&o));
-	assert_false(core_order_is_over(&o, 2000 * S));
+	assert_true(core_order_left(&o, 2000 * S, 0) > 0);
 	o.until_us = 1000 * S + 14400 * S;
-	assert_false(core_order_ends_soon(&o, o.until_us - 601 * S));
-	assert_true(core_order_ends_soon(&o, o.until_us - 600 * S));
+	assert_false(core_order_ends_soon(&o, o.until_us - 601 * S, 0));
+	assert_true(core_order_ends_soon(&o, o.until_us - 600 * S, 0));
+}
+
+TEST(order, ends_no_earlier_when_the_clock_is_set_forward)
+{
+	struct core_order o = {
+		.order = REAL_DRAINED, .wall_us = 1000 * S, .until_us = 1100 * S, .given_at = 50 * S
+	};
+
+	assert_int_equal(core_order_left(&o, 90000 * S, 60 * S), 90 * S);
+	assert_false(core_order_ends_soon(&o, 90000 * S, 60 * S));
+	assert_true(core_order_ends_soon(&o, 90000 * S, 140 * S));
+	assert_int_equal(core_order_left(&o, 90000 * S, 150 * S), 0);
 }
 
 TEST(order, words_come_back)
@@ -397,4 +409,5 @@ RUN_TESTS(T(order, a_drained_real_gets_no_new_flows_and_keeps_those_it_has),
 	  T(order, a_real_that_is_enabled_starts_slowly), T(forgive, ends_a_slow_start),
 	  T(forgive, spares_a_real_that_is_down_its_next_slow_start_only),
 	  T(order, stays_over_a_reload), T(order, for_nothing_changes_nothing),
-	  T(order, ends_by_the_wall_clock_and_never_before_its_own_time), T(order, words_come_back))
+	  T(order, ends_by_the_wall_clock_and_never_before_its_own_time),
+	  T(order, ends_no_earlier_when_the_clock_is_set_forward), T(order, words_come_back))

@@ -438,7 +438,7 @@ TEST(ctl, keeps_room_for_admins_when_readers_fill_their_socket)
 	extra = server_connect(server.read_path);
 	assert_next_line(&server, extra,
 			 "{\"v\":1,\"ok\":false,\"exit\":1,\"error\":\"too many clients are "
-			 "connected to this socket; try again\"}");
+			 "connected, or shoald is short of descriptors; try again\"}");
 	admin = server_connect(server.admin_path);
 	server_say(&server, admin, "{\"v\":1,\"command\":\"echo\"}\n");
 	assert_next_line(&server, admin, "{\"v\":1,\"ok\":true,\"result\":{}}");

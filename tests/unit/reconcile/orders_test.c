@@ -48,7 +48,7 @@ static void start(struct world *w, uint64_t wall_us)
 	with_core.core = w->core;
 	w->orders = orders_new(&with_core);
 	assert_non_null(w->orders);
-	assert_int_equal(orders_load(w->orders, wall_us, &err), 0);
+	assert_int_equal(orders_load(w->orders, wall_us, 0, &err), 0);
 }
 
 static void stop(struct world *w)
@@ -166,17 +166,17 @@ TEST(orders, end_by_themselves_once_their_time_is_over)
 	world_new(&w);
 	give(&w, 0, 0, REAL_DRAINED, 100 * S);
 	give(&w, 0, 1, REAL_DISABLED, 0);
-	orders_watch(w.orders, GIVEN + 99 * S);
+	orders_watch(w.orders, GIVEN + 99 * S, 0);
 	assert_int_equal(order_of(&w, 0, 0), REAL_DRAINED);
-	orders_watch(w.orders, 5 * S); /* the clock stands wrong */
+	orders_watch(w.orders, 5 * S, 0); /* the clock stands wrong */
 	assert_int_equal(order_of(&w, 0, 0), REAL_DRAINED);
-	orders_watch(w.orders, GIVEN + 100 * S);
+	orders_watch(w.orders, GIVEN + 100 * S, 0);
 	assert_int_equal(order_of(&w, 0, 0), REAL_ORDER_NONE);
 	assert_null(orders_find(w.orders, 0, 0));
 	assert_int_equal(order_of(&w, 0, 1), REAL_DISABLED);
 	assert_int_equal(count_files(&w), 1);
 	told = w.n_told;
-	orders_watch(w.orders, GIVEN + 101 * S);
+	orders_watch(w.orders, GIVEN + 101 * S, 0);
 	assert_int_equal(w.n_told, told);
 	world_end(&w);
 }
@@ -202,7 +202,7 @@ TEST(orders, the_last_one_counts_with_its_own_end)
 	world_new(&w);
 	give(&w, 0, 0, REAL_DRAINED, 100 * S);
 	give(&w, 0, 0, REAL_DISABLED, 0);
-	orders_watch(w.orders, GIVEN + 1000 * S);
+	orders_watch(w.orders, GIVEN + 1000 * S, 0);
 	assert_int_equal(order_of(&w, 0, 0), REAL_DISABLED);
 	restart(&w, GIVEN + 1000 * S);
 	assert_int_equal(order_of(&w, 0, 0), REAL_DISABLED);
@@ -237,11 +237,11 @@ TEST(orders, wait_on_file_for_a_real_that_left)
 	build_start(&next);
 	build_pool(&next, "web", 2);
 	assert_int_equal(core_reload(w.core, build_finish(&next), 2), 0);
-	assert_int_equal(orders_load(w.orders, GIVEN, &err), 0);
+	assert_int_equal(orders_load(w.orders, GIVEN, 0, &err), 0);
 	assert_int_equal(order_of(&w, 0, 1), REAL_ORDER_NONE);
 	assert_int_equal(core_reload(w.core, build_finish(&w.config), 3), 0);
 	assert_int_equal(order_of(&w, 0, 2), REAL_ORDER_NONE);
-	assert_int_equal(orders_load(w.orders, GIVEN, &err), 0);
+	assert_int_equal(orders_load(w.orders, GIVEN, 0, &err), 0);
 	assert_int_equal(order_of(&w, 0, 2), REAL_DRAINED);
 	world_end(&w);
 }
