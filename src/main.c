@@ -451,6 +451,36 @@ static void change_over(struct shoald *d, usec_t now)
 	pass_soon(d);
 }
 
+static void tell_router(struct shoald *d)
+{
+	enum router_life life = router_life(d->router);
+	struct core_event event = { .kind = CORE_EVENT_ROUTER, .now = usec_now() };
+
+	event.router = (struct core_router){
+		.connected = life == ROUTER_READY || life == ROUTER_NO_INSTANCE,
+		.has_instance = life == ROUTER_READY,
+		.established_peers = (uint32_t)router_n_established(d->router),
+		.is_cut_off = d->paths && paths_peers_are_cut_off(d->paths, d->router),
+	};
+	core_step(d->core, &event);
+}
+
+/* Links and next hops towards the peers change without a word of bgpd's. */
+static void follow_peer_ways(struct shoald *d)
+{
+	bool is_cut_off = paths_peers_are_cut_off(d->paths, d->router);
+
+	if (is_cut_off == core_node(d->core)->router.is_cut_off)
+		return;
+	if (is_cut_off)
+		log_warn("peers_cut_off",
+			 "hint=\"the uplinks of all established peers have lost carrier or next "
+			 "hop; withdrawn in 1 s\"");
+	else
+		log_notice("peers_cut_off", "ended=yes");
+	tell_router(d);
+}
+
 static void on_pass(evutil_socket_t fd, short what, void *arg)
 {
 	struct shoald *d = arg;
@@ -461,6 +491,7 @@ static void on_pass(evutil_socket_t fd, short what, void *arg)
 	/* After a pause, as a stopped process makes it, the guard may have acted meanwhile. */
 	if (now - reconcile_planned_at(d->reconcile) > PLAN_STALE_US)
 		read_fence(d);
+	follow_peer_ways(d);
 	next = reconcile_pass(d->reconcile, now);
 	if (dataplane_is_changing_over(d->dataplane))
 		change_over(d, now);
@@ -831,15 +862,9 @@ static void on_exec_life(bool connected, void *arg)
 static void on_router(void *arg)
 {
 	struct shoald *d = arg;
-	enum router_life life = router_life(d->router);
-	struct core_event event = { .kind = CORE_EVENT_ROUTER, .now = usec_now() };
 
-	event.router = (struct core_router){
-		.connected = life == ROUTER_READY || life == ROUTER_NO_INSTANCE,
-		.has_instance = life == ROUTER_READY,
-		.established_peers = (uint32_t)router_n_established(d->router),
-	};
-	step(d, &event);
+	tell_router(d);
+	pass_soon(d);
 	follow_routes(d);
 }
 

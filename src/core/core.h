@@ -209,6 +209,7 @@ struct core_router {
 	bool connected;    /* the vty socket answers */
 	bool has_instance; /* a BGP instance of local-as is there */
 	uint32_t established_peers;
+	bool is_cut_off; /* the uplinks of all these have lost carrier or next hop */
 };
 
 enum core_event_kind {

@@ -4,7 +4,8 @@
  *
  * An uplink in use (present, with carrier) without our program receives packets that nobody
  * balances, so one such uplink is as bad as no program at all. An uplink without carrier receives
- * nothing and harms nothing, as long as another one is usable.
+ * nothing and harms nothing, as long as another one is usable and the peers are not all behind the
+ * lost one.
  */
 #include "src/core/internal.h"
 
@@ -35,7 +36,7 @@ void node_update(struct core *core)
 	core->node.n_uplinks = (uint32_t)n;
 	core->node.usable_uplinks = usable;
 	core->xdp_gone = uncovered || (known == n && with_program == 0);
-	if (usable > 0 || known < n)
+	if ((usable > 0 || known < n) && !core->node.router.is_cut_off)
 		core->no_uplink_since = 0;
 	else if (core->no_uplink_since == 0)
 		core->no_uplink_since = core->now;

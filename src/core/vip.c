@@ -133,8 +133,10 @@ static enum vip_reason vip_unwell(struct core *core, const struct vip *vip)
 		return lost;
 	if (core->node.is_fenced)
 		return VIP_REASON_FENCED;
+	if (core->no_uplink_since)
+		return VIP_REASON_NO_NEXT_HOP;
 	if (core->node.usable_uplinks == 0)
-		return core->no_uplink_since ? VIP_REASON_NO_NEXT_HOP : VIP_REASON_STARTING;
+		return VIP_REASON_STARTING;
 	if (is_by_hand(vip))
 		return VIP_REASON_SERVING;
 	if (common_holds(core, vip)) /* what stands may stand; nothing new rests on it */

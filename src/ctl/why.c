@@ -709,8 +709,8 @@ static const struct {
 				   "journalctl -u shoald" },
 	[VIP_REASON_XDP_GONE] = { "announced when XDP is attached again; shoald tries to",
 				  "shoal why node" },
-	[VIP_REASON_NO_NEXT_HOP] = { "announced when an uplink has carrier and the gateway to the "
-				     "reals answers",
+	[VIP_REASON_NO_NEXT_HOP] = { "announced when an uplink of the peers has carrier and the "
+				     "gateways to peers and reals answer",
 				     "shoal reals" },
 	[VIP_REASON_COMMON_MODE] = { "by its checks again when the pools recover, or when "
 				     "common-mode.for is over",

@@ -507,6 +507,33 @@ void net_unwatch_real(struct net *net, const struct addr *real)
 	wake(net);
 }
 
+static void route_answer(struct nlmsghdr *hdr, void *arg)
+{
+	struct wire_route *route = arg, found;
+
+	if (wire_route_decode(hdr, &found) == 0)
+		*route = found;
+}
+
+bool net_route(struct net *net, const struct addr *dst, uint32_t *ret_uplink, bool *ret_is_on_link)
+{
+	struct wire_route route = { 0 };
+
+	if (request_ask(net->requests, wire_route_query(dst, 0), route_answer, &route) < 0 ||
+	    route.type != RTN_UNICAST)
+		return false;
+	for (uint32_t i = 0; i < TABLE_UPLINKS_MAX; i++) {
+		const struct net_uplink *uplink = table_uplink(net->table, i);
+
+		if (!uplink || !uplink->present || uplink->ifindex != route.ifindex)
+			continue;
+		*ret_uplink = i;
+		*ret_is_on_link = !route.has_gateway;
+		return true;
+	}
+	return false;
+}
+
 const struct net_uplink *net_uplink(const struct net *net, uint32_t index)
 {
 	return table_uplink(net->table, index);

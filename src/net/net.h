@@ -59,6 +59,13 @@ int net_watch_uplink(struct net *net, uint32_t index, const char *name, struct e
 int net_watch_real(struct net *net, const struct addr *real, struct err *err);
 void net_unwatch_real(struct net *net, const struct addr *real);
 
+/*
+ * net_route - the uplink that the kernel sends packets to dst over, asked now.
+ * @ret_is_on_link: dst is on the link itself, not behind a gateway.
+ * False: another interface, none at all, or no answer.
+ */
+bool net_route(struct net *net, const struct addr *dst, uint32_t *ret_uplink, bool *ret_is_on_link);
+
 /* The uplink as last seen, NULL when it is not watched; for views. */
 const struct net_uplink *net_uplink(const struct net *net, uint32_t index);
 const struct net_next_hop *net_next_hop(const struct net *net, uint32_t uplink,

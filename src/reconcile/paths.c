@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frr-integration/router.h"
 #include "health/path.h"
 #include "health/prober.h"
 #include "src/base/auto.h"
@@ -15,6 +16,7 @@
 #include "src/core/core.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
+#include "src/reconcile/peer_ways.h"
 
 #define PROBE_PATH_CHECK_US (5 * USEC_PER_SEC)
 #define PROBE_PATH_FRESH_US (100 * USEC_PER_MSEC) /* a look that still holds */
@@ -38,6 +40,7 @@ struct paths {
 	struct net *net;
 	struct health_path *probe_path; /* NULL: no check goes through the tunnel */
 	struct uplink uplinks[DATAPLANE_UPLINKS_MAX];
+	struct peer_ways peer_ways;
 	usec_t probe_path_checked_at;
 	usec_t probe_path_broken_at; /* when last found so; 0: never */
 	uint64_t probe_path_unmapped;
@@ -322,10 +325,61 @@ void paths_real_programmed(struct paths *p, const struct addr *real)
 		write_next_hop(p, u, real);
 }
 
+static bool is_peer(const struct config *config, const struct addr *addr)
+{
+	for (size_t i = 0; i < config->routing.n_peers; i++)
+		if (!config->routing.peers[i].interface &&
+		    addr_eq(&config->routing.peers[i].addr, addr))
+			return true;
+	return false;
+}
+
 void paths_real_deleted(struct paths *p, const struct addr *real)
 {
-	if (!is_configured(&p->places, real))
+	if (!is_configured(&p->places, real) && !is_peer(p->options.config, real))
 		net_unwatch_real(p->net, real);
+}
+
+/* ---- peers ---- */
+
+struct peer_facts {
+	struct paths *paths;
+	const struct router *router;
+};
+
+static bool peer_is_established(void *arg, size_t peer)
+{
+	const struct peer_facts *facts = arg;
+
+	return peer < router_n_peers(facts->router) &&
+	       router_peer(facts->router, peer)->is_established;
+}
+
+static bool peer_route(void *arg, const struct addr *dst, uint32_t *ret_uplink,
+		       bool *ret_is_on_link)
+{
+	const struct peer_facts *facts = arg;
+
+	return net_route(facts->paths->net, dst, ret_uplink, ret_is_on_link);
+}
+
+static bool peer_has_way(void *arg, uint32_t uplink, const struct addr *dst)
+{
+	const struct paths *p = ((const struct peer_facts *)arg)->paths;
+	const struct net_uplink *link = net_uplink(p->net, uplink);
+	const struct net_next_hop *hop = dst ? net_next_hop(p->net, uplink, dst) : NULL;
+
+	if (!link || !p->uplinks[uplink].is_seen)
+		return true;
+	return link->present && link->has_carrier && (!hop || hop->usable);
+}
+
+bool paths_peers_are_cut_off(struct paths *p, const struct router *router)
+{
+	struct peer_facts of = { p, router };
+	const struct peer_ways_facts facts = { peer_is_established, peer_route, peer_has_way, &of };
+
+	return peer_ways_are_cut_off(&p->peer_ways, p->options.config, &facts);
 }
 
 /* ---- uplinks ---- */
@@ -590,6 +644,16 @@ static int watch_reals(struct paths *p, const struct config *config, struct err 
 	return 0;
 }
 
+static int watch_peers(struct paths *p, const struct config *config, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config->routing.n_peers; i++)
+		if (!config->routing.peers[i].interface)
+			r = net_watch_real(p->net, &config->routing.peers[i].addr, err);
+	return r;
+}
+
 /* Also those that left the config before this start, and may still have flows. */
 static int watch_programmed(struct paths *p, struct err *err)
 {
@@ -633,6 +697,8 @@ int paths_new(const struct paths_options *options, struct paths **ret, struct er
 		r = net_watch_uplink(p->net, u, node->uplinks[u], err);
 	if (r == 0)
 		r = watch_reals(p, options->config, err);
+	if (r == 0)
+		r = watch_peers(p, options->config, err);
 	if (r == 0)
 		r = watch_programmed(p, err);
 	if (r < 0) {
@@ -678,12 +744,14 @@ int paths_prepare(struct paths *p, const struct config *config, struct err *err)
 	places_fini(&p->prepared_places);
 	if (r == 0 && places_init(&p->prepared_places, config) < 0)
 		r = err_set(err, -ENOMEM, "paths: %m");
-	return r < 0 ? r : watch_reals(p, config, err);
+	if (r == 0)
+		r = watch_reals(p, config, err);
+	return r < 0 ? r : watch_peers(p, config, err);
 }
 
 static void unwatch_unless_needed(struct paths *p, const struct addr *real)
 {
-	if (!is_configured(&p->places, real) &&
+	if (!is_configured(&p->places, real) && !is_peer(p->options.config, real) &&
 	    dataplane_real_index(p->options.dataplane, real) == DATAPLANE_NO_REAL)
 		net_unwatch_real(p->net, real);
 }
@@ -694,6 +762,9 @@ static void unwatch_reals_of(struct paths *p, const struct config *old)
 	for (size_t i = 0; i < old->n_pools; i++)
 		for (size_t k = 0; k < old->pools[i].n_reals; k++)
 			unwatch_unless_needed(p, &old->pools[i].reals[k].addr);
+	for (size_t i = 0; i < old->routing.n_peers; i++)
+		if (!old->routing.peers[i].interface)
+			unwatch_unless_needed(p, &old->routing.peers[i].addr);
 }
 
 void paths_reload(struct paths *p, const struct config *config)

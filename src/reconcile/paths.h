@@ -23,6 +23,7 @@ struct net;
 struct paths;
 struct prober;
 struct repairs;
+struct router;
 
 struct paths_options {
 	struct event_base *base;
@@ -61,6 +62,12 @@ void paths_check(struct paths *paths, usec_t now);
  * path whole, its mark mapped, a next hop there. Looks, and mends what is broken.
  */
 bool paths_probe_path_is_whole(struct paths *paths, uint32_t pool, uint32_t real, usec_t since);
+
+/*
+ * paths_peers_are_cut_off - whether the uplinks of all established peers are without carrier or
+ * next hop, see peer_ways.h.
+ */
+bool paths_peers_are_cut_off(struct paths *paths, const struct router *router);
 
 /* True when every uplink was seen or found missing; *ret_attached gets how many carry XDP. */
 bool paths_is_started(const struct paths *paths, unsigned *ret_attached);

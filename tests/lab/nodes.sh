@@ -58,7 +58,7 @@ node_write_config() { # NODE [REAL...]
 		cat <<-EOF
 			node:
 			  name: $node
-			  uplinks: [eth0]
+			  uplinks: [${LAB_UPLINKS:-eth0}]
 			  mtu: 1600
 			  client-mtu: 1500
 			  encap-source: {ipv4: 10.0.$n.2, ipv6: "fd00:a:$n::2"}

@@ -183,6 +183,38 @@ TEST(vip, loses_the_route_at_once_when_xdp_is_gone)
 	site_stop(&s);
 }
 
+/* Another uplink is fine, but no peer sends packets over it. */
+TEST(vip, is_withdrawn_when_the_peers_are_cut_off_for_a_second)
+{
+	struct core_event event = { .kind = CORE_EVENT_ROUTER,
+				    .router = { .connected = true,
+						.has_instance = true,
+						.established_peers = 1,
+						.is_cut_off = true } };
+	struct config_builder b;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	site_step(&s, event);
+	site_pass(&s, S - 1);
+	event.router.is_cut_off = false;
+	site_step(&s, event);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	event.router.is_cut_off = true;
+	site_step(&s, event);
+	site_pass(&s, S - 1);
+	assert_int_equal(site_vip(&s, 0)->state, VIP_ANNOUNCED);
+	site_pass(&s, 1);
+	expect(&s, VIP_WITHDRAWING, VIP_REASON_NO_NEXT_HOP);
+	event.router.is_cut_off = false;
+	site_step(&s, event);
+	site_pass(&s, 60 * S);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	site_stop(&s);
+}
+
 TEST(vip, is_withdrawn_when_one_of_two_uplinks_in_use_has_no_program)
 {
 	struct config_builder b;
@@ -697,6 +729,7 @@ RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quoru
 	  T(vip, a_route_that_a_read_back_leaves_out_is_read_as_gone),
 	  T(vip, outside_vip_ranges_is_never_announced),
 	  T(vip, loses_the_route_at_once_when_xdp_is_gone),
+	  T(vip, is_withdrawn_when_the_peers_are_cut_off_for_a_second),
 	  T(vip, is_withdrawn_when_one_of_two_uplinks_in_use_has_no_program),
 	  T(vip, survives_a_short_loss_of_carrier), T(vip, survives_a_short_loss_of_all_next_hops),
 	  T(vip, is_withdrawn_after_two_failed_self_tests),
