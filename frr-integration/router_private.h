@@ -80,6 +80,7 @@ struct router {
 	struct router_peer *peers;
 	char (*peer_keys)[BGP_PEER_KEY_MAX];
 	size_t n_peers;
+	size_t bfd_next; /* the peer whose BFD is asked about next, after the summary */
 	bool has_import_check;
 	struct router_route *routes; /* sorted by prefix */
 	size_t n_routes;

@@ -8,7 +8,8 @@
  * 65535:0 where a line names a drain twin, and the table inside vip-ranges where a line is missing
  * in some Adj-RIB-Out. Nothing is published before all of it was understood. Between two full ones
  * the summary is looked at each second; when what it shows differs from the last full one, that is
- * made at once.
+ * made at once. BFD goes and comes without a word in the summary, so each second the peers that
+ * have it are asked about one by one (a few KiB each, however many neighbours there are).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -136,6 +137,8 @@ void router_forget(struct router *router)
 
 /* ---- the look of every second ---- */
 
+static void watch_bfd(struct router *router);
+
 static void on_second(void *arg, const struct vty_reply *reply)
 {
 	struct router *router = arg;
@@ -152,7 +155,8 @@ static void on_second(void *arg, const struct vty_reply *reply)
 	     (summary.has_as && summary.as != router->config->routing.local_as)))
 		router->read_due = 0;
 	bgp_summary_fini(&summary);
-	router_flow_end(router);
+	router->bfd_next = 0;
+	watch_bfd(router);
 }
 
 void router_summary_start(struct router *router)
@@ -294,6 +298,37 @@ static void take_neighbour(void *arg, const struct bgp_neighbour *neighbour)
 	for (size_t i = 0; i < router->n_peers; i++)
 		if (strcmp(router->peers[i].key, neighbour->key) == 0)
 			set_neighbour(&router->peers[i], neighbour);
+}
+
+static void on_bfd(void *arg, const struct vty_reply *reply)
+{
+	struct router *router = arg;
+	enum bgp_bfd former = router->peers[router->bfd_next].bfd;
+	struct err err;
+
+	router_count(router, reply);
+	if (bgp_json_neighbours(reply->text, reply->len, take_neighbour, router, &err) < 0) {
+		router_give_up(router, err.text);
+		return;
+	}
+	if (router->peers[router->bfd_next].bfd != former)
+		router_notify(router);
+	router->bfd_next++;
+	watch_bfd(router);
+}
+
+/* Ask about the next peer with BFD; what else changed of it the summary tells, or the next read. */
+static void watch_bfd(struct router *router)
+{
+	for (; router->bfd_next < router->n_peers; router->bfd_next++) {
+		const struct router_peer *peer = &router->peers[router->bfd_next];
+
+		if (router->life != ROUTER_READY || !peer->is_found || peer->bfd == BGP_BFD_NONE)
+			continue;
+		router_ask(router, on_bfd, "show bgp neighbors %s json", peer->key);
+		return;
+	}
+	router_flow_end(router);
 }
 
 static void on_neighbours(void *arg, const struct vty_reply *reply)

@@ -495,6 +495,37 @@ TEST(router, tells_import_check_and_what_a_peer_lets_out)
 	wait_for(has_no_import_check, NULL);
 }
 
+static bool has_bfd_down(void *arg)
+{
+	(void)arg;
+	return router_peer(t.router, 0)->bfd == BGP_BFD_DOWN;
+}
+
+TEST(router, sees_bfd_change_between_two_read_backs)
+{
+	static const char ask[] = "show bgp neighbors 10.2.1.1 json";
+	usec_t read_at = 0, later = 0;
+
+	say_config("", "");
+	fake_bgpd_say(
+		t.fake, "show bgp summary json", 0,
+		"{\"ipv4Unicast\":{\"as\":65100,\"peers\":{\"10.2.1.1\":{\"state\":\"Established\","
+		"\"peerUptimeMsec\":9000,\"pfxSnt\":0,\"connectionsDropped\":0}}}}");
+	fake_bgpd_say(t.fake, "show bgp neighbors json", 0,
+		      "{\"10.2.1.1\":{\"peerBfdInfo\":{\"status\":\"Up\"}}}");
+	fake_bgpd_say(t.fake, ask, 0, "{\"10.2.1.1\":{\"peerBfdInfo\":{\"status\":\"Down\"}}}");
+	wait_life(ROUTER_READY);
+	assert_int_equal(router_peer(t.router, 0)->bfd, BGP_BFD_UP);
+	assert_true(router_is_read(t.router, &read_at));
+	t.changes = 0;
+	wait_for(has_bfd_down, NULL);
+	pass(50 * USEC_PER_MSEC);
+	assert_true(t.changes > 0);
+	assert_true(router_is_read(t.router, &later));
+	assert_int_equal(later, read_at);
+	assert_true(fake_bgpd_asked(t.fake, ask) >= 1);
+}
+
 TEST(router, names_a_field_it_does_not_find)
 {
 	say_config("", "");
