@@ -184,6 +184,12 @@ static void on_down(void *arg, int reason, const char *sentence)
 {
 	struct router *router = arg;
 	bool is_stuck = reason == -ETIMEDOUT || reason == -EAGAIN;
+	bool is_absent = reason == -ENOENT || reason == -ECONNREFUSED;
+
+	if (is_absent)
+		router->unread_since = 0;
+	else if (router->unread_since == 0)
+		router->unread_since = usec_now();
 
 	if (router->flow != FLOW_NONE) {
 		router->stats.reconnects++;
@@ -407,6 +413,7 @@ int router_reload(struct router *router, const struct config *config, struct err
 static void want(struct router *router, const struct prefix *prefix, enum router_op op)
 {
 	struct router_entry *entry;
+	bool is_first;
 
 	if (router->life != ROUTER_READY || !config_owns(&router->config->routing, prefix))
 		return;
@@ -414,8 +421,15 @@ static void want(struct router *router, const struct prefix *prefix, enum router
 				      : router_table_get(&router->table, prefix);
 	if (!entry || (op != ROUTER_WITHDRAW && !entry->set))
 		return;
-	if (router_table_want(&router->table, entry, op))
+	is_first = !entry->is_asked && op != ROUTER_WITHDRAW;
+	if (router_table_want(&router->table, entry, op)) {
 		arm_clock(router, 0);
+	} else if (is_first && router_set_is_broken(entry->set)) {
+		/* The line is right and the twin is not: nothing but this makes it so. */
+		entry->set->is_in_use = true;
+		router->repair_is_due = true;
+		arm_clock(router, 0);
+	}
 }
 
 void router_announce(struct router *router, const struct config_vip *vip)
@@ -461,6 +475,11 @@ bool router_is_read(const struct router *router, usec_t *ret_at)
 	if (ret_at)
 		*ret_at = router->read_at;
 	return true;
+}
+
+usec_t router_unread_since(const struct router *router)
+{
+	return router->unread_since;
 }
 
 size_t router_n_peers(const struct router *router)

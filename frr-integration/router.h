@@ -123,6 +123,12 @@ const char *router_sentence(const struct router *router);
 bool router_is_busy(const struct router *router);
 /* True when a complete read-back happened since the connection was made; *ret_at gets when. */
 bool router_is_read(const struct router *router, usec_t *ret_at);
+/*
+ * router_unread_since - since when bgpd is there and cannot be read: no permission, hung, another
+ * version, answers that are not understood. 0 when it was read, or is not there: then nothing is
+ * announced either.
+ */
+usec_t router_unread_since(const struct router *router);
 
 size_t router_n_peers(const struct router *router);
 const struct router_peer *router_peer(const struct router *router, size_t i);

@@ -70,6 +70,7 @@ struct router {
 	enum router_flow flow;
 	usec_t summary_due, read_due;
 	usec_t read_at;      /* of the last complete read-back; 0: none on this connection */
+	usec_t unread_since; /* see router_unread_since() */
 	usec_t settle_until; /* after a write: until when to look often */
 	usec_t settle_pause; /* the next pause between two looks */
 	bool repair_is_due;  /* a map in use is missing or edited, or one is obsolete */

@@ -195,6 +195,7 @@ static void publish_no_instance(struct router *router, const struct bgp_config *
 	router_forget(router);
 	router_table_unwant_all(&router->table);
 	router->read_at = usec_now();
+	router->unread_since = 0;
 	router->stats.read_backs++;
 	if (config->has_instance)
 		router_set_life(router, ROUTER_NO_INSTANCE,
@@ -608,6 +609,9 @@ static struct router_route make_route(const struct router *router, const struct 
 		route_map_is_drain(line->map) && bgp_prefixes_has(&read->drained, prefix);
 	route.attributes_match = entry && (router_entry_is_in_force(entry, ROUTER_ANNOUNCE) ||
 					   router_entry_is_in_force(entry, ROUTER_DRAIN));
+	/* Whoever wants the line says so again, and the twin is made as the config has it now. */
+	if (route.attributes_match && !entry->is_asked && router_set_is_broken(entry->set))
+		route.attributes_match = false;
 	return route;
 }
 
@@ -760,6 +764,7 @@ static void publish(struct router *router)
 	router->stats.last_read_back_us = now - read->started;
 	/* The stamp is the moment of the oldest answer in it. */
 	router->read_at = read->started;
+	router->unread_since = 0;
 	router->repair_is_due = router_table_repair(&router->table) || router->table.n_obsolete > 0;
 	plan_next_look(router, now - read->started);
 	router_set_life(router, ROUTER_READY, "bgpd %s, AS %u: %zu of %zu peers established",

@@ -268,9 +268,11 @@ static void on_config_mode(void *arg, const struct vty_reply *reply)
 
 static void enter_instance(struct router *router)
 {
-	if (router->table.n_wanted == 0)
+	if (router->table.n_wanted == 0) {
+		if (router->write.rounds > 0) /* what was made shows, also without a line */
+			router->read_due = 0;
 		router_flow_end(router);
-	else
+	} else
 		router_ask(router, on_config_mode, "configure terminal");
 }
 

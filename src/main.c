@@ -268,13 +268,15 @@ static bool verdicts_are_fresh(const struct shoald *d, usec_t now)
 }
 
 /* A bgpd that is gone announces nothing, so there is nothing to read back; one that hangs is not
- * fresh. */
+ * fresh, and one that is there and cannot be read only as long as a restart of it may last. */
 static bool read_back_is_fresh(const struct shoald *d, usec_t now)
 {
 	usec_t at;
 
 	switch (router_life(d->router)) {
 	case ROUTER_CONNECTING:
+		at = router_unread_since(d->router);
+		return at == 0 || now - at < FRESH_US;
 	case ROUTER_NO_INSTANCE:
 		return true;
 	case ROUTER_READY:

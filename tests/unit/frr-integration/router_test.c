@@ -126,6 +126,14 @@ static bool holds(void *arg)
 	return route && route->has_line && route->attributes_match && route->peers == 1;
 }
 
+static bool has_matching_line(void *arg)
+{
+	const struct router_route *route = router_route_find(t.router, &vips[0].prefix);
+
+	(void)arg;
+	return route && route->has_line && route->attributes_match;
+}
+
 static bool is_drained(void *arg)
 {
 	struct prefix prefix = make_prefix(arg);
@@ -570,6 +578,40 @@ TEST(router, a_restarted_bgpd_is_read_anew_at_once)
 	assert_true(usec_now() - began < USEC_PER_SEC);
 }
 
+static bool is_unread(void *arg)
+{
+	(void)arg;
+	return router_unread_since(t.router) != 0;
+}
+
+static bool is_not_unread(void *arg)
+{
+	(void)arg;
+	return router_unread_since(t.router) == 0;
+}
+
+/* The one announces what nobody can read; the other announces nothing. */
+TEST(router, a_bgpd_that_cannot_be_read_is_none_that_is_gone)
+{
+	usec_t since;
+
+	say_config("", "");
+	wait_life(ROUTER_READY);
+	assert_false(is_unread(NULL));
+	fake_bgpd_misbehave(t.fake, NULL, FAKE_GARBAGE);
+	wait_for(is_unread, NULL);
+	since = router_unread_since(t.router);
+	pass(500 * USEC_PER_MSEC);
+	assert_int_equal(router_unread_since(t.router), since);
+	fake_bgpd_stop(t.fake);
+	wait_for(is_not_unread, NULL);
+	fake_bgpd_start(t.fake);
+	wait_for(is_unread, NULL);
+	fake_bgpd_misbehave(t.fake, NULL, FAKE_ANSWERS);
+	wait_life(ROUTER_READY);
+	assert_false(is_unread(NULL));
+}
+
 TEST(router, the_end_in_the_middle_of_a_batch_drops_it)
 {
 	say_config("", plain_maps);
@@ -697,6 +739,31 @@ TEST(router, a_saved_line_without_its_map_is_not_mended_unasked)
 	assert_false(router_route_find(t.router, &vips[0].prefix)->attributes_match);
 }
 
+static bool has_made_the_twin(void *arg)
+{
+	(void)arg;
+	return fake_bgpd_asked(t.fake, "route-map SHOAL-VIP-PLAIN-DRAIN permit 10") > 0;
+}
+
+/* As when drain.add changed: the line stands as it shall, its twin does not. */
+TEST(router, makes_the_twin_of_a_line_that_is_right)
+{
+	static const char other_twin[] = "route-map SHOAL-VIP-PLAIN permit 10\nexit\n!\n"
+					 "route-map SHOAL-VIP-PLAIN-DRAIN permit 10\n"
+					 " set metric 4294967295\n"
+					 " set community graceful-shutdown\nexit\n";
+
+	say_config("  network 198.18.0.1/32 route-map SHOAL-VIP-PLAIN\n", other_twin);
+	wait_life(ROUTER_READY);
+	assert_false(router_route_find(t.router, &vips[0].prefix)->attributes_match);
+	assert_int_equal(fake_bgpd_asked(t.fake, "configure"), 0); /* not unasked */
+	router_announce(t.router, &vips[0]);
+	wait_for(has_made_the_twin, NULL);
+	say_config("  network 198.18.0.1/32 route-map SHOAL-VIP-PLAIN\n", plain_maps);
+	wait_for(has_matching_line, NULL);
+	assert_int_equal(fake_bgpd_asked(t.fake, "network"), 0);
+}
+
 TEST(router, removes_maps_that_nothing_needs_once)
 {
 	static const char maps[] = "route-map SHOAL-OUT permit 10\nexit\n"
@@ -761,6 +828,9 @@ int main(void)
 		S(router, a_renamed_field_of_any_proof_is_one_sentence_and_no_announcement),
 		S(router, a_neighbour_it_does_not_understand_costs_nothing),
 		S(router, an_as_that_changes_under_it_is_left_alone),
+		S(router, a_bgpd_that_cannot_be_read_is_none_that_is_gone),
+		S(router, makes_the_twin_of_a_line_that_is_right),
+		S(router, sees_bfd_change_between_two_read_backs),
 		S(router, remembers_what_bgpd_answered_to_a_line),
 		S(router, tells_import_check_and_what_a_peer_lets_out),
 		S(router, mends_maps_that_were_deleted_or_edited),
