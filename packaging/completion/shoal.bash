@@ -20,6 +20,7 @@ _shoal_names() { # COMMAND
 	real) echo drain disable enable reset && _shoal_column reals ;;
 	why) echo node && _shoal_column vips && _shoal_column pools && _shoal_column reals ;;
 	flow) echo tcp udp ;;
+	doctor) echo kernel daemons uplinks reals vips firewall frr ;;
 	flows) echo find purge tcp udp ;;
 	help) _shoal_commands ;;
 	esac

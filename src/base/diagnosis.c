@@ -71,6 +71,7 @@ const char *severity_str(enum severity severity)
 		[SEVERITY_ERROR] = "error",
 		[SEVERITY_WARNING] = "warning",
 		[SEVERITY_NOTE] = "note",
+		[SEVERITY_OK] = "ok",
 	};
 
 	return words[severity];

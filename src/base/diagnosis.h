@@ -15,6 +15,7 @@ enum severity {
 	SEVERITY_ERROR,   /* VIPs are not announced, or will not be */
 	SEVERITY_WARNING, /* works, until something happens */
 	SEVERITY_NOTE,    /* worth knowing */
+	SEVERITY_OK,      /* looked at, and well */
 };
 
 struct diagnosis_finding {
@@ -40,5 +41,5 @@ void diagnosis_add(struct diagnosis *diagnosis, enum severity severity, const ch
 void diagnosis_fini(struct diagnosis *diagnosis);
 
 size_t diagnosis_count(const struct diagnosis *diagnosis, enum severity severity);
-/* "error", "warning", "note". */
+/* "error", "warning", "note", "ok". */
 const char *severity_str(enum severity severity);

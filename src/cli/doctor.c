@@ -3,11 +3,14 @@
  * doctor.c - `shoal doctor`: a check-up of what stands around Shoal on this node, finding by
  * finding with the command that mends it. Each part is a row; it adds to one diagnosis.
  */
+#include "src/cli/doctor.h"
+
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "frr-integration/frr_doctor.h"
-#include "src/cli/cli.h"
-#include "src/cli/frr_options.h"
+#include "src/cli/render.h"
 
 static const struct args_option doctor_options[] = {
 	FRR_OPTIONS,
@@ -15,28 +18,48 @@ static const struct args_option doctor_options[] = {
 	{ .name = NULL },
 };
 
-struct checkup {
-	const struct cli *cli;
-	const struct frr_wishes *wishes;
-	struct diagnosis diagnosis;
-};
-
-static int look_at_frr(struct checkup *checkup, struct err *err)
+char *doctor_fix(const char *fmt, ...)
 {
-	struct frr_facts facts;
-	int r = frr_facts_read(checkup->wishes->config, args_value(&checkup->cli->args, "saved"),
-			       &facts, err);
+	char *text = NULL;
+	va_list args;
 
-	if (r < 0)
-		return r;
-	r = frr_doctor(checkup->wishes->config, &checkup->wishes->options, &facts,
-		       &checkup->diagnosis, err);
-	frr_facts_fini(&facts);
-	return r;
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	return text;
 }
 
-/* The parts of the check-up, and what nobody can see from this node. */
-static int (*const parts[])(struct checkup *checkup, struct err *err) = { look_at_frr };
+static void look_at_frr(struct checkup *checkup)
+{
+	struct diagnosis *diagnosis = &checkup->diagnosis;
+	size_t before = diagnosis->n;
+	struct frr_facts facts;
+	struct err err;
+	int r = frr_facts_read(checkup->config, args_value(&checkup->cli->args, "saved"), &facts,
+			       &err);
+
+	if (r == 0) {
+		r = frr_doctor(checkup->config, &checkup->wishes->options, &facts, diagnosis, &err);
+		frr_facts_fini(&facts);
+	}
+	if (r < 0)
+		diagnosis_add(diagnosis, SEVERITY_ERROR, "frr", NULL, "%s", err.text);
+	else if (diagnosis->n == before)
+		diagnosis_add(diagnosis, SEVERITY_OK, "frr", NULL,
+			      "bgpd, zebra and bfdd are as frr-config would write them");
+}
+
+/* The parts of the check-up by the words that choose them, and what nobody can see from here. */
+static const struct part {
+	const char *name;
+	void (*look)(struct checkup *checkup);
+} parts[] = {
+	{ "kernel", doctor_kernel },   { "daemons", doctor_daemons },
+	{ "uplinks", doctor_uplinks }, { "reals", doctor_reals },
+	{ "vips", doctor_vips },       { "firewall", doctor_firewall },
+	{ "frr", look_at_frr },        { NULL, NULL },
+};
 static const char *const unseen[] = {
 	"whether the routers spread over all nodes, honour 65535:0 and hash on ports: docs/tor.md",
 };
@@ -52,6 +75,8 @@ static enum style style_of(enum severity severity)
 		return STYLE_WARN;
 	case SEVERITY_NOTE:
 		return STYLE_DIM;
+	case SEVERITY_OK:
+		return STYLE_GOOD;
 	}
 	return STYLE_PLAIN;
 }
@@ -68,13 +93,19 @@ static void print_finding(const struct screen *screen, const struct diagnosis_fi
 /* A number and what its noun ends in, for "%zu error%s". */
 #define COUNTED(n) (n), (n) == 1 ? "" : "s"
 
+static bool is_well(const struct diagnosis *diagnosis)
+{
+	return !diagnosis->is_cut && !diagnosis_count(diagnosis, SEVERITY_ERROR) &&
+	       !diagnosis_count(diagnosis, SEVERITY_WARNING);
+}
+
 static void print_text(const struct screen *screen, const struct diagnosis *diagnosis)
 {
 	for (size_t i = 0; i < diagnosis->n; i++)
 		print_finding(screen, &diagnosis->items[i]);
 	if (diagnosis->n > 0)
 		screen_newline(screen);
-	screen_line(screen, diagnosis->n ? STYLE_PLAIN : STYLE_GOOD,
+	screen_line(screen, is_well(diagnosis) ? STYLE_GOOD : STYLE_PLAIN,
 		    "%zu error%s, %zu warning%s, %zu note%s",
 		    COUNTED(diagnosis_count(diagnosis, SEVERITY_ERROR)),
 		    COUNTED(diagnosis_count(diagnosis, SEVERITY_WARNING)),
@@ -117,52 +148,94 @@ static void print_json(const struct cli *cli, const struct diagnosis *diagnosis)
 
 /* ---- the command ---- */
 
-static enum ctl_exit check_up(struct cli *cli, const struct frr_wishes *wishes)
+static const char *part_name(size_t i, const void *arg)
 {
-	struct checkup checkup = { .cli = cli, .wishes = wishes };
-	enum ctl_exit status = CTL_DONE;
-	struct err err = { 0 };
-	int r = 0;
+	(void)arg;
+	return parts[i].name;
+}
 
-	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
-		r = parts[i](&checkup, &err);
-	if (r < 0)
-		status = cli_fail(cli, CTL_FAILED, "doctor: %s", err.text);
-	else if (cli->is_json)
+/* What shoald says of itself; without it the check-up goes on. */
+static void ask_shoald(struct checkup *checkup, struct err *err)
+{
+	const struct cli_command *command = cli_find("status", err);
+	json_t *args = json_pack("{s:b}", "brief", 1);
+
+	if (cli_ask(checkup->cli, command, args, &checkup->status, err) != CTL_DONE) {
+		json_decref(checkup->status);
+		checkup->status = NULL;
+		checkup->silence = err->text;
+	}
+	json_decref(args);
+}
+
+/* The parts that words choose, all without one; false with the sentence. */
+static bool choose(const struct args *args, bool chosen[], struct err *err)
+{
+	for (size_t i = 0; parts[i].name; i++)
+		chosen[i] = args->n_words == 0;
+	for (size_t w = 0; w < args->n_words; w++) {
+		int i = args_match(args->words[w], "part", part_name, NULL, err);
+
+		if (i < 0)
+			return false;
+		chosen[i] = true;
+	}
+	return true;
+}
+
+static enum ctl_exit check_up(struct cli *cli, const struct frr_wishes *wishes, const bool chosen[])
+{
+	struct checkup checkup = { .cli = cli, .wishes = wishes, .config = wishes->config };
+	struct err silence = { 0 };
+	bool is_fine;
+
+	ask_shoald(&checkup, &silence);
+	for (size_t i = 0; parts[i].name; i++)
+		if (chosen[i])
+			parts[i].look(&checkup);
+	is_fine = is_well(&checkup.diagnosis);
+	if (cli->is_json)
 		print_json(cli, &checkup.diagnosis);
 	else
 		print_text(&cli->screen, &checkup.diagnosis);
-	if (diagnosis_count(&checkup.diagnosis, SEVERITY_ERROR) ||
-	    diagnosis_count(&checkup.diagnosis, SEVERITY_WARNING))
-		status = CTL_FAILED;
 	diagnosis_fini(&checkup.diagnosis);
-	return status;
+	json_decref(checkup.status);
+	return is_fine ? CTL_DONE : CTL_FAILED;
 }
 
 static enum ctl_exit run_doctor(struct cli *cli, const struct cli_command *command)
 {
+	bool chosen[sizeof(parts) / sizeof(parts[0])] = { false };
 	struct frr_wishes wishes;
 	enum ctl_exit status;
+	struct err err;
 
-	(void)command;
-	if (cli->args.n_words > 0)
-		return cli_fail(cli, CTL_USAGE, "doctor: takes no '%s'; see 'shoal help doctor'",
-				cli->args.words[0]);
+	if (!choose(&cli->args, chosen, &err))
+		return cli_fail(cli, CTL_USAGE, "doctor: %s; see 'shoal help %s'", err.text,
+				command->name);
 	status = frr_wishes_load(cli, "doctor", &wishes);
 	if (status != CTL_DONE)
 		return status;
-	status = check_up(cli, &wishes);
+	status = check_up(cli, &wishes, chosen);
 	frr_wishes_fini(&wishes);
 	return status;
 }
 
 const struct cli_behaviour cli_doctor = {
-	.about = "Compares the running FRR with what frr-config would write, as far as it matters "
-		 "to\n"
-		 "VIPs; needs no shoald, but root or the group frrvty. Each finding has the "
-		 "command\n"
-		 "that mends it; nothing is changed. Give the options that frr-config was given.\n"
-		 "Exits with 0 when there is no error and no warning, else with 1.\n",
+	.about =
+		"A check-up of what stands around Shoal on this node, with or without shoald:\n"
+		"kernel (version, JIT, bpffs, clock), daemons (shoald, prober, guard, sockets, "
+		"open\n"
+		"files, disk), uplinks (link, MTU, XDP, offloads, queues, interrupts, rp_filter),\n"
+		"reals (route, and unfragmented echoes of full size), vips (addresses, "
+		"forwarding),\n"
+		"firewall (nftables, conntrack), frr (against what frr-config would write; give "
+		"the\n"
+		"options that it was given). Words choose some of them. Nothing is changed.\n"
+		"\n"
+		"Each finding has the command that mends it, or looks closer. As root everything "
+		"is\n"
+		"seen. Exits with 0 when there is no error and no warning, else with 1.\n",
 	.options = doctor_options,
 	.run = run_doctor,
 };

@@ -58,7 +58,8 @@
 	X(ready, false, "[VIP...] [--timeout T]",                                                  \
 	  "whether the node, or a VIP, serves: for rollouts")                                      \
 	X(doctor, false,                                                                           \
-	  "[--config FILE] [--router-id ADDRESS] [--peer-as AS]... [--password-file FILE]... "     \
+	  "[PART...] [--config FILE] [--router-id ADDRESS] [--peer-as AS]... [--password-file "    \
+	  "FILE]... "                                                                              \
 	  "[--import WHAT] [--no-bfd] [--no-gtsm] [--saved FILE]",                                 \
 	  "what is wrong around Shoal on this node, with the command that mends it")               \
 	X(help, false, "[COMMAND]", "all commands, or one of them at length")

@@ -127,6 +127,9 @@ bool dataplane_is_attached(struct dataplane *dp, uint32_t uplink);
  */
 int dataplane_check_offload(const struct dataplane *dp, uint32_t uplink, struct err *err);
 
+/* The same of any interface, for a mode it may be used in. */
+int dataplane_check_interface(const char *ifname, bool is_native, struct err *err);
+
 const struct dataplane_uplink *dataplane_uplink(const struct dataplane *dp, uint32_t uplink);
 
 /* ---- reals, next hops, rings, services ---- */

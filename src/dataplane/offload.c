@@ -167,3 +167,8 @@ int dataplane_check_offload(const struct dataplane *dp, uint32_t uplink, struct 
 		return 0;
 	return offload_check(dp->uplinks[uplink].name, dp->uplinks[uplink].is_native, err);
 }
+
+int dataplane_check_interface(const char *ifname, bool is_native, struct err *err)
+{
+	return offload_check(ifname, is_native, err);
+}
