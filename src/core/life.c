@@ -43,9 +43,11 @@ static struct conclusion while_down(const struct core_real *real, bool has_taker
 {
 	if (real->sign == REAL_SIGN_GONE && !real->config->is_local)
 		return gone(has_taker, LIFE_ADDRESS_GONE);
+	if (real->sign == REAL_SIGN_NONE && real->life_reason == LIFE_NOBODY_ELSE)
+		return gone(has_taker, LIFE_ADDRESS_GONE);
 	if (real->sign == REAL_SIGN_NONE && real->life == REAL_DEAD &&
 	    real->life_reason != LIFE_DISABLED)
-		return (struct conclusion){ real->life, real->life_reason };
+		return gone(has_taker, real->life_reason);
 	return (struct conclusion){ REAL_LEAVING, LIFE_CHECK_FAILS };
 }
 

@@ -90,6 +90,22 @@ TEST(life, nobody_dies_while_no_other_real_takes)
 	site_stop(&s);
 }
 
+TEST(life, the_silent_dead_live_while_no_other_real_takes)
+{
+	struct site s;
+
+	start(&s);
+	tell(&s, 0, REAL_DOWN, REAL_SIGN_GONE);
+	tell(&s, 0, REAL_DOWN, REAL_SIGN_NONE);
+	EXPECT(&s, 0, "dead", "address-gone");
+	tell(&s, 1, REAL_DOWN, REAL_SIGN_ANSWERS);
+	tell(&s, 2, REAL_DOWN, REAL_SIGN_ANSWERS);
+	EXPECT(&s, 0, "leaving", "nobody-else");
+	tell(&s, 2, REAL_UP, REAL_SIGN_ANSWERS);
+	EXPECT(&s, 0, "dead", "address-gone");
+	site_stop(&s);
+}
+
 TEST(life, a_real_without_a_way_is_dead_after_the_grace)
 {
 	struct site s;
@@ -276,6 +292,7 @@ TEST(life, an_address_takes_only_where_all_agree_and_is_dead_only_unheard)
 RUN_TESTS(T(life, a_failed_check_makes_leaving_and_only_a_gone_address_dead),
 	  T(life, silence_kills_nobody_before_the_check_is_down),
 	  T(life, nobody_dies_while_no_other_real_takes),
+	  T(life, the_silent_dead_live_while_no_other_real_takes),
 	  T(life, a_real_without_a_way_is_dead_after_the_grace),
 	  T(life, a_node_cut_off_from_all_reals_kills_none),
 	  T(life, a_real_of_this_host_never_dies_of_silence),
