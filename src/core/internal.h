@@ -190,6 +190,9 @@ bool pool_has_taker(const struct pool *pool);
 /* Reals and ring are as desired, or nobody takes new flows and the last ring stands. */
 bool pool_is_in_force(const struct core *core, uint32_t pool, const struct observed_pool *observed);
 
+/* Neither surely usable nor surely not. */
+bool pool_real_is_unknown(const struct pool *pool, size_t i);
+
 /* The last probe of a check that passes so far failed. */
 bool pool_doubts_real(const struct pool *pool, size_t real);
 

@@ -276,8 +276,7 @@ static bool real_is_usable(const struct core_real *real)
 	return real->state == REAL_UP && real->has_next_hop && !real->order;
 }
 
-/* Neither surely usable nor surely not. */
-static bool real_is_unknown(const struct pool *pool, size_t i)
+bool pool_real_is_unknown(const struct pool *pool, size_t i)
 {
 	const struct core_real *real = &pool->reals[i];
 	bool next_hop_known = pool->facts[i].next_hop_known;
@@ -322,7 +321,7 @@ static struct tallies pool_tally(const struct core *core, const struct pool *poo
 		tally_add(&t.usable, real, real_is_usable(real));
 		tally_add(&t.healthy, real, real->state == REAL_UP && !real->order);
 		tally_add(&t.kept, real, real_is_usable(real) || common_keeps(core, pool, i));
-		tally_add(&unknown, real, real_is_unknown(pool, i));
+		tally_add(&unknown, real, pool_real_is_unknown(pool, i));
 	}
 	most = (struct tally){ t.usable.normal + unknown.normal, t.usable.backup + unknown.backup };
 	/* With no normal real sure, all unknown ones may fail and the backups serve. */
@@ -365,7 +364,7 @@ static bool real_takes(const struct pool *pool, size_t i, bool all_unknown)
 {
 	if (real_is_usable(&pool->reals[i]))
 		return true;
-	return pool->view.is_held && real_is_unknown(pool, i) &&
+	return pool->view.is_held && pool_real_is_unknown(pool, i) &&
 	       (all_unknown || pool->facts[i].was_taking);
 }
 

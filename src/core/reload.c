@@ -115,11 +115,12 @@ static void pool_carry(struct core *core, uint32_t old_index, struct tables *to,
 	const struct pool *old = &from->pools[old_index];
 	struct pool *pool = &to->pools[index];
 	const struct config_pool *config = pool->view.config;
+	bool is_known = true;
 
 	pool->view.has_quorum = old->view.has_quorum;
 	pool->view.quorum_since = old->view.quorum_since;
-	pool->view.is_judged = old->view.is_judged;
 	pool->view.is_held = old->view.is_held;
+	pool->is_opened = old->is_opened;
 	pool->held_until = old->held_until;
 	pool->short_since = old->short_since;
 	pool->observed = old->observed;
@@ -136,7 +137,11 @@ static void pool_carry(struct core *core, uint32_t old_index, struct tables *to,
 
 		if (was != CONFIG_NONE)
 			real_carry(from, old, was, to, pool, i, core->now);
+		is_known &= was != CONFIG_NONE &&
+			    (!pool_real_is_unknown(pool, i) || pool_real_is_unknown(old, was));
 	}
+	/* Whom nobody knows yet may be what an announced VIP needs: it is held for them. */
+	pool->view.is_judged = old->view.is_judged && is_known;
 	if (is_same_ring(config, old->view.config))
 		to->desired_pools[index].version = from->desired_pools[old_index].version;
 }
@@ -181,7 +186,7 @@ static void announced_hold(struct core *core)
 	for (uint32_t i = 0; i < core->tables.config->n_pools; i++) {
 		struct pool *pool = &core->tables.pools[i];
 
-		if (pool->view.has_quorum && !pool->view.is_held)
+		if (pool->view.has_quorum) /* anew: others may have to be judged now */
 			pool_hold(core, pool);
 		pool_update(core, pool);
 		pool->is_dirty = true;

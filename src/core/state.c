@@ -14,7 +14,8 @@ static const struct {
 	unsigned next; /* permitted successors */
 } real_states[REAL_STATE_MAX] = {
 	[REAL_UNKNOWN] = { "unknown", TO(REAL_UP) | TO(REAL_DOWN) },
-	/* Back to unknown only when a reload gives the pool another check. */
+	/* Back to unknown: a reload gave the pool another check, or the one that failed passes and
+	 * another has not judged yet. */
 	[REAL_UP] = { "up", TO(REAL_DOWN) | TO(REAL_UNKNOWN) },
 	[REAL_DOWN] = { "down", TO(REAL_UP) | TO(REAL_UNKNOWN) },
 };

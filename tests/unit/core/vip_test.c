@@ -723,6 +723,80 @@ TEST(vip, outside_vip_ranges_leaves_under_a_strangers_line)
 	site_stop(&s);
 }
 
+/* VIP on pool a; pool b is known to be down, until a reload gives it another real. */
+static const struct config *two_pools(struct config_builder *b, uint32_t pool)
+{
+	build_start(b);
+	build_pool(b, "a", 2);
+	build_pool(b, "b", 2);
+	build_service(b, build_vip(b, "203.0.113.10/32"), 80, pool);
+	return build_finish(b);
+}
+
+TEST(vip, moved_to_a_pool_with_new_reals_is_held_for_them)
+{
+	struct config_builder b, c;
+	struct site s;
+
+	site_start(&s, two_pools(&b, 0));
+	site_serve(&s);
+	site_verdict(&s, 1, 0, REAL_DOWN);
+	site_verdict(&s, 1, 1, REAL_DOWN);
+	site_pass(&s, 60 * S);
+	assert_false(core_pool(s.core, 1)->has_quorum);
+	two_pools(&c, 1);
+	c.reals[1][0].addr.bytes[15] = 77;
+	assert_int_equal(core_reload(s.core, &c.config, s.now), 0);
+	assert_int_equal(site_vip(&s, 0)->intent, ROUTE_ANNOUNCE);
+	site_next_hop(&s, 1, 0, true);
+	site_verdict(&s, 1, 0, REAL_UP);
+	site_run(&s);
+	expect(&s, VIP_ANNOUNCED, VIP_REASON_SERVING);
+	assert_int_equal(site_vip(&s, 0)->flaps, 0);
+	site_stop(&s);
+}
+
+TEST(vip, an_operators_word_outlives_a_reload_as_one_override)
+{
+	struct config_builder b, c;
+	struct site s;
+
+	site_start(&s, small(&b));
+	site_serve(&s);
+	order(&s, VIP_ORDER_ANNOUNCE);
+	site_verdict_all(&s, REAL_DOWN);
+	site_run(&s);
+	assert_int_equal(core_pool(s.core, 0)->override, POOL_OVERRIDE_OPERATOR);
+	small(&c);
+	assert_int_equal(core_reload(s.core, &c.config, s.now), 0);
+	assert_int_equal(core_pool(s.core, 0)->override, POOL_OVERRIDE_OPERATOR);
+	assert_int_equal(core_pool(s.core, 0)->n_overrides, 1);
+	site_stop(&s);
+}
+
+TEST(vip, held_by_a_reload_is_held_anew_by_the_next)
+{
+	struct config_builder b, c, d;
+	struct site s;
+
+	site_start(&s, two_pools(&b, 0));
+	site_serve(&s);
+	two_pools(&c, 0);
+	c.reals[0][0].addr.bytes[15] = 77;
+	c.reals[0][1].addr.bytes[15] = 78;
+	assert_int_equal(core_reload(s.core, &c.config, s.now), 0);
+	site_pass(&s, 25 * S);
+	two_pools(&d, 0);
+	d.reals[0][0].addr.bytes[15] = 79;
+	d.reals[0][1].addr.bytes[15] = 80;
+	assert_int_equal(core_reload(s.core, &d.config, s.now), 0);
+	site_pass(&s, 20 * S);
+	assert_int_equal(site_vip(&s, 0)->intent, ROUTE_ANNOUNCE);
+	site_pass(&s, 15 * S);
+	assert_int_equal(site_vip(&s, 0)->intent, ROUTE_NONE);
+	site_stop(&s);
+}
+
 RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quorum_is_lost),
 	  T(vip, waits_for_all_services_or_for_any), T(vip, without_services_is_never_announced),
 	  T(vip, withdrawn_before_its_line_stood_lingers_all_the_same),
@@ -751,4 +825,7 @@ RUN_TESTS(T(vip, is_announced_bottom_up), T(vip, is_withdrawn_at_once_when_quoru
 	  T(vip, an_operators_announce_never_makes_a_black_hole),
 	  T(vip, an_order_outlives_a_reload_and_ends_with_the_vip),
 	  T(fence, costs_a_vip_that_a_reload_brings_a_warm_up_too),
-	  T(vip, outside_vip_ranges_leaves_under_a_strangers_line))
+	  T(vip, outside_vip_ranges_leaves_under_a_strangers_line),
+	  T(vip, moved_to_a_pool_with_new_reals_is_held_for_them),
+	  T(vip, an_operators_word_outlives_a_reload_as_one_override),
+	  T(vip, held_by_a_reload_is_held_anew_by_the_next))
