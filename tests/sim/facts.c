@@ -97,6 +97,7 @@ static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 			*is = (struct real_told){ .next_hop_known = was->next_hop_known,
 						  .has_next_hop = was->has_next_hop,
 						  .order = was->order,
+						  .way_lost_since = was->way_lost_since,
 						  .was_gone = was->was_gone };
 			for (size_t c = 0; c < to->n_checks; c++)
 				for (size_t o = 0; o < from->n_checks; o++)

@@ -80,6 +80,9 @@ static void life_write(struct node *node, uint32_t number, enum real_life life)
 	uint32_t *flags = &node->plane.flags[number];
 	uint32_t was = *flags;
 
+	if (node->sim->verbose)
+		printf("  life of real %u of node %u: %s\n", number, node->number,
+		       real_life_str(life));
 	if (life == REAL_LIFE_UNKNOWN && was & LB_REAL_USED)
 		return;
 	*flags = LB_REAL_USED | (life == REAL_TAKES ? LB_REAL_TAKES : 0U) |
@@ -282,7 +285,7 @@ static void packet(struct node *node, uint32_t f, uint32_t ring, bool is_syn)
 	sim->packets++;
 	sim->established += promised;
 	sim_trace(sim, real);
-	if (!real)
+	if (!real || node->plane.flags[real] & LB_REAL_DEAD) /* its ring is being written */
 		return;
 	if (promised && real != flow->real)
 		sim_violation(node, "an established flow was moved from real %u to %u", flow->real,

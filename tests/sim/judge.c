@@ -144,6 +144,30 @@ bool judge_service_has_quorum(const struct node *node, const struct config_servi
 	return core_pool(node->core, service->pool)->has_quorum;
 }
 
+static bool any_takes(const struct node *node, uint32_t i);
+
+bool judge_serves(const struct node *node, const struct config_vip *vip,
+		  const struct config_service *service)
+{
+	size_t i = (size_t)(vip - node_config(node)->vips);
+
+	return judge_service_has_quorum(node, service) ||
+	       (node->facts.vips[i].order == VIP_ORDER_ANNOUNCE && any_takes(node, service->pool));
+}
+
+/* An operator announces a VIP of the pool, whatever its checks say. */
+static bool is_opened(const struct node *node, uint32_t i)
+{
+	const struct config *config = node_config(node);
+
+	for (size_t v = 0; v < config->n_vips; v++)
+		for (size_t s = 0; s < config->vips[v].n_services; s++)
+			if (config->vips[v].services[s].pool == i &&
+			    node->facts.vips[v].order == VIP_ORDER_ANNOUNCE)
+				return true;
+	return false;
+}
+
 /* What a new announcement needs, of the services that shall serve. */
 static void judge_announce(struct node *node, const struct core_vip *vip)
 {
@@ -159,7 +183,7 @@ static void judge_announce(struct node *node, const struct core_vip *vip)
 		const struct world_service *found = world_service_find(
 			&node->world, &vip->prefix, service->proto, service->port);
 
-		if (!judge_service_has_quorum(node, service))
+		if (!judge_serves(node, config, service))
 			continue;
 		if (!judge_world_serves(node, config, service))
 			sim_violation(node, "announces %s without programmed service",
@@ -282,7 +306,7 @@ bool judge_lasts(struct node *node, usec_t *since, bool is_bad, usec_t bound)
 	return is_bad && node->sim->now > *since + bound;
 }
 
-static bool may_be_held(const struct node *node)
+bool judge_may_be_held(const struct node *node)
 {
 	usec_t from = node->facts.held_since;
 
@@ -290,7 +314,7 @@ static bool may_be_held(const struct node *node)
 		return true;
 	if (node->facts.verdict_since > from)
 		from = node->facts.verdict_since;
-	return node->sim->now <= from + HOLD_BOUND_US;
+	return node->sim->now < from + HOLD_BOUND_US;
 }
 
 /* Healthy reals enough, but not enough of them with a next hop. */
@@ -318,7 +342,7 @@ static void judge_pool(struct node *node, uint32_t i)
 	uint32_t usable = told_serving(&node->facts, config, i, false);
 	bool lacks_next_hop = pool_lacks_next_hop(node, i);
 
-	if (pool->is_held && !may_be_held(node))
+	if (pool->is_held && !judge_may_be_held(node))
 		sim_violation(node, "pool %s is held beyond the bound", config->name);
 	if (!pool->has_quorum && usable >= config->quorum_return)
 		sim_violation(node, "pool %s has %u usable reals but no quorum", config->name,
@@ -380,8 +404,10 @@ static void judge_by_checks(struct node *node, uint32_t i)
 	const struct config_pool *config = &node_config(node)->pools[i];
 	const struct core_pool *pool = core_pool(node->core, i);
 	size_t taking = 0, taking_backups = 0, kept = 0, left = 0, floor = floor_of(config), most;
-	bool opens =
-		config->all_down == CONFIG_ALL_DOWN_OPEN && told_all_down(&node->facts, config, i);
+	bool opens = (config->all_down == CONFIG_ALL_DOWN_OPEN || is_opened(node, i)) &&
+		     told_all_down(&node->facts, config, i);
+	enum pool_override open = config->all_down == CONFIG_ALL_DOWN_OPEN ? POOL_OVERRIDE_OPEN
+									   : POOL_OVERRIDE_OPERATOR;
 
 	for (uint32_t r = 0; r < config->n_reals; r++) {
 		const struct core_real *real = &pool->reals[r];
@@ -415,7 +441,7 @@ static void judge_by_checks(struct node *node, uint32_t i)
 		sim_violation(node, "pool %s: all down, %zu kept, opens %d", config->name, kept,
 			      opens);
 	if (pool->n_kept != kept || (pool->override == POOL_OVERRIDE_FLOOR) != (taking && kept) ||
-	    (pool->override == POOL_OVERRIDE_OPEN) != (!taking && kept))
+	    (pool->override == open) != (!taking && kept))
 		sim_violation(node, "pool %s: override %s with %zu kept", config->name,
 			      pool_override_str(pool->override), kept);
 	if (pool->override == POOL_OVERRIDE_HOLD &&
@@ -569,8 +595,7 @@ static void judge_lives(struct node *node, uint32_t i)
 		if (is_usable != (life == REAL_TAKES) && (is_usable || is_down || has_lost_way))
 			sim_violation(node, "real %u of pool %s: %s, usable %d", r, config->name,
 				      real_life_str(life), is_usable);
-		if (life == REAL_DEAD && !has_taker && (is_down || has_lost_way) &&
-		    pool->reals[r].sign != REAL_SIGN_NONE)
+		if (life == REAL_DEAD && !has_taker && (is_down || has_lost_way))
 			sim_violation(node, "real %u of pool %s is dead, and nobody takes", r,
 				      config->name);
 		if (life == REAL_DEAD && !is_gone && (is_down || is_usable) &&
@@ -665,7 +690,8 @@ static void note_gone(struct node *node, uint32_t i, uint32_t r)
 	const struct config_pool *config = &node_config(node)->pools[i];
 	struct real_told *told = &node->facts.reals[i][r];
 
-	if (told->order == REAL_DISABLED || (told->next_hop_known && !told->has_next_hop) ||
+	if (told->order == REAL_DISABLED ||
+	    (told->way_lost_since && node->sim->now >= told->way_lost_since + NEXT_HOP_GRACE_US) ||
 	    told_gone(&node->facts, config, i, r))
 		told->was_gone = true;
 	else if (told_heard(&node->facts, config, i, r))
@@ -722,7 +748,8 @@ static void judge_calm_vip(struct node *node, uint32_t i)
 	const struct core_vip *vip = core_vip(node->core, i);
 	const struct world_route *route = world_route_find(&node->world, &vip->prefix);
 	enum route_intent line = route ? route->line : ROUTE_NONE;
-	bool drained = node->facts.node_drained || node->facts.vips[i].is_drained;
+	bool drained = node->facts.node_drained || node->facts.vips[i].is_drained ||
+		       node->facts.vips[i].order == VIP_ORDER_WITHDRAW;
 
 	if (vip->state == VIP_ANNOUNCING || vip->state == VIP_WITHDRAWING)
 		sim_violation(node, "%s is still %s (%s)", PREFIX_STR(&vip->prefix),

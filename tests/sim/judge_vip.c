@@ -42,7 +42,7 @@ bool judge_has_quorum(const struct node *node, const struct config_vip *vip)
 	bool any = vip->announce_when == CONFIG_ANNOUNCE_ANY, quorum = !any && vip->n_services;
 
 	for (size_t i = 0; i < vip->n_services; i++) {
-		bool has = judge_service_has_quorum(node, &vip->services[i]);
+		bool has = judge_serves(node, vip, &vip->services[i]);
 
 		quorum = any ? quorum || has : quorum && has;
 	}
@@ -52,7 +52,7 @@ bool judge_has_quorum(const struct node *node, const struct config_vip *vip)
 static bool vip_is_proven(struct node *node, const struct config_vip *vip)
 {
 	for (size_t i = 0; i < vip->n_services; i++)
-		if (judge_service_has_quorum(node, &vip->services[i]) &&
+		if (judge_serves(node, vip, &vip->services[i]) &&
 		    !judge_world_serves(node, vip, &vip->services[i]))
 			return false;
 	return true;
@@ -65,7 +65,7 @@ static bool fails_self_test(struct node *node, const struct config_vip *vip)
 			&node->world, &vip->prefix, vip->services[i].proto, vip->services[i].port);
 
 		if (found && found->self_test_failures >= 2 &&
-		    judge_service_has_quorum(node, &vip->services[i]))
+		    judge_serves(node, vip, &vip->services[i]))
 			return true;
 	}
 	return false;
@@ -77,6 +77,9 @@ static void judge_announced(struct node *node, uint32_t i, const struct core_vip
 		sim_violation(node, "%s is outside vip-ranges", PREFIX_STR(&vip->prefix));
 	if (!judge_has_quorum(node, vip->config))
 		sim_violation(node, "%s is announced without quorum", PREFIX_STR(&vip->prefix));
+	if (node->facts.vips[i].order == VIP_ORDER_WITHDRAW)
+		sim_violation(node, "%s is announced although an operator withdrew it",
+			      PREFIX_STR(&vip->prefix));
 	if (fails_self_test(node, vip->config))
 		sim_violation(node, "%s is announced although its self-test fails",
 			      PREFIX_STR(&vip->prefix));
@@ -116,8 +119,12 @@ static void note_withdrawal(struct node *node, uint32_t i, bool is_failure)
 	usec_t now = node->sim->now;
 
 	told->maybe_returns_at = now + hold_down(node, SIM_FLAPS);
-	if (!is_failure)
+	if (!is_failure) {
+		/* If it was one all the same, by a config that may ask for less than before. */
+		if (told->returns_at > now + hold_down(node, 2))
+			told->returns_at = now + hold_down(node, 2);
 		return;
+	}
 	memmove(&told->flaps[1], &told->flaps[0], sizeof(told->flaps) - sizeof(told->flaps[0]));
 	told->flaps[0] = now;
 	told->owes_warm_up = true;
@@ -136,6 +143,8 @@ static void judge_return(struct node *node, uint32_t i)
 	const struct prefix *prefix = &node_config(node)->vips[i].prefix;
 	usec_t warm_up = node_config(node)->routing.warm_up_us, now = node->sim->now;
 
+	if (told->order == VIP_ORDER_ANNOUNCE) /* whatever it has to answer for */
+		return;
 	if (told->owes_warm_up && now < told->unwell_at + warm_up)
 		sim_violation(node, "%s returns without warm-up", PREFIX_STR(prefix));
 	if (now < told->returns_at)
@@ -169,18 +178,102 @@ static void judge_drained(struct node *node, uint32_t i, const struct core_vip *
 	    told->pps > told->most_pps / 10)
 		sim_violation(node, "%s is withdrawn while clients still come",
 			      PREFIX_STR(&vip->prefix));
-	if (node->sim->now < told->drain_since + DRAIN_LEAST_US)
+	if (node->sim->now < told->drain_line_since + DRAIN_LEAST_US)
 		sim_violation(node, "%s is withdrawn before routers could know",
 			      PREFIX_STR(&vip->prefix));
 }
 
+/* ---- what stands is not withdrawn without cause ---- */
+
+/* The most reals that may turn out to serve. */
+static uint32_t most_serving(const struct node *node, uint32_t p)
+{
+	const struct config_pool *pool = &node_config(node)->pools[p];
+	uint32_t usable = 0, most[2] = { 0, 0 };
+
+	for (uint32_t r = 0; r < pool->n_reals; r++) {
+		bool is_usable = told_usable(&node->facts, pool, p, r);
+
+		usable += is_usable && !pool->reals[r].is_backup;
+		most[pool->reals[r].is_backup] +=
+			is_usable || told_unknown(&node->facts, pool, p, r);
+	}
+	return usable || most[0] > most[1] ? most[0] : most[1];
+}
+
+static bool pool_speaks_against(const struct node *node, uint32_t p)
+{
+	const struct config_pool *pool = &node_config(node)->pools[p];
+
+	if (most_serving(node, p) < pool->quorum_return || node->facts.trouble_at[p])
+		return true;
+
+	for (uint32_t r = 0; r < pool->n_reals; r++) {
+		const struct real_told *told = &node->facts.reals[p][r];
+
+		if (told->order || told->way_lost_since ||
+		    told_state(&node->facts, pool, p, r) == REAL_DOWN)
+			return true;
+	}
+	return false;
+}
+
+static bool anything_speaks_against(const struct node *node, uint32_t i)
+{
+	const struct config_vip *vip = &node_config(node)->vips[i];
+
+	for (size_t s = 0; s < vip->n_services; s++)
+		if (pool_speaks_against(node, vip->services[s].pool))
+			return true;
+	return vip_is_drained(node, i) || node->facts.fenced || node->had_stranger ||
+	       node->facts.vips[i].order || node->facts.vips[i].ordered_at == node->sim->now ||
+	       judge_xdp_is_gone(node) || node->facts.no_uplink_since || !judge_may_be_held(node) ||
+	       vip->n_services == 0;
+}
+
+static bool is_by_health(enum vip_reason reason)
+{
+	return reason == VIP_REASON_STARTING || reason == VIP_REASON_NO_QUORUM ||
+	       reason == VIP_REASON_NO_NEXT_HOP;
+}
+
+/* A start and a reload know little yet: what stands goes on until something speaks against it. */
+static void judge_cause(struct node *node, uint32_t i)
+{
+	const struct core_vip *vip = core_vip(node->core, i);
+
+	if (is_by_health(vip->reason) && !anything_speaks_against(node, i))
+		sim_violation(node, "%s is withdrawn (%s), and nothing speaks against it",
+			      PREFIX_STR(&vip->prefix), vip_reason_str(vip->reason));
+}
+
 /* ---- with each event ---- */
+
+static const struct world_route *seen(const struct node *node, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < WORLD_ROUTES; i++)
+		if (node->seen[i].used && prefix_eq(&node->seen[i].prefix, prefix))
+			return &node->seen[i];
+	return NULL;
+}
+
+/* Announced is what enough peers hold. */
+static void judge_proof(struct node *node, const struct core_vip *vip, const struct vip_told *told)
+{
+	const struct world_route *route = seen(node, &vip->prefix);
+
+	if (vip->state == VIP_ANNOUNCED && told->state == VIP_ANNOUNCING &&
+	    node_config(node)->routing.require_peers > (route ? route->peers : 0))
+		sim_violation(node, "%s counts as announced with too few peers",
+			      PREFIX_STR(&vip->prefix));
+}
 
 static bool is_failure(const struct node *node, enum vip_reason reason)
 {
 	if (reason == VIP_REASON_COMMON_MODE)
 		return node_config(node)->routing.common_mode_then == CONFIG_LOSS_WITHDRAW;
-	return reason != VIP_REASON_STARTING && reason != VIP_REASON_OUTSIDE_RANGES;
+	return reason != VIP_REASON_STARTING && reason != VIP_REASON_OUTSIDE_RANGES &&
+	       reason != VIP_REASON_WITHDRAWN_BY_HAND;
 }
 
 static void judge_move(struct node *node, uint32_t i)
@@ -188,11 +281,13 @@ static void judge_move(struct node *node, uint32_t i)
 	const struct core_vip *vip = core_vip(node->core, i);
 	struct vip_told *told = &node->facts.vips[i];
 	bool stands = vip->intent != ROUTE_NONE, drained = vip_is_drained(node, i);
+	bool drains = vip->intent == ROUTE_DRAIN && drained && !node->facts.fenced;
 
 	if (node->sim->now >= told->unwell_at + node_config(node)->routing.warm_up_us &&
 	    node->sim->now >= told->returns_at)
 		told->owes_warm_up = false; /* whether it may return or not */
 	if (told->stood && !stands) {
+		judge_cause(node, i);
 		note_withdrawal(node, i,
 				!node->facts.fenced && !drained && is_failure(node, vip->reason));
 		if (drained && !node->facts.fenced)
@@ -202,10 +297,17 @@ static void judge_move(struct node *node, uint32_t i)
 		judge_return(node, i);
 	if (node->facts.fenced)
 		told->fenced_at = node->sim->now;
+	else if (node->sim->now >= told->fenced_at + node_config(node)->routing.warm_up_us)
+		told->fenced_at = 0;
 	if (is_unwell(node, vip->config))
 		told->unwell_at = node->sim->now;
 	if (vip->intent != ROUTE_DRAIN || !told->stood_drained)
+		told->drain_line_since = node->sim->now;
+	if (!drains || !told->was_draining)
 		told->drain_since = node->sim->now;
+	told->was_draining = drains;
+	judge_proof(node, vip, told);
+	told->state = vip->state;
 	told->stood = stands;
 	told->stood_drained = vip->intent == ROUTE_DRAIN;
 	if (vip->intent == ROUTE_ANNOUNCE)
@@ -216,6 +318,18 @@ void judge_moves(struct node *node)
 {
 	for (uint32_t i = 0; i < node_config(node)->n_vips; i++)
 		judge_move(node, i);
+}
+
+void judge_adopted(struct node *node)
+{
+	for (uint32_t i = 0; i < node_config(node)->n_vips; i++) {
+		const struct core_vip *vip = core_vip(node->core, i);
+		const struct world_route *route = seen(node, &vip->prefix);
+
+		if (vip->intent == ROUTE_NONE && route && route->line != ROUTE_NONE &&
+		    node->facts.vips[i].may_adopt)
+			judge_cause(node, i);
+	}
 }
 
 /* ---- withheld ---- */
@@ -252,8 +366,9 @@ static bool is_ready(const struct node *node, uint32_t i)
 
 	return config_owns(&node_config(node)->routing, &vip->prefix) && !node->broken &&
 	       node->world.forwards && is_read(node) && !node->fence && !node->facts.fenced &&
-	       !vip_is_drained(node, i) && !judge_xdp_is_gone(node) &&
-	       node->facts.no_uplink_since == 0 && core_node(node->core)->usable_uplinks > 0 &&
+	       !vip_is_drained(node, i) && node->facts.vips[i].order != VIP_ORDER_WITHDRAW &&
+	       !judge_xdp_is_gone(node) && node->facts.no_uplink_since == 0 &&
+	       core_node(node->core)->usable_uplinks > 0 &&
 	       core_node(node->core)->common.n_pools == 0 && pools_are_sure(node, vip);
 }
 
@@ -276,14 +391,6 @@ static void judge_withheld(struct node *node, uint32_t i, const struct core_vip 
 }
 
 /* ---- after a step ---- */
-
-static const struct world_route *seen(const struct node *node, const struct prefix *prefix)
-{
-	for (size_t i = 0; i < WORLD_ROUTES; i++)
-		if (node->seen[i].used && prefix_eq(&node->seen[i].prefix, prefix))
-			return &node->seen[i];
-	return NULL;
-}
 
 /* It ends, or says that it is stuck; and it does end once nobody comes any more. */
 static void judge_draining(struct node *node, uint32_t i, const struct core_vip *vip)

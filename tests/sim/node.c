@@ -20,7 +20,7 @@ static const char *const event_names[] = {
 	[CORE_EVENT_NEXT_HOP] = "next-hop", [CORE_EVENT_ROUTER] = "router",
 	[CORE_EVENT_FENCE] = "fence",       [CORE_EVENT_OBSERVED] = "observed",
 	[CORE_EVENT_TRAFFIC] = "traffic",   [CORE_EVENT_ORDER] = "order",
-	[CORE_EVENT_FORGIVE] = "forgive",
+	[CORE_EVENT_FORGIVE] = "forgive",   [CORE_EVENT_VIP_ORDER] = "vip-order",
 };
 
 /* One line an event: what the core makes of it. */
@@ -62,6 +62,8 @@ void node_tell(struct node *node, struct core_event event)
 	judge_moves(node);
 	if (event.kind != CORE_EVENT_OBSERVED || !event.observed->routes_are_read)
 		return;
+	if (node->facts.is_unread)
+		judge_adopted(node);
 	node->facts.is_unread = false;
 	for (size_t i = 0; i < BUILD_VIPS; i++)
 		node->facts.vips[i].may_adopt = false;
@@ -115,6 +117,10 @@ void node_tell_next_hop(struct node *node, uint32_t pool, uint32_t real, bool us
 {
 	if (!node->core)
 		return;
+	if (usable)
+		node->facts.reals[pool][real].way_lost_since = 0;
+	else if (node->facts.reals[pool][real].way_lost_since == 0)
+		node->facts.reals[pool][real].way_lost_since = node->sim->now;
 	node->facts.reals[pool][real].next_hop_known = true;
 	node->facts.reals[pool][real].has_next_hop = usable;
 	node_tell(node, (struct core_event){
@@ -164,6 +170,19 @@ void node_tell_order(struct node *node, uint32_t pool, uint32_t real, enum real_
 	node_tell(node,
 		  (struct core_event){ .kind = CORE_EVENT_ORDER,
 				       .order = { .pool = pool, .real = real, .order = order } });
+}
+
+void node_tell_vip_order(struct node *node, uint32_t vip, enum vip_order order)
+{
+	struct core_event event = { .kind = CORE_EVENT_VIP_ORDER };
+
+	if (!node->core)
+		return;
+	if (node->facts.vips[vip].order != order)
+		node->facts.vips[vip].ordered_at = node->sim->now;
+	node->facts.vips[vip].order = order;
+	event.vip_order = (struct core_vip_order){ .vip = vip, .order = order };
+	node_tell(node, event);
 }
 
 /* ---- drains and their ends ---- */
@@ -232,6 +251,8 @@ static void tell_drains(struct node *node, const struct facts *on_file)
 			node_drain(node, node->drains[i].drain);
 			node->facts.vips[i].drain_ends = ends;
 		}
+	for (uint32_t i = 0; i < node_config(node)->n_vips; i++)
+		node_tell_vip_order(node, i, on_file->vips[i].order);
 }
 
 /* ---- life ---- */
@@ -246,6 +267,7 @@ static void adopt_lives(struct node *node, uint32_t pool)
 
 		if (life != REAL_LIFE_UNKNOWN)
 			core_adopt_life(node->core, pool, r, life);
+		node->facts.reals[pool][r].was_gone = life == REAL_DEAD;
 	}
 }
 
@@ -315,6 +337,7 @@ void node_start(struct node *node)
 	memset(&node->facts, 0, sizeof(node->facts));
 	node->facts.held_since = node->sim->now;
 	node->facts.is_unread = true;
+	node->has_read = false;
 	for (uint32_t i = 0; i < config->n_vips; i++)
 		node->facts.vips[i].may_adopt = true;
 	for (uint32_t i = 0; i < config->n_pools; i++) {

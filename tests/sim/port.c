@@ -44,7 +44,7 @@ static const struct observed *read_back(struct node *node)
 {
 	const struct observed *observed = look(node);
 
-	if (node->sim->now < node->distrust_until)
+	if (!node->has_read || node->sim->now < node->distrust_until)
 		forget_routes(node, true);
 	else if (is_faulty(node, 4))
 		forget_routes(node, false);
@@ -59,8 +59,10 @@ void port_observe(struct node *node)
 
 void port_routes_read(struct node *node)
 {
-	if (node->world.router_connected)
-		memcpy(node->seen, node->world.routes, sizeof(node->seen));
+	if (!node->world.router_connected)
+		return;
+	node->has_read = true;
+	memcpy(node->seen, node->world.routes, sizeof(node->seen));
 }
 
 /* ---- the router ---- */
@@ -154,7 +156,7 @@ static size_t plan(struct node *node, struct op *ops)
 	struct op again[SIM_OPS];
 	size_t n;
 
-	if (node->sim->now < node->distrust_until)
+	if (!node->has_read || node->sim->now < node->distrust_until)
 		forget_routes(node, true);
 	n = core_plan(node->core, observed, ops, SIM_OPS);
 	if (!chance_percent(&node->sim->chance, 10))

@@ -2,13 +2,14 @@
 /*
  * sim.c - steps whole nodes through bad weather in virtual time and judges them after each step.
  *
- *     sim [--seed N] [--steps M] [--nodes K] [--json] [--verbose] [--twice] [--list FILE]
+ *     sim [--seed N] [--steps M] [--nodes K] [--json] [--verbose] [--twice] [--brief]
+ *         [--list FILE]
  *
  * An episode that goes wrong is done again without one part of its steps after the other, as long
- * as it goes wrong in the same way; what is left is printed. --twice: one seed, one trace: the run
- * is done twice and must end in the same hash. --list: a line of FILE is a seed, a number of steps
- * and of nodes. The last line is `steps N violations N`. Exit status 0 without violations, 1 with,
- * 2 for wrong usage.
+ * as it goes wrong in the same way; what is left is printed (not with --brief). --twice: one seed,
+ * one trace: the run is done twice and must end in the same hash. --list: a line of FILE is a seed,
+ * a number of steps and of nodes. The last line is `steps N violations N`. Exit status 0 without
+ * violations, 1 with, 2 for wrong usage.
  */
 #include "tests/sim/sim.h"
 
@@ -21,7 +22,7 @@
 struct options {
 	uint64_t seed, steps;
 	uint32_t nodes;
-	bool json, verbose, twice;
+	bool json, verbose, twice, brief;
 	const char *list;
 };
 
@@ -162,7 +163,9 @@ static struct result run(const struct options *o)
 		result.violations += sim.violations;
 		result.packets += sim.packets;
 		result.established += sim.established;
-		if (sim.violations)
+		if (sim.violations && o->brief)
+			printf("VIOLATION: %s\n", sim.first);
+		else if (sim.violations)
 			tell(o, at / EPISODE, sim.steps < n ? sim.steps + 1 : n, sim.first);
 	}
 	return result;
@@ -216,7 +219,7 @@ static int run_list(const struct options *o, struct result *sum)
 static int usage(void)
 {
 	fprintf(stderr, "usage: sim [--seed N] [--steps M] [--nodes K] [--json] [--verbose] "
-			"[--twice] [--list FILE]\n");
+			"[--twice] [--brief] [--list FILE]\n");
 	return 2;
 }
 
@@ -230,6 +233,7 @@ static bool parse(int argc, char **argv, struct options *o)
 		{ "json", no_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "twice", no_argument, NULL, 't' },
+		{ "brief", no_argument, NULL, 'b' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -249,6 +253,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->verbose = true;
 		else if (c == 't')
 			o->twice = true;
+		else if (c == 'b')
+			o->brief = true;
 		else
 			return false;
 	}

@@ -57,16 +57,21 @@ struct real_told {
 	enum real_sign sign[BUILD_CHECKS];
 	bool in_doubt[BUILD_CHECKS]; /* up, but its last probe failed */
 	bool next_hop_known, has_next_hop;
+	usec_t way_lost_since;
 	enum real_order order;
 	bool was_gone; /* and was not heard of since */
 };
 
 struct vip_told {
 	bool is_drained, is_forced;
+	enum vip_order order;
+	usec_t ordered_at;
 	usec_t drain_ends;      /* not before this, unless undrained by hand; 0: by hand only */
 	uint64_t pps, most_pps; /* told last; the most since it was drained and once before */
 	usec_t pps_at;
 	/* what follows from it */
+	enum vip_state state;
+	bool was_draining;         /* by an operator's word */
 	bool stood, stood_drained; /* intended after the event before this one */
 	bool may_adopt;            /* since the start nothing was decided */
 	usec_t flaps[SIM_FLAPS];   /* newest first: withdrawals that can only be failures */
@@ -76,7 +81,7 @@ struct vip_told {
 	usec_t fenced_at;   /* last */
 	usec_t unwell_at;   /* last seen without what it needs */
 	usec_t ready_since; /* nothing is missing */
-	usec_t drain_since, dry_since;
+	usec_t drain_line_since, drain_since, dry_since;
 	usec_t unproven_since; /* intended, but the world does not hold its services */
 };
 
@@ -169,6 +174,8 @@ struct node {
 	struct queued queue[SIM_QUEUE]; /* commands on their way into bgpd, in order */
 	size_t n_queue;
 	struct core_uplink uplinks[BUILD_UPLINKS]; /* as they are */
+	bool has_read;                             /* routes, since the start */
+	bool had_stranger;                         /* somebody else wrote lines */
 	bool is_judged;                            /* nothing happened since */
 	bool broken;                               /* the data plane takes no op at all */
 	bool prober_quiet;                         /* no verdict comes */
@@ -229,6 +236,7 @@ void node_moment(struct node *node);
 void node_check_stillness(struct node *node, usec_t until);
 void node_reload(struct node *node);
 void node_drain(struct node *node, struct core_drain drain);
+void node_tell_vip_order(struct node *node, uint32_t vip, enum vip_order order);
 void node_tell_order(struct node *node, uint32_t pool, uint32_t real, enum real_order order);
 void node_tell_verdict(struct node *node, uint32_t pool, uint32_t real, uint32_t check,
 		       enum real_state state);
@@ -274,6 +282,10 @@ void judge_step(struct node *node);
 void judge_calm(struct node *node);
 /* A hash of everything the core shows. */
 uint64_t judge_digest(const struct core *core);
+/* What is not judged may go on as it was. */
+bool judge_may_be_held(const struct node *node);
+/* After the first time that all routes were read since a start. */
+void judge_adopted(struct node *node);
 bool judge_lasts(struct node *node, usec_t *since, bool is_bad, usec_t bound);
 void judge_clock(const struct node *node, usec_t *since, bool runs);
 bool judge_xdp_is_gone(const struct node *node);
@@ -283,6 +295,9 @@ bool judge_has_quorum(const struct node *node, const struct config_vip *vip);
 bool judge_world_serves(struct node *node, const struct config_vip *vip,
 			const struct config_service *service);
 bool judge_service_has_quorum(const struct node *node, const struct config_service *service);
+/* It has to be carried: by quorum, or by an operator's word while somebody takes new flows. */
+bool judge_serves(const struct node *node, const struct config_vip *vip,
+		  const struct config_service *service);
 /* judge_vip.c: what changed with an event, and what stands after a step. */
 void judge_moves(struct node *node);
 void judge_vip(struct node *node, uint32_t i);

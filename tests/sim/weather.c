@@ -315,6 +315,16 @@ static void order_random(struct node *node)
 						     .forgive = { .pool = p, .real = r } });
 }
 
+static void vip_order_random(struct node *node)
+{
+	uint32_t i = chance_below(&node->sim->chance, (uint32_t)node_config(node)->n_vips);
+	uint32_t order = chance_below(&node->sim->chance, VIP_ORDER_MAX);
+
+	sim_say(node, "order for %s: %s", PREFIX_STR(&node_config(node)->vips[i].prefix),
+		vip_order_str((enum vip_order)order));
+	node_tell_vip_order(node, i, (enum vip_order)order);
+}
+
 static void enable_all(struct node *node)
 {
 	const struct config *config = node_config(node);
@@ -322,6 +332,8 @@ static void enable_all(struct node *node)
 	for (uint32_t p = 0; p < config->n_pools; p++)
 		for (uint32_t r = 0; r < config->pools[p].n_reals; r++)
 			node_tell_order(node, p, r, REAL_ORDER_NONE);
+	for (uint32_t i = 0; i < config->n_vips; i++)
+		node_tell_vip_order(node, i, VIP_ORDER_NONE);
 }
 
 static void undrain_all(struct node *node)
@@ -386,6 +398,7 @@ static void stranger(struct node *node)
 	if (prefix_parse(prefixes[i % 4], &prefix) < 0)
 		return;
 	sim_say(node, "a stranger %s %s", stands ? "announces" : "withdraws", prefixes[i % 4]);
+	node->had_stranger = true;
 	world_route_add(&node->world, &prefix, stands ? ROUTE_ANNOUNCE : ROUTE_NONE);
 }
 
@@ -473,14 +486,14 @@ static const struct {
 	unsigned weight;
 	void (*happen)(struct node *node);
 } weather[] = {
-	{ 300, verdict_random }, { 5, verdict_storm },      { 10, verdict_all_random },
-	{ 25, verdict_pool },    { 15, verdict_late },      { 10, verdict_senseless },
-	{ 8, prober_random },    { 45, next_hop_random },   { 12, next_hop_all },
-	{ 22, uplink_random },   { 30, router_random },     { 8, router_forgets },
-	{ 40, drain_random },    { 6, wall_jump },          { 30, order_random },
-	{ 6, fence_random },     { 12, crash_random },      { 12, reload_random },
-	{ 15, stranger },        { 12, forwarding_random }, { 12, dataplane_random },
-	{ 60, clear_up },        { 100, nothing },
+	{ 300, verdict_random },  { 5, verdict_storm },    { 10, verdict_all_random },
+	{ 25, verdict_pool },     { 15, verdict_late },    { 10, verdict_senseless },
+	{ 8, prober_random },     { 45, next_hop_random }, { 12, next_hop_all },
+	{ 22, uplink_random },    { 30, router_random },   { 8, router_forgets },
+	{ 15, vip_order_random }, { 40, drain_random },    { 6, wall_jump },
+	{ 30, order_random },     { 6, fence_random },     { 12, crash_random },
+	{ 12, reload_random },    { 15, stranger },        { 12, forwarding_random },
+	{ 12, dataplane_random }, { 60, clear_up },        { 100, nothing },
 };
 
 static void happen(struct node *node)
