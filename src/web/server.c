@@ -116,10 +116,9 @@ static struct bufferevent *new_stream(struct event_base *base, void *arg)
 	bufferevent_incref(stream);
 	connection->stream = stream;
 	connection->idle_since = usec_now();
+	drop_gone(server); /* before this one is among them, which has no callbacks yet */
 	LIST_INSERT_HEAD(&server->connections, connection, entry);
 	server->counts.connections++;
-	if (server->counts.connections >= SERVER_CONNECTIONS_MAX)
-		drop_gone(server);
 	if (server->counts.connections >= SERVER_CONNECTIONS_MAX)
 		stop_accepting(server);
 	return stream;
