@@ -76,7 +76,8 @@ static struct conclusion while_unjudged(const struct pool *pool, const struct co
 
 	if (real->life == REAL_TAKES && !goes_on)
 		return (struct conclusion){ REAL_LEAVING, LIFE_NOT_JUDGED };
-	if (real->life == REAL_DEAD && real->sign == REAL_SIGN_ANSWERS)
+	if ((real->life == REAL_DEAD || real->life_reason == LIFE_NOBODY_ELSE) &&
+	    real->sign == REAL_SIGN_ANSWERS)
 		return (struct conclusion){ REAL_LEAVING, LIFE_NOT_JUDGED };
 	switch (real->life_reason) {
 	case LIFE_DRAINED:

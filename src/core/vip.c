@@ -368,8 +368,7 @@ void vip_hold_pools(struct core *core, const struct vip *vip)
 			continue;
 		pool->view.has_quorum = true;
 		pool->view.quorum_since = core->now;
-		if (!pool->view.is_held)
-			pool_hold(core, pool);
+		pool_hold(core, pool);
 		pool_update(core, pool);
 		pool->is_dirty = true; /* its moments are collected by the coming step */
 	}

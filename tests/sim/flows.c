@@ -285,8 +285,12 @@ static void packet(struct node *node, uint32_t f, uint32_t ring, bool is_syn)
 	sim->packets++;
 	sim->established += promised;
 	sim_trace(sim, real);
-	if (!real || node->plane.flags[real] & LB_REAL_DEAD) /* its ring is being written */
+	if (!real)
 		return;
+	if (node->plane.flags[real] & LB_REAL_DEAD) { /* its ring is not written yet */
+		flow->real = 0;
+		return;
+	}
 	if (promised && real != flow->real)
 		sim_violation(node, "an established flow was moved from real %u to %u", flow->real,
 			      real);
