@@ -109,6 +109,16 @@ static void real_reload(struct facts *to_facts, const struct facts *from_facts,
 		}
 }
 
+static bool has_all(const struct config_pool *from, const struct config_pool *to)
+{
+	size_t n = 0;
+
+	for (size_t r = 0; r < to->n_reals; r++)
+		for (size_t old = 0; old < from->n_reals; old++)
+			n += addr_eq(&to->reals[r].addr, &from->reals[old].addr);
+	return n == to->n_reals;
+}
+
 /* What lasted starts to last anew: what it takes may be another now. */
 static void vip_reload(struct vip_told *to, const struct vip_told *from)
 {
@@ -123,6 +133,7 @@ void facts_reload(struct facts *facts, const struct config *from, const struct c
 
 	memset(facts->reals, 0, sizeof(facts->reals));
 	memset(facts->vips, 0, sizeof(facts->vips));
+	memset(facts->was_without, 0, sizeof(facts->was_without));
 	memset(facts->had_quorum, true, sizeof(facts->had_quorum));
 	memset(facts->short_since, 0, sizeof(facts->short_since));
 	memset(facts->takes_since, 0, sizeof(facts->takes_since));
@@ -133,8 +144,11 @@ void facts_reload(struct facts *facts, const struct config *from, const struct c
 	memset(facts->ring_wrong_since, 0, sizeof(facts->ring_wrong_since));
 	for (uint32_t j = 0; j < to->n_pools; j++)
 		for (uint32_t i = 0; i < from->n_pools; i++)
-			if (strcmp(to->pools[j].name, from->pools[i].name) == 0)
+			if (strcmp(to->pools[j].name, from->pools[i].name) == 0) {
 				real_reload(facts, &old, &from->pools[i], i, &to->pools[j], j);
+				facts->was_without[j] = !old.had_quorum[i] &&
+							has_all(&from->pools[i], &to->pools[j]);
+			}
 	for (uint32_t j = 0; j < to->n_vips; j++) {
 		/* One that was there before may still be held down. */
 		facts->vips[j] = (struct vip_told){ .may_adopt = facts->is_unread,

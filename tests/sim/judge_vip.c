@@ -205,7 +205,8 @@ static bool pool_speaks_against(const struct node *node, uint32_t p)
 {
 	const struct config_pool *pool = &node_config(node)->pools[p];
 
-	if (most_serving(node, p) < pool->quorum_return || node->facts.trouble_at[p])
+	if (most_serving(node, p) < pool->quorum_return || node->facts.trouble_at[p] ||
+	    node->facts.was_without[p])
 		return true;
 
 	for (uint32_t r = 0; r < pool->n_reals; r++) {

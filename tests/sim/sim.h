@@ -93,6 +93,7 @@ struct facts {
 	usec_t no_uplink_since;          /* 0: one is usable */
 	usec_t short_since[BUILD_POOLS]; /* healthy enough, but without next hops */
 	bool had_quorum[BUILD_POOLS];
+	bool was_without[BUILD_POOLS]; /* quorum before a reload, with the same reals */
 	usec_t ring_wrong_since[BUILD_POOLS];
 	usec_t out_since[BUILD_POOLS][BUILD_REALS];   /* takes nothing, while others do */
 	usec_t takes_since[BUILD_POOLS][BUILD_REALS]; /* by its health */
