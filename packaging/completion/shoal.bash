@@ -55,7 +55,7 @@ _shoal() {
 	--import) mapfile -t COMPREPLY < <(compgen -W "none default" -- "$word") && return ;;
 	--daemon) mapfile -t COMPREPLY < <(compgen -W "bgpd zebra bfdd" -- "$word") && return ;;
 	--peer-as | --router-id) return ;;
-	--watch | --timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen | --last) return ;;
+	--watch | --every | --timeout | --reason | --service | --check | --count | --for | --size | --sample | --snaplen | --last) return ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_shoal_options "$command")" -- "$word")

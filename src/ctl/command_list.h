@@ -55,6 +55,8 @@
 	X(check, false, "FILE", "check a config file; nothing is changed")                         \
 	X(simulate, false, "--config FILE --in IN.pcap --out OUT.pcap [--down POOL/REAL]...",      \
 	  "run packets of a file through the BPF program, privately")                              \
+	X(top, false, "[--every T]",                                                               \
+	  "VIPs and reals with their rates on the terminal: sort, filter, open")                   \
 	X(ready, false, "[VIP...] [--timeout T]",                                                  \
 	  "whether the node, or a VIP, serves: for rollouts")                                      \
 	X(doctor, false,                                                                           \

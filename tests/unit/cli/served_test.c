@@ -7,12 +7,14 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pty.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -359,6 +361,87 @@ TEST(served, a_capture_that_is_refused_leaves_its_file)
 }
 
 /* ---- reaching shoald ---- */
+
+/* ---- top, on a terminal of its own ---- */
+
+static void begin_top(struct node *node)
+{
+	static char name[] = "shoal", run_dir[] = "--run-dir", top[] = "top",
+		    every[] = "--every=200ms";
+	char *argv[] = { name, run_dir, node->server.dir, top, every, NULL };
+	struct winsize size = { .ws_row = 24, .ws_col = 80 };
+
+	node->len = 0;
+	node->child = forkpty(&node->pipe[0], NULL, NULL, &size);
+	if (node->child == 0) {
+		setenv("TERM", "xterm", 1);
+		unsetenv("LINES");
+		unsetenv("COLUMNS");
+		execv(getenv("SHOAL"), argv);
+		_exit(98);
+	}
+	fcntl(node->pipe[0], F_SETFL, O_NONBLOCK);
+}
+
+/* Press keys, have all drawn anew, and wait until the screen shows a text. */
+static void press(struct node *node, const char *keys, const char *text)
+{
+	for (int i = 0; i < 20000; i++) {
+		/* Once more where the key before was still being drawn. */
+		if (i % 400 == 0) {
+			node->len = 0;
+			assert_int_equal(write(node->pipe[0], i ? "" : keys, i ? 0 : strlen(keys)),
+					 i ? 0 : strlen(keys));
+			assert_int_equal(write(node->pipe[0], "\f", 1), 1);
+		}
+		turn(node);
+		if (strstr(node->output, text))
+			return;
+		if (node->len > OUTPUT_MAX - 8192)
+			node->len = 0;
+	}
+	fail_msg("top never shows '%s': %s", text, node->output);
+}
+
+TEST(served, top_opens_what_is_selected_sorts_and_filters)
+{
+	struct winsize wide = { .ws_row = 40, .ws_col = 140 };
+	struct node node = { 0 };
+	int status;
+
+	node_start(&node);
+	begin_top(&node);
+	press(&node, "", "203.0.113.10/32");
+	press(&node, "\r", "203.0.113.10:443/tcp");
+	press(&node, "\r", "web/r2");
+	press(&node, "/r1\r", "/r1");
+	press(&node, "\r", "real r1");
+	press(&node, "\033", "web/r1");
+	press(&node, "e", "EVIDENCE");
+	press(&node, "ssr", "web/r3");
+	ioctl(node.pipe[0], TIOCSWINSZ, &wide);
+	press(&node, "v", "PREFIX");
+	site_verdict_all(&node.site, REAL_DOWN);
+	site_run(&node.site);
+	press(&node, "", "too few healthy reals");
+	press(&node, "w", "no quorum");
+	assert_int_equal(write(node.pipe[0], "q", 1), 1);
+	for (int i = 0; i < 20000 && waitpid(node.child, &status, WNOHANG) == 0; i++)
+		turn(&node);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(node.pipe[0]);
+	node_stop(&node);
+}
+
+TEST(served, top_needs_a_terminal)
+{
+	struct node node = { 0 };
+
+	node_start(&node);
+	assert_int_equal(SHOAL(&node, "top"), CTL_USAGE);
+	assert_said(&node, "status --watch --json");
+	node_stop(&node);
+}
 
 TEST(served, balance_asks_twice)
 {
@@ -891,6 +974,8 @@ int main(void)
 		T(served, a_capture_ends_by_its_time_and_refuses_what_makes_no_sense),
 		T(served, a_capture_that_is_refused_leaves_its_file),
 		T(served, unknown_names_are_usage_errors_with_a_suggestion),
+		T(served, top_opens_what_is_selected_sorts_and_filters),
+		T(served, top_needs_a_terminal),
 		T(served, balance_asks_twice),
 		T(served, ready_waits_and_tells_what_keeps_it),
 		T(served, a_watched_list_comes_again_a_line_each_in_json),
