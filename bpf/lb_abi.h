@@ -21,7 +21,10 @@
 
 #include <linux/types.h>
 
+#ifndef LB_ABI_VERSION /* the tests build another layout, tests/next */
 #define LB_ABI_VERSION 5
+#define LB_VIPS        8192
+#endif
 
 #define LB_UPLINKS        8
 #define LB_UPLINK_CELLS   (LB_UPLINKS + 1) /* the last one is the self-test's */
@@ -30,7 +33,6 @@
 #define LB_REALS_MAX      60000
 #define LB_RING_SLOTS     65537
 #define LB_RING_WORDS     65538 /* a ring in memory, padded to 8 bytes */
-#define LB_VIPS           8192
 #define LB_VIP_CELLS_LOG2 15
 #define LB_SERVICES       16384
 #define LB_SVC_CELLS_LOG2 16

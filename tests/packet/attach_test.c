@@ -28,6 +28,7 @@
 
 /* While set, the program that is loaded next reads where it must not. */
 static bool is_spoiled;
+static unsigned n_loads;
 
 /* In place of libbpf's, which it calls. */
 int bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton)
@@ -35,6 +36,7 @@ int bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton)
 	int (*load)(struct bpf_object_skeleton *) = NULL;
 	void *symbol = dlsym(RTLD_NEXT, "bpf_object__load_skeleton");
 
+	n_loads++;
 	if (is_spoiled) {
 		struct bpf_program *program = *skeleton->progs[0].prog;
 		struct bpf_insn *insns = (struct bpf_insn *)(uintptr_t)bpf_program__insns(program);
@@ -261,11 +263,18 @@ TEST(dataplane, keeps_the_program_where_nothing_changed)
 {
 	struct dataplane *dp = open_here();
 	uint32_t id = dp->prog_id;
+	unsigned loaded = n_loads;
 
 	attach_ok(dp);
 	dataplane_close(dp);
 	dp = open_here();
 	assert_int_equal(dp->prog_id, id);
+	assert_int_equal(n_loads, loaded); /* the verifier was not asked again */
+	dp->tables->build++;               /* as an exchange that did not come to its end */
+	dataplane_close(dp);
+	dp = open_here();
+	assert_int_equal(dp->prog_id, id);
+	assert_int_equal(n_loads, loaded + 1);
 	dataplane_close(dp);
 	remove_all();
 }
@@ -564,6 +573,147 @@ TEST(dataplane, refuses_maps_of_another_layout_and_leaves_them)
 	assert_int_equal(dataplane_open(dir, &config, &dp, &err), -ESTALE);
 	assert_non_null(strstr(err.text, "999"));
 	assert_non_null(strstr(err.text, "remove"));
+	remove_all();
+}
+
+/* ---- maps of another layout ---- */
+
+/* What is pinned becomes a set of another version, for all that this one knows of it. */
+static char other_set[112];
+static void become_other(void)
+{
+	snprintf(other_set, sizeof(other_set), "%s/v999", dir);
+	assert_int_equal(rename(set, other_set), 0);
+}
+
+static int update_link(const char *ifname, int prog_fd)
+{
+	char path[160];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "%s/link_%u", dir, if_nametoindex(ifname));
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	r = bpf_link_update(fd, prog_fd, NULL);
+	close(fd);
+	return r;
+}
+
+static void prove(struct dataplane *dp, const struct dataplane_service *service)
+{
+	struct err err;
+
+	if (dataplane_self_test(dp, service, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+TEST(change_over, leaves_the_uplink_to_the_former_set_until_it_is_told)
+{
+	struct dataplane *dp = open_here();
+	struct dataplane_service service = program(dp);
+	uint32_t former = dp->prog_id, link;
+	struct err err = { "" };
+
+	attach_ok(dp);
+	dataplane_close(dp);
+	become_other();
+	link = link_id();
+	for (int start = 0; start < 2; start++) { /* the second finds what the first had begun */
+		dp = open_here();
+		assert_true(dataplane_is_changing_over(dp));
+		assert_false(dataplane_is_adopted(dp));
+		attach_ok(dp);
+		assert_true(dataplane_is_attached(dp, 0));
+		assert_int_equal(running_program(), former);
+		service = program(dp);
+		prove(dp, &service);
+		if (start == 0)
+			dataplane_close(dp);
+	}
+	fails_link_update = true;
+	assert_int_equal(dataplane_change_over(dp, &err), -EIO);
+	fails_link_update = false;
+	assert_true(dataplane_is_changing_over(dp));
+	assert_int_equal(running_program(), former);
+	assert_int_equal(access(other_set, F_OK), 0);
+
+	assert_int_equal(dataplane_change_over(dp, &err), 0);
+	assert_false(dataplane_is_changing_over(dp));
+	assert_int_equal(running_program(), dp->prog_id);
+	assert_true(dataplane_is_attached(dp, 0));
+	assert_int_equal(link_id(), link);
+	assert_int_not_equal(access(other_set, F_OK), 0);
+	dataplane_close(dp);
+
+	dp = open_here();
+	assert_true(dataplane_is_adopted(dp));
+	attach_ok(dp);
+	prove(dp, &service);
+	dataplane_close(dp);
+	remove_all();
+}
+
+/* It ended between two uplinks, or before the former set was removed. */
+TEST(change_over, is_finished_by_the_next_start)
+{
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 3 };
+	struct dataplane *dp = open_here();
+	struct dataplane_service service;
+	struct err err = { "" };
+
+	assert_int_equal(system("ip link add up1 address 02:00:00:00:00:03 type veth peer name "
+				"peer1 && ip link set up1 up && ip link set peer1 up && ethtool -K "
+				"up1 rxvlan off rx-vlan-stag-hw-parse off gro off >/dev/null"),
+			 0);
+	service = program(dp);
+	for (int ended = 0; ended < 2; ended++) {
+		attach_ok(dp);
+		if (dataplane_attach(dp, 1, "up1", if_nametoindex("up1"), mac, CONFIG_XDP_AUTO,
+				     &err) < 0)
+			fail_msg("%s", err.text);
+		dataplane_close(dp);
+		become_other();
+		dp = open_here();
+		assert_true(dataplane_is_changing_over(dp));
+		service = program(dp);
+		assert_int_equal(update_link("up1", dp->prog_fd), 0);
+		if (ended == 1)
+			assert_int_equal(update_link("up0", dp->prog_fd), 0);
+		dataplane_close(dp);
+
+		dp = open_here();
+		assert_false(dataplane_is_changing_over(dp));
+		assert_true(dataplane_is_adopted(dp));
+		assert_int_equal(running_program(), dp->prog_id);
+		attach_ok(dp);
+		prove(dp, &service);
+		assert_int_not_equal(access(other_set, F_OK), 0);
+	}
+	dataplane_close(dp);
+	remove_all();
+	assert_int_equal(system("ip link del up1"), 0);
+}
+
+/* Half a set, and one that nobody runs, are removed. */
+TEST(change_over, keeps_nothing_of_sets_that_no_link_runs)
+{
+	struct dataplane *dp = open_here();
+	char path[160];
+
+	program(dp);
+	dataplane_close(dp);
+	become_other();
+	dp = open_here();
+	assert_false(dataplane_is_changing_over(dp));
+	assert_false(dataplane_is_adopted(dp));
+	assert_int_not_equal(access(other_set, F_OK), 0);
+	dataplane_close(dp);
+
+	snprintf(path, sizeof(path), "%s/tables", set);
+	assert_int_equal(unlink(path), 0);
+	dp = open_here();
+	assert_false(dataplane_is_adopted(dp));
+	dataplane_close(dp);
 	remove_all();
 }
 
@@ -1054,6 +1204,9 @@ int main(int argc, char **argv)
 		T(dataplane, that_ended_in_an_exchange_goes_back_without_letting_go_of_the_uplink),
 		T(dataplane, makes_room_for_more_pools_when_adopted),
 		T(dataplane, refuses_maps_of_another_layout_and_leaves_them),
+		T(change_over, leaves_the_uplink_to_the_former_set_until_it_is_told),
+		T(change_over, is_finished_by_the_next_start),
+		T(change_over, keeps_nothing_of_sets_that_no_link_runs),
 		T(dataplane, refuses_a_second_controller),
 		T(dataplane, refuses_a_directory_off_bpffs),
 		T(dataplane, leaves_a_foreign_xdp_program_in_place),
