@@ -25,7 +25,9 @@ static void put_node(const struct screen *screen, const json_t *status)
 {
 	const json_t *vips = json_object_get(status, "vips"),
 		     *config = json_object_get(status, "config");
-	size_t serving = count_serving(vips), n = json_array_size(vips);
+	bool is_told = get_has(status, "n_vips"); /* then not every VIP has a line */
+	size_t serving = is_told ? get_count(status, "n_serving") : count_serving(vips);
+	size_t n = is_told ? get_count(status, "n_vips") : json_array_size(vips);
 
 	screen_printf(screen, STYLE_DIM, LABEL, "node");
 	screen_put(screen, STYLE_BOLD, get_text(status, "node"));
@@ -276,6 +278,17 @@ static void put_alarms(const struct screen *screen, const json_t *alarms)
 	}
 }
 
+/* VIPs that serve, behind the first ones. */
+static void put_vips_left_out(const struct screen *screen, const json_t *status)
+{
+	uint64_t shown = json_array_size(json_object_get(status, "vips"));
+	uint64_t n = get_count(status, "n_vips");
+
+	if (n > shown)
+		screen_line(screen, STYLE_DIM, "%llu more VIPs serve   %s shoal vips",
+			    (unsigned long long)(n - shown), screen_glyph(screen, GLYPH_ARROW));
+}
+
 void render_status(const struct screen *screen, const json_t *result)
 {
 	put_node(screen, result);
@@ -292,4 +305,5 @@ void render_status(const struct screen *screen, const json_t *result)
 	put_alarms(screen, json_object_get(result, "alarms"));
 	screen_newline(screen);
 	render_vip_table(screen, json_object_get(result, "vips"));
+	put_vips_left_out(screen, result);
 }

@@ -324,6 +324,33 @@ static json_t *status_brief(const struct view *view)
 	return status;
 }
 
+static bool is_serving(const struct core_vip *vip)
+{
+	return vip->reason == VIP_REASON_SERVING || vip->reason == VIP_REASON_ANNOUNCED_BY_HAND;
+}
+
+/* A screen need not say of a thousand VIPs one by one that nothing is the matter with them. */
+#define SCREEN_VIPS 50
+
+static bool is_on_screen(const struct core_vip *vip, size_t i)
+{
+	return i < SCREEN_VIPS || !is_serving(vip) || vip->is_drained || vip->is_overridden ||
+	       vip->order != VIP_ORDER_NONE;
+}
+
+static json_t *status_screen(const struct view *view)
+{
+	const struct core *core = view->daemon->core;
+	json_t *status = status_brief(view);
+	json_int_t serving = 0;
+
+	for (uint32_t i = 0; i < core_n_vips(core); i++)
+		serving += is_serving(core_vip(core, i));
+	json_object_set_new(status, "n_vips", json_integer((json_int_t)core_n_vips(core)));
+	json_object_set_new(status, "n_serving", json_integer(serving));
+	return status;
+}
+
 static json_t *status_full(const struct view *view)
 {
 	json_t *status = status_brief(view);
@@ -372,7 +399,7 @@ static json_t *brief_row(const struct view *view, size_t group, size_t i)
 	const struct core_vip *vip = core_vip(view->daemon->core, (uint32_t)i);
 
 	(void)group;
-	return vip ? view_vip(view, vip, VIEW_BRIEF) : NULL;
+	return vip && is_on_screen(vip, i) ? view_vip(view, vip, VIEW_BRIEF) : NULL;
 }
 
 /* No more of a real than name and state. */
@@ -404,7 +431,7 @@ const struct list_kind list_status_brief = {
 	.n_groups = brief_groups,
 	.n_rows = status_rows,
 	.row = brief_row,
-	.rest = status_brief,
+	.rest = status_screen,
 };
 
 const struct list_kind list_status = {

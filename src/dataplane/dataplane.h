@@ -41,7 +41,7 @@ int dataplane_open(const char *bpffs_dir, const struct config *config, struct da
 /*
  * dataplane_reconfigure - take over what a reload may change: mtu, client-mtu, mss-clamp,
  * encap-source, decap, idle.
- * Rings grow only at dataplane_open(), to a quarter more than the pools then and 16:
+ * Rings grow only at dataplane_open(), to an eighth more than the pools then and 16:
  * dataplane_check_room() first.
  */
 int dataplane_reconfigure(struct dataplane *dp, const struct config *config, struct err *err);
@@ -438,6 +438,14 @@ int dataplane_foresee(const struct config *config, const struct dataplane_flow *
  */
 int dataplane_self_test(struct dataplane *dp, const struct dataplane_service *service,
 			struct err *err);
+
+/*
+ * The same with some of the flows that dataplane_self_test() tries: so many from the first on, all
+ * round again. To look again at many services that passed before.
+ */
+#define DATAPLANE_TEST_FLOWS 8
+int dataplane_self_test_some(struct dataplane *dp, const struct dataplane_service *service,
+			     unsigned first, unsigned n, struct err *err);
 
 struct dataplane_count {
 	uint64_t packets, bytes; /* L3 bytes of the client's packets */

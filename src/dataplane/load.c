@@ -42,7 +42,7 @@
 #define KERNEL_MAJOR 5
 #define KERNEL_MINOR 17
 
-#define RINGS_SPARE 16 /* on top of a quarter more than the config has pools */
+#define RINGS_SPARE 16 /* on top of an eighth more than the config has pools */
 
 /* The end of what libbpf said; of a refused program that is the verifier's verdict. */
 static char libbpf_said[4096];
@@ -154,7 +154,7 @@ static uint32_t rings_wanted(const struct config *config, bool is_private)
 {
 	uint32_t n_pools = (uint32_t)config->n_pools;
 
-	return is_private ? n_pools + 1 : n_pools + n_pools / 4 + RINGS_SPARE;
+	return is_private ? n_pools + 1 : n_pools + n_pools / 8 + RINGS_SPARE;
 }
 
 static void pin_path(const struct dataplane *dp, const char *name, char path[192])

@@ -24,7 +24,6 @@
 #include "src/dataplane/lb_skel.h"
 #include "src/dataplane/frame.h"
 
-#define FLOWS      8
 #define FIRST_PORT 49152
 
 #define ETH_LEN 14
@@ -206,8 +205,8 @@ static uint32_t uplink_for_test(const struct dataplane *dp)
 	return i;
 }
 
-int dataplane_self_test(struct dataplane *dp, const struct dataplane_service *service,
-			struct err *err)
+int dataplane_self_test_some(struct dataplane *dp, const struct dataplane_service *service,
+			     unsigned first, unsigned n, struct err *err)
 {
 	struct probe probe = { .spec = { .dst = service->vip.addr, .proto = service->proto } };
 	uint32_t uplink = uplink_for_test(dp);
@@ -225,10 +224,18 @@ int dataplane_self_test(struct dataplane *dp, const struct dataplane_service *se
 	memcpy(probe.spec.dst_mac, dp->uplinks[uplink].mac, 6);
 	probe.spec.src_mac[0] = 0x02;
 	probe.spec.dport = port_of(dp, probe.service);
-	for (unsigned flow = 0; flow < FLOWS && !r; flow++) {
+	for (unsigned i = 0; i < n && !r; i++) {
+		unsigned flow = (first + i) % DATAPLANE_TEST_FLOWS;
+
 		probe.spec.src = client(dp, probe.service, &service->vip.addr, flow);
 		probe.spec.sport = (uint16_t)(FIRST_PORT + 37 * flow);
 		r = run_probe(dp, &probe, err);
 	}
 	return r < 0 ? -EIO : 0;
+}
+
+int dataplane_self_test(struct dataplane *dp, const struct dataplane_service *service,
+			struct err *err)
+{
+	return dataplane_self_test_some(dp, service, 0, DATAPLANE_TEST_FLOWS, err);
 }

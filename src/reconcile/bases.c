@@ -7,7 +7,8 @@
 
 #include "src/base/auto.h"
 
-#define SMALL_MAX 256 /* reals of a ring that is kept in bytes */
+#define TINY_MAX  16  /* reals of a ring that is kept in half bytes */
+#define SMALL_MAX 256 /* in bytes; larger ones take two */
 
 /* What a base ring depends on. */
 struct member {
@@ -21,7 +22,7 @@ struct base {
 	struct member *members;
 	size_t n_members;
 	bool is_used;
-	void *slots; /* places in members: a byte each, or two */
+	void *slots; /* places in members: half a byte each, a byte, or two */
 };
 
 struct bases {
@@ -114,9 +115,27 @@ static struct base *base_find(const struct bases *bases, const struct member *me
 
 /* ---- slots ---- */
 
+static size_t slots_bytes(size_t n_members)
+{
+	if (n_members <= TINY_MAX)
+		return (RING_SLOTS + 1) / 2;
+	return RING_SLOTS * (n_members > SMALL_MAX ? 2U : 1U);
+}
+
 static size_t base_bytes(size_t n_members)
 {
-	return RING_SLOTS * (n_members > SMALL_MAX ? 2U : 1U) + n_members * sizeof(struct member);
+	return slots_bytes(n_members) + n_members * sizeof(struct member);
+}
+
+static uint8_t tiny_get(const uint8_t *slots, uint32_t i)
+{
+	return slots[i / 2] >> (i % 2 * 4) & 15;
+}
+
+/* The other half is 0, or already stored. */
+static void tiny_put(uint8_t *slots, uint32_t i, uint8_t place)
+{
+	slots[i / 2] = (uint8_t)(i % 2 ? slots[i / 2] | place << 4 : place);
 }
 
 /* The caller's indices for a kept ring. */
@@ -135,7 +154,7 @@ static void slots_expand(const struct base *base, const struct member *members,
 	for (size_t i = 0; i < base->n_members; i++)
 		index[i] = (uint16_t)members[i].index;
 	for (uint32_t i = 0; i < RING_SLOTS; i++)
-		slots[i] = index[narrow[i]];
+		slots[i] = index[base->n_members <= TINY_MAX ? tiny_get(narrow, i) : narrow[i]];
 }
 
 static void slots_pack(struct base *base, const uint16_t *place, const uint16_t slots[RING_SLOTS])
@@ -146,6 +165,8 @@ static void slots_pack(struct base *base, const uint16_t *place, const uint16_t 
 	for (uint32_t i = 0; i < RING_SLOTS; i++) {
 		if (base->n_members > SMALL_MAX)
 			wide[i] = place[slots[i]];
+		else if (base->n_members <= TINY_MAX)
+			tiny_put(narrow, i, (uint8_t)place[slots[i]]);
 		else
 			narrow[i] = (uint8_t)place[slots[i]];
 	}
@@ -169,7 +190,7 @@ static void base_keep(struct bases *bases, struct member **members, size_t n, si
 		bases->list = list;
 		bases->max = max;
 	}
-	base.slots = malloc(RING_SLOTS * (n > SMALL_MAX ? sizeof(uint16_t) : 1));
+	base.slots = malloc(slots_bytes(n));
 	if (!base.slots)
 		return;
 	for (size_t i = 0; i < n; i++)

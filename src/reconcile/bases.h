@@ -4,8 +4,9 @@
  * returns does not cost a run of Maglev.
  *
  * Kept by content: pools with equal reals and weights share one, in whatever order the file lists
- * them. A ring of up to 256 reals takes a byte a slot, a larger one two. BASES_BYTES_MAX bounds the
- * memory: 1,023 rings of a byte a slot; what does not fit is computed each time.
+ * them. A ring of up to 16 reals takes half a byte a slot, of up to 256 a byte, a larger one two.
+ * BASES_BYTES_MAX bounds the memory: 1,023 rings of a byte a slot; what does not fit is computed
+ * each time.
  */
 #pragma once
 

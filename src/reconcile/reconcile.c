@@ -16,7 +16,9 @@
 #include "src/reconcile/repairs.h"
 #include "src/reconcile/rings.h"
 
-#define ROUNDS_MAX 8 /* of plan and ops within one pass: going up takes five */
+/* Flows tried each RECONCILE_SELF_TEST_US, all services together: with many, one each. */
+#define TESTS_A_ROUND 4000
+#define ROUNDS_MAX    8 /* of plan and ops within one pass: going up takes five */
 
 /* When an op that failed may be tried again. */
 struct backoff {
@@ -34,6 +36,7 @@ struct pool_more {
 struct service_more {
 	struct dataplane_service record; /* as programmed */
 	usec_t tested_at;
+	unsigned round; /* which flow comes first */
 	struct backoff backoff;
 };
 
@@ -712,12 +715,24 @@ static int service_set(struct reconcile *r, uint32_t index, struct err *err)
 	return 0;
 }
 
+/* What failed, or never passed, is tried with every flow. */
+static int run_test(struct reconcile *r, size_t i, struct err *err)
+{
+	const struct dataplane_service *record = &r->services_more[i].record;
+	size_t n = TESTS_A_ROUND / (r->n_services + 1);
+
+	if (!r->services[i].self_tested || r->services[i].self_test_failures)
+		n = DATAPLANE_TEST_FLOWS;
+	n = n < 1 ? 1 : n > DATAPLANE_TEST_FLOWS ? DATAPLANE_TEST_FLOWS : n;
+	return dataplane_self_test_some(r->options.dataplane, record, r->services_more[i].round++,
+					(unsigned)n, err);
+}
+
 static int service_test(struct reconcile *r, size_t i, usec_t now, struct err *err)
 {
 	struct observed_service *observed = &r->services[i];
-	int ret;
+	int ret = run_test(r, i, err);
 
-	ret = dataplane_self_test(r->options.dataplane, &r->services_more[i].record, err);
 	r->services_more[i].tested_at = now;
 	if (ret == 0) {
 		observed->self_tested = true;

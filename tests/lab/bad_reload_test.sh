@@ -59,7 +59,7 @@ refused 1 /nowhere/ca.pem
 sleep 1
 expect "the VIP is still announced" tor_routes_via lb1 $LAB_VIP4
 
-# There are rings for a quarter more pools than at the start, and 16.
+# There are rings for an eighth more pools than at the start, and 16.
 test_that "more pools than there is room for are refused, with the remedy"
 many='' services=''
 for ((i = 1; i <= 60; i++)); do

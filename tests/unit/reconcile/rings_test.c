@@ -203,6 +203,25 @@ TEST(bases, are_shared_by_pools_of_equal_reals_in_any_order)
 	bases_free(bases);
 }
 
+TEST(bases, keep_small_pools_in_half_bytes)
+{
+	static const size_t sizes[] = { 1, 2, 15, 16, 17 };
+	struct ring_real reals[17];
+
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+		struct bases *bases = bases_new();
+
+		reals_make(reals, sizes[k], 40 * k);
+		assert_int_equal(ring_base(reals, sizes[k], want), 0);
+		for (int again = 0; again < 2; again++) {
+			assert_int_equal(bases_ring(bases, reals, sizes[k], got), 0);
+			assert_memory_equal(want, got, sizeof(want));
+		}
+		assert_int_equal(bases_n(bases), 1);
+		bases_free(bases);
+	}
+}
+
 TEST(bases, keep_large_pools_too)
 {
 	static struct ring_real reals[300];
@@ -227,24 +246,24 @@ TEST(bases, keep_large_pools_too)
 TEST(bases, stay_within_their_bound_and_go_when_unused)
 {
 	struct bases *bases = bases_new();
-	struct ring_real reals[2];
+	struct ring_real reals[17];
 	size_t fit = BASES_BYTES_MAX / RING_SLOTS;
 
 	for (size_t i = 0; i < fit + 10; i++) {
-		reals_make(reals, 2, i);
-		assert_int_equal(bases_ring(bases, reals, 2, got), 0);
+		reals_make(reals, 17, i);
+		assert_int_equal(bases_ring(bases, reals, 17, got), 0);
 	}
-	assert_in_range(bases_n(bases), fit - 5, fit);
-	assert_int_equal(ring_base(reals, 2, want), 0);
+	assert_in_range(bases_n(bases), fit - 10, fit);
+	assert_int_equal(ring_base(reals, 17, want), 0);
 	assert_memory_equal(want, got, sizeof(want));
 	bases_start_use(bases);
 	for (size_t i = 3; i < 8; i++) {
-		reals_make(reals, 2, i);
-		bases_use(bases, reals, 2);
+		reals_make(reals, 17, i);
+		bases_use(bases, reals, 17);
 	}
 	bases_drop_unused(bases);
 	assert_int_equal(bases_n(bases), 5);
-	assert_int_equal(bases_ring(bases, reals, 2, got), 0);
+	assert_int_equal(bases_ring(bases, reals, 17, got), 0);
 	assert_int_equal(bases_n(bases), 5);
 	bases_free(bases);
 }
@@ -252,5 +271,6 @@ TEST(bases, stay_within_their_bound_and_go_when_unused)
 RUN_TESTS(T(rings, written_step_by_step_are_those_built_from_nothing),
 	  T(rings, of_an_earlier_process_are_made_again_only_when_something_changed),
 	  T(rings, of_a_real_that_is_not_programmed_are_refused),
-	  T(bases, are_shared_by_pools_of_equal_reals_in_any_order), T(bases, keep_large_pools_too),
+	  T(bases, are_shared_by_pools_of_equal_reals_in_any_order),
+	  T(bases, keep_small_pools_in_half_bytes), T(bases, keep_large_pools_too),
 	  T(bases, stay_within_their_bound_and_go_when_unused))
