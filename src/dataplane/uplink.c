@@ -335,8 +335,8 @@ static int link_adopt(struct dataplane *dp, uint32_t ifindex, int *ret_fd)
 		return -ENOENT;
 	/* Another program on our link: exchanged without a gap, and without resetting the NIC. */
 	if (link_info(fd, &info) == 0 && info.type == BPF_LINK_TYPE_XDP &&
-	    info.xdp.ifindex == ifindex && info.prog_id != dp->prog_id)
-		bpf_link_update(fd, dp->prog_fd, NULL);
+	    info.xdp.ifindex == ifindex && !sets_may_run(dp, info.prog_id))
+		bpf_link_update(fd, dp->is_changing_over ? dp->former_fd : dp->prog_fd, NULL);
 	if (link_info(fd, &info) < 0 || info.type != BPF_LINK_TYPE_XDP ||
 	    info.xdp.ifindex != ifindex || !sets_may_run(dp, info.prog_id)) {
 		bpf_link_detach(fd);

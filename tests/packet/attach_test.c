@@ -269,8 +269,9 @@ TEST(dataplane, keeps_the_program_where_nothing_changed)
 	dataplane_close(dp);
 	dp = open_here();
 	assert_int_equal(dp->prog_id, id);
-	assert_int_equal(n_loads, loaded); /* the verifier was not asked again */
-	dp->tables->build++;               /* as an exchange that did not come to its end */
+	assert_int_equal(n_loads, loaded);  /* the verifier was not asked again */
+	dp->tables->build++;                /* as an exchange that did not come to its end */
+	assert_int_equal(mend_init(dp), 0); /* as if it had written that */
 	dataplane_close(dp);
 	dp = open_here();
 	assert_int_equal(dp->prog_id, id);
@@ -517,6 +518,7 @@ TEST(dataplane, keeps_the_program_in_force_when_the_kernel_refuses_the_next)
 
 	attach_ok(dp);
 	dp->tables->build = 0; /* as of another object */
+	assert_int_equal(mend_init(dp), 0);
 	dataplane_close(dp);
 	is_spoiled = true;
 	assert_int_equal(dataplane_open(dir, &config, &next, &err), -EACCES);
@@ -569,6 +571,7 @@ TEST(dataplane, refuses_maps_of_another_layout_and_leaves_them)
 	struct err err = { "" };
 
 	dp->tables->abi_version = 999;
+	assert_int_equal(mend_init(dp), 0);
 	dataplane_close(dp);
 	assert_int_equal(dataplane_open(dir, &config, &dp, &err), -ESTALE);
 	assert_non_null(strstr(err.text, "999"));
