@@ -69,7 +69,7 @@ static void open_stages(struct dataplane *dp)
 	for (int i = 0; i < N_STAGE_PINS; i++) {
 		char path[192];
 
-		snprintf(path, sizeof(path), "%s/%s", dp->dir, stage_pins[i]);
+		snprintf(path, sizeof(path), "%s/%s", dp->set, stage_pins[i]);
 		dp->mend->stage_fds[i] = dp->dir[0] ? bpf_obj_get(path) : -1;
 	}
 }
@@ -493,14 +493,14 @@ static void stages_mend(struct dataplane *dp, dataplane_mended_fn told, void *ar
 
 /* ---- pins ---- */
 
-static void pin_mend(struct dataplane *dp, const char *name, int fd, dataplane_mended_fn told,
-		     void *arg)
+/* dir: of the set, or that of the links beside it. */
+static void pin_mend(const char *dir, const char *name, int fd, dataplane_mended_fn told, void *arg)
 {
 	char path[192];
 
-	if (fd < 0 || faccessat(dp->dir_fd, name, F_OK, 0) == 0 || errno != ENOENT)
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (fd < 0 || access(path, F_OK) == 0 || errno != ENOENT)
 		return;
-	snprintf(path, sizeof(path), "%s/%s", dp->dir, name);
 	if (bpf_obj_pin(fd, path) == 0)
 		told(&(struct dataplane_mended){ .part = DATAPLANE_PART_PIN, .what = name, .n = 1 },
 		     arg);
@@ -528,13 +528,14 @@ static void pins_mend(struct dataplane *dp, dataplane_mended_fn told, void *arg)
 	char name[32];
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-		pin_mend(dp, maps[i].name, bpf_map__fd(maps[i].map), told, arg);
+		pin_mend(dp->set, maps[i].name, bpf_map__fd(maps[i].map), told, arg);
 	for (int i = 0; i < N_STAGE_PINS; i++)
-		pin_mend(dp, stage_pins[i], dp->mend->stage_fds[i], told, arg);
+		pin_mend(dp->set, stage_pins[i], dp->mend->stage_fds[i], told, arg);
+	pin_mend(dp->set, "age", dp->age_fd, told, arg);
 	for (uint32_t i = 0; i < DATAPLANE_UPLINKS_MAX; i++) {
 		snprintf(name, sizeof(name), "link_%u", dp->uplinks[i].ifindex);
 		if (dataplane_is_attached(dp, i))
-			pin_mend(dp, name, dp->link_fds[i], told, arg);
+			pin_mend(dp->dir, name, dp->link_fds[i], told, arg);
 	}
 }
 

@@ -720,6 +720,44 @@ TEST(change_over, keeps_nothing_of_sets_that_no_link_runs)
 	remove_all();
 }
 
+static void count_mended(const struct dataplane_mended *mended, void *arg)
+{
+	assert_int_equal(mended->part, DATAPLANE_PART_PIN);
+	++*(unsigned *)arg;
+}
+
+/* Maps go where their set is, the link beside it; what stands is left alone. */
+TEST(dataplane, pins_anew_what_somebody_unpinned)
+{
+	static const char *const names[] = { "rings", "tables", "program", "age" };
+	struct dataplane *dp = open_here();
+	uint32_t link, id = dp->prog_id;
+	unsigned mended = 0;
+	char path[160];
+
+	attach_ok(dp);
+	link = link_id();
+	dataplane_mend(dp, count_mended, &mended);
+	assert_int_equal(mended, 0);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s", set, names[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	snprintf(path, sizeof(path), "%s/link_%u", dir, if_nametoindex("up0"));
+	assert_int_equal(unlink(path), 0);
+	dataplane_mend(dp, count_mended, &mended);
+	assert_int_equal(mended, 5);
+	assert_int_equal(link_id(), link);
+	snprintf(path, sizeof(path), "%s/rings", dir);
+	assert_int_not_equal(access(path, F_OK), 0);
+	dataplane_close(dp);
+	dp = open_here();
+	assert_true(dataplane_is_adopted(dp));
+	assert_int_equal(dp->prog_id, id);
+	dataplane_close(dp);
+	remove_all();
+}
+
 TEST(dataplane, refuses_a_second_controller)
 {
 	struct dataplane *dp = open_here(), *second = NULL;
@@ -1210,6 +1248,7 @@ int main(int argc, char **argv)
 		T(change_over, leaves_the_uplink_to_the_former_set_until_it_is_told),
 		T(change_over, is_finished_by_the_next_start),
 		T(change_over, keeps_nothing_of_sets_that_no_link_runs),
+		T(dataplane, pins_anew_what_somebody_unpinned),
 		T(dataplane, refuses_a_second_controller),
 		T(dataplane, refuses_a_directory_off_bpffs),
 		T(dataplane, leaves_a_foreign_xdp_program_in_place),
