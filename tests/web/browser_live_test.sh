@@ -47,7 +47,7 @@ look() {
 	pid=$LOOK_PID
 	while IFS= read -r line <&"${LOOK[0]}"; do
 		case $line in
-		"DO "*) "${line#DO }" && echo done >&"${LOOK[1]}" ;;
+		"DO "*) "${line#DO }" && echo "is done" >&"${LOOK[1]}" ;;
 		*) echo "$line" ;;
 		esac
 	done
