@@ -17,6 +17,7 @@
 #include "health/judge.h"
 #include "health/prober.h"
 #include "src/base/auto.h"
+#include "src/ctl/remedy.h"
 #include "src/ctl/view.h"
 #include "src/dataplane/dataplane.h"
 #include "src/net/net.h"
@@ -671,15 +672,30 @@ static void next_quorum(const struct view *view, const struct core_vip *vip, jso
 		 missing == 1 ? "" : "s", pool->config->name, missing == 1 ? "is" : "are");
 }
 
+/* What keeps a route that serves from more peers. */
+static void next_lacking(const struct view *view, const struct core_vip *vip, json_t *next)
+{
+	const struct loop_route *loop = loop_find(view->daemon->loop, &vip->prefix);
+	char command[96];
+
+	if (!some_peer_lacks(view, loop))
+		return;
+	snprintf(command, sizeof(command), "shoal routes %.64s", VIP_NAME(vip));
+	add_next(next, command, "in every peer when what its route lacks above is mended");
+}
+
 static void next_wait(const struct view *view, const struct core_vip *vip, json_t *next,
 		      const char *what)
 {
 	double left = vip->held_until > view->now
 			      ? (double)(vip->held_until - view->now) / (double)USEC_PER_SEC
 			      : 0;
+	char command[112];
 
 	add_next(next, NULL, "announced in %.0f s, when the %s ends%s", left, what,
 		 vip->flaps > 1 ? "; it was withdrawn several times within 10 min" : "");
+	snprintf(command, sizeof(command), "shoal vip %.64s announce --for 10m", VIP_NAME(vip));
+	add_next(next, command, "to announce it before");
 }
 
 static void next_serving(const struct view *view, const struct core_vip *vip, json_t *next)
@@ -696,40 +712,6 @@ static void next_serving(const struct view *view, const struct core_vip *vip, js
 	snprintf(command, sizeof(command), "shoal drain %.64s", VIP_NAME(vip));
 	add_next(next, command, "to move its traffic away");
 }
-
-/* A constant sentence and command for reasons that need no numbers. */
-static const struct {
-	const char *text, *command;
-} vip_next[VIP_REASON_MAX] = {
-	[VIP_REASON_STARTING] = { "decided when its reals are judged", "shoal reals" },
-	[VIP_REASON_NOT_PROGRAMMED] = { "announced when the data plane holds all its services; "
-					"shoald works on it",
-					"journalctl -u shoald" },
-	[VIP_REASON_SELF_TEST] = { "announced when the self-test of every service passes",
-				   "journalctl -u shoald" },
-	[VIP_REASON_XDP_GONE] = { "announced when XDP is attached again; shoald tries to",
-				  "shoal why node" },
-	[VIP_REASON_NO_NEXT_HOP] = { "announced when an uplink of the peers has carrier and the "
-				     "gateways to peers and reals answer",
-				     "shoal reals" },
-	[VIP_REASON_COMMON_MODE] = { "by its checks again when the pools recover, or when "
-				     "common-mode.for is over",
-				     "shoal why node" },
-	[VIP_REASON_FENCED] = { "announced after a complete pass and the warm-up", NULL },
-	[VIP_REASON_NODE_DRAINED] = { "announced when the drain of the node ends",
-				      "shoal undrain" },
-	[VIP_REASON_ROUTER_DOWN] = { "serving again when bgpd answers on its vty socket",
-				     "systemctl status frr" },
-	[VIP_REASON_NO_INSTANCE] = { "serving when bgpd has the BGP instance of local-as",
-				     "vtysh -c 'show running-config bgpd'" },
-	[VIP_REASON_NO_PEER] = { "serving again when enough peers hold the route", "shoal peers" },
-	[VIP_REASON_ROUTE_PENDING] = { "serving when enough peers hold the route, normally within "
-				       "a second",
-				       "shoal routes" },
-	[VIP_REASON_OUTSIDE_RANGES] = { "announced when vip-ranges of the config holds it",
-					"shoal reload" },
-	[VIP_REASON_REMOVED] = { "deleted once its route is gone and it lingered", NULL },
-};
 
 static void next_drained(const struct core_vip *vip, json_t *next)
 {
@@ -763,6 +745,14 @@ static void next_stuck(const struct view *view, const struct core_vip *vip, json
 	add_next(next, command, "to serve again");
 }
 
+/* Of reasons that need no numbers. */
+static void next_of_reason(const struct core_vip *vip, json_t *next)
+{
+	const struct remedy *remedy = remedy_of_vip(vip->reason);
+
+	add_next(next, remedy->command, "%s", remedy->text);
+}
+
 static json_t *vip_what_next(const struct view *view, const struct core_vip *vip)
 {
 	json_t *next = json_array();
@@ -788,6 +778,7 @@ static json_t *vip_what_next(const struct view *view, const struct core_vip *vip
 		next_stuck(view, vip, next);
 		break;
 	case VIP_REASON_SERVING:
+		next_lacking(view, vip, next);
 		next_serving(view, vip, next);
 		break;
 	case VIP_REASON_STARTING:
@@ -805,9 +796,7 @@ static json_t *vip_what_next(const struct view *view, const struct core_vip *vip
 	case VIP_REASON_OUTSIDE_RANGES:
 	case VIP_REASON_REMOVED:
 	case VIP_REASON_MAX:
-		if (vip->reason < VIP_REASON_MAX)
-			add_next(next, vip_next[vip->reason].command, "%s",
-				 vip_next[vip->reason].text);
+		next_of_reason(vip, next);
 		break;
 	}
 	return next;
@@ -985,24 +974,43 @@ static void next_ordered(const struct core_pool *pool, uint32_t index, json_t *n
 	add_next(next, command, "gets new flows again, by its checks, when the order ends");
 }
 
-/* What brings a real up again, by why it is down. */
-static const char *remedy(const struct core_real *real)
+/* What brings a real up again, or in, by why it is not. */
+static void next_down(const struct core_pool *pool, uint32_t index, json_t *next)
 {
-	enum probe_reason reason = real->reason;
+	const struct core_real *real = &pool->reals[index];
+	const struct remedy *remedy = remedy_of_probe(real->reason);
+	bool is_dead =
+		real->life == REAL_DEAD && judge_heard_in(real->reason) != JUDGE_HEARD_ANSWER;
+	char command[176];
 
-	if (real->life == REAL_DEAD && judge_heard_in(reason) != JUDGE_HEARD_ANSWER)
-		return "up after enough passing probes in a row; nothing answers at its address: "
-		       "mend "
-		       "the machine, or the network to it";
-	if (reason == PROBE_MTU)
-		return "up after enough passing probes in a row; let the way to it take larger "
-		       "packets, or let client-mtu say less";
-	if (reason == PROBE_EXIT_STATUS || reason == PROBE_KILLED)
-		return "up after enough passing probes in a row; mend what the program finds";
-	if (judge_heard_in(reason) == JUDGE_HEARD_ANSWER)
-		return "up after enough passing probes in a row; it answers, mend the server";
-	return "up after enough passing probes in a row; mend the server, or the VIP's address and "
-	       "tunnel on it";
+	snprintf(command, sizeof(command), "shoal probe %s/%s", pool->config->name,
+		 pool->config->reals[index].name);
+	add_next(next, remedy->command ? remedy->command : command, "%s%s",
+		 real->state == REAL_DOWN      ? "up after enough passing probes in a row; "
+		 : real->state == REAL_UNKNOWN ? "judged after enough probes; "
+					       : "",
+		 is_dead ? "nothing answers at its address: mend the machine, or the network to it"
+			 : remedy->text);
+}
+
+static void next_up(const struct core_pool *pool, uint32_t index, json_t *next)
+{
+	char command[176];
+
+	snprintf(command, sizeof(command), "shoal real %s/%s drain", pool->config->name,
+		 pool->config->reals[index].name);
+	add_next(next, NULL, "down after enough failing probes in a row");
+	if (!pool->reals[index].order)
+		add_next(next, command, "to take it out and keep its flows");
+}
+
+/* Up, and yet no packet can be sent to it. */
+static void next_way(const struct view *view, const struct config_real *real, json_t *next)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "ip route get %s", ADDR_STR(&real->addr));
+	add_next(next, command, "gets packets when there is a way to it: %s", no_way(view, real));
 }
 
 static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t index)
@@ -1017,18 +1025,27 @@ static json_t *why_real(const struct view *view, uint32_t pool_index, uint32_t i
 	add_checks(view, pool_index, index, object);
 	if (real->order)
 		next_ordered(pool, index, next);
-	if (real->reason == PROBE_NOT_EXECUTABLE)
-		add_next(next, "journalctl -u shoal-exec",
-			 "put the program in its place on this node, with its rights");
-	else if (real->reason == PROBE_PROBE_PATH || real->reason == PROBE_LOCAL_ERROR)
-		add_next(next, "journalctl -u shoal-probe", "mend the node's own probe path");
-	else if (real->state == REAL_DOWN)
-		add_next(next, NULL, "%s", remedy(real));
-	else if (real->state == REAL_UNKNOWN)
-		add_next(next, NULL, "judged when the check has run often enough");
+	if (!real->has_next_hop)
+		next_way(view, &pool->config->reals[index], next);
+	if (real->state == REAL_UP && !remedy_of_probe(real->reason)->command)
+		next_up(pool, index, next);
 	else
-		add_next(next, NULL, "down after enough failing probes in a row");
+		next_down(pool, index, next);
 	return answer("real", object, next);
+}
+
+static const char *peer_remedy(const struct router_peer *peer)
+{
+	if (!peer->is_found)
+		return "counts when frr.conf has the neighbour and its session is up; a frr.conf "
+		       "with it";
+	if (!peer->is_established)
+		return "counts when its session is up; the sessions are the operator's, in "
+		       "frr.conf";
+	if (router_peer_lacks_bfd(peer))
+		return "its silence is noticed in time when BFD is up on both ends; it is the "
+		       "operator's, in frr.conf";
+	return "the sessions are the operator's, in frr.conf";
 }
 
 static json_t *why_peer(const struct view *view, const struct router_peer *peer)
@@ -1039,7 +1056,7 @@ static json_t *why_peer(const struct view *view, const struct router_peer *peer)
 	json_array_clear(json_object_get(bgpd, "causes"));
 	add_cause(object, bgpd);
 	snprintf(command, sizeof(command), "vtysh -c 'show bgp neighbors %.64s'", peer->key);
-	add_next(next, command, "the sessions are the operator's, in frr.conf");
+	add_next(next, peer->is_found ? command : "shoal frr-config", "%s", peer_remedy(peer));
 	return answer("peer", object, next);
 }
 
@@ -1050,6 +1067,23 @@ static size_t count_serving(const struct core *core)
 	for (uint32_t i = 0; i < core_n_vips(core); i++)
 		n += core_vip(core, i)->state == VIP_ANNOUNCED;
 	return n;
+}
+
+/* What an uplink lacks; nothing when it is usable. */
+static void next_uplink(const struct view *view, uint32_t i, json_t *next)
+{
+	const struct net_uplink *uplink = net_uplink(view->daemon->net, i);
+	const char *name = core_config(view->daemon->core)->node.uplinks[i];
+	char command[96];
+
+	if (!uplink || !uplink->present || !uplink->has_carrier) {
+		snprintf(command, sizeof(command), "ip link show %.64s", name);
+		add_next(next, command, "uplink %s is used when it is there, up and has carrier",
+			 name);
+	} else if (!dataplane_is_attached(view->daemon->dataplane, i)) {
+		add_next(next, "journalctl -u shoald",
+			 "uplink %s is used when XDP is attached; shoald tries to", name);
+	}
 }
 
 static json_t *why_node(const struct view *view)
@@ -1083,6 +1117,13 @@ static json_t *why_node(const struct view *view)
 			 view_seconds(node->common.until > view->now
 					      ? node->common.until - view->now
 					      : 0));
+	for (uint32_t i = 0; i < node->n_uplinks; i++)
+		next_uplink(view, i, next);
+	if (router_life(view->daemon->router) != ROUTER_READY)
+		add_next(next, "systemctl status frr", "announces when bgpd answers");
+	if (node->is_fenced)
+		add_next(next, "systemctl status shoal-guard",
+			 "announces again after a complete pass and the warm-up");
 	if (node->is_drained)
 		add_next(next, "shoal undrain", "in service when its drain ends");
 	else
@@ -1112,6 +1153,10 @@ static json_t *why_service(const struct view *view, const struct core_vip *vip,
 	if (service->pool != CORE_NONE)
 		add_cause(object, pool_link(view, service->pool, BROKEN_NAMED_MAX));
 	add_cause(object, dataplane_link(view, vip));
+	if (service->config && !is_well)
+		add_next(next, "journalctl -u shoald",
+			 "forwards when it is programmed and its self-test passes; shoald works "
+			 "on it");
 	snprintf(command, sizeof(command), "shoal why %.64s", VIP_NAME(vip));
 	add_next(next, command, "its route is that of VIP %s, %s", VIP_NAME(vip),
 		 vip_state_str(vip->state));
