@@ -13,8 +13,8 @@ static const struct remedy vips[VIP_REASON_MAX] = {
 				   "journalctl -u shoald" },
 	[VIP_REASON_XDP_GONE] = { "announced when XDP is attached again; shoald tries to",
 				  "shoal why node" },
-
-
+	[VIP_REASON_NO_NEXT_HOP] = { "announced when an uplink of the peers has carrier and the "
+				     "gateways to peers and reals answer",
 				     "shoal reals" },
 	[VIP_REASON_COMMON_MODE] = { "by its checks again when the pools recover, or when "
 				     "common-mode.for is over",
