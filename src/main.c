@@ -963,32 +963,6 @@ static bool reset_real(void *daemon, uint32_t pool, uint32_t real)
 	return prober_reset(d->prober, pool, real);
 }
 
-static bool strings_equal(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* What is fixed when the data plane is loaded; everything else changes while running. */
-static const char *needs_restart(const struct config *a, const struct config *b)
-{
-	if (a->node.n_uplinks != b->node.n_uplinks)
-		return "node.uplinks";
-	for (size_t i = 0; i < a->node.n_uplinks; i++)
-		if (strcmp(a->node.uplinks[i], b->node.uplinks[i]) != 0)
-			return "node.uplinks";
-	if (a->node.xdp_mode != b->node.xdp_mode)
-		return "node.xdp-mode";
-	if (a->node.flow_table != b->node.flow_table)
-		return "node.flow-table";
-	if (!strings_equal(a->node.hash_key_file, b->node.hash_key_file))
-		return "node.hash-key-file";
-	if (!strings_equal(a->routing.vty, b->routing.vty))
-		return "routing.vty";
-	if (a->routing.local_as != b->routing.local_as)
-		return "routing.local-as";
-	return NULL;
-}
-
 /* A VIP that stands in bgpd outside the new ranges, which would be nobody's line any more. */
 static const struct core_vip *left_outside(const struct shoald *d, const struct config *next)
 {
@@ -1036,7 +1010,7 @@ static int check_room(const struct shoald *d, const struct config *next, struct 
 static int check_reload(const struct shoald *d, const struct config *next, struct err *err)
 {
 	const char *file = d->options.config_file, *generation = d->config->generation;
-	const char *key = needs_restart(d->config, next);
+	const char *key = config_restart_key(d->config, next, 0);
 	const struct core_vip *outside = left_outside(d, next);
 	struct err why = { "" };
 	int r;

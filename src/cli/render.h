@@ -67,5 +67,6 @@ void render_balance(const struct screen *screen, const json_t *result);
 void render_ready(const struct screen *screen, const json_t *result);
 void render_vip(const struct screen *screen, const json_t *result);
 void render_confirm(const struct screen *screen, const json_t *result);
+void render_diff(const struct screen *screen, const json_t *result);
 void render_reload(const struct screen *screen, const json_t *result);
 void render_reload_refusal(const struct screen *screen, const json_t *result);

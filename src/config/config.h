@@ -317,6 +317,12 @@ const char *config_encap_str(enum config_encap encap);
 const char *config_check_type_str(enum config_check_type type);
 const char *config_loss_then_str(enum config_loss_then then);
 
+/*
+ * The i-th key that differs and that a running shoald cannot change, or NULL: shoald has to be
+ * restarted for it.
+ */
+const char *config_restart_key(const struct config *a, const struct config *b, size_t i);
+
 /* "203.0.113.10:443/tcp", "[2001:db8::1]:443/tcp", "203.0.113.10:any/udp"; prefixes as
  * "a.b.c.0/24:80/tcp". */
 #define CONFIG_SERVICE_TEXT_MAX 72

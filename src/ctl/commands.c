@@ -79,6 +79,12 @@ static void handle_status(struct ctl_request *request, const json_t *args, void 
 	list_answer(request, context, is_brief ? &list_status_brief : &list_status, NULL);
 }
 
+static void handle_diff(struct ctl_request *request, const json_t *args, void *context)
+{
+	(void)args;
+	list_answer(request, context, &list_diff, NULL);
+}
+
 static void handle_version(struct ctl_request *request, const json_t *args, void *context)
 {
 	struct view view = view_now(context);

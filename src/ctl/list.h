@@ -35,7 +35,7 @@ extern const struct list_kind list_balance;
 extern const struct list_kind list_vips, list_pools, list_reals, list_peers, list_routes;
 /* The same without what each check says, which the table does not show. */
 extern const struct list_kind list_reals_brief;
-extern const struct list_kind list_status, list_status_brief;
+extern const struct list_kind list_status, list_status_brief, list_diff;
 
 /* names: an array of strings, empty or NULL for all; copied. NULL: no memory. */
 struct list *list_new(const struct list_kind *kind, const json_t *names);
