@@ -6,7 +6,7 @@
 source "$(dirname "$0")/lab.sh"
 export LAB_SERVICES6="      - {tcp: 81, pool: web, drop-sources: [\"2001:db8:bad::/48\"]}"
 site_up --nodes 1 --reals 2
-maps=$LAB_DIR/lb1/bpf
+maps=$(dirname "$(find "$LAB_DIR/lb1/bpf" -name rings)")
 log=$LAB_DIR/log/lb1-shoald
 
 repairs() { # KIND

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * map_poke - write into the pinned maps of a node, as nobody should: map_poke BPFFS-DIR WHAT
- * WHAT: vips, services, reals, next-hops, ring.
+ * map_poke - look and write into the pinned maps of a node, as nobody should: map_poke BPFFS-DIR
+ * WHAT. WHAT: vips, services, reals, next-hops, ring; print-ring: who owns each slot of ring 0.
  */
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,19 +49,27 @@ static int poke_table(struct lb_tables *t, const char *what)
 	return 0;
 }
 
+static int use_ring(const char *dir, bool prints)
+{
+	struct lb_ring *rings = map_memory(dir, "rings");
+
+	if (!rings)
+		return 1;
+	for (unsigned i = 0; prints && i < LB_RING_SLOTS; i++)
+		printf("%u\n", LB_SLOT_CUR(rings[0].slots[i]));
+	if (!prints)
+		memset(rings[0].slots, 0, 1000 * sizeof(rings[0].slots[0]));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct lb_tables *tables;
-	struct lb_ring *rings;
 
 	if (argc != 3)
 		return 2;
-	if (strcmp(argv[2], "ring") == 0) {
-		rings = map_memory(argv[1], "rings");
-		if (rings)
-			memset(rings[0].slots, 0, 1000 * sizeof(rings[0].slots[0]));
-		return rings ? 0 : 1;
-	}
+	if (strcmp(argv[2], "ring") == 0 || strcmp(argv[2], "print-ring") == 0)
+		return use_ring(argv[1], argv[2][0] == 'p');
 	tables = map_memory(argv[1], "tables");
 	return tables ? poke_table(tables, argv[2]) : 1;
 }
