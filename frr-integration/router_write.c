@@ -123,6 +123,9 @@ static void on_map_line(void *arg, const struct vty_reply *reply)
 
 	if (!step_went_through(router, reply))
 		return;
+	log_info("router_line", "map=%s line=%s took_us=%llu",
+		 router->table.sets[router->write.set].name[router->write.twin],
+		 LOG_QUOTE(reply->command), (unsigned long long)reply->took_us);
 	router->stats.writes++;
 	router->write.line++;
 	write_maps(router);
@@ -278,7 +281,7 @@ static void enter_instance(struct router *router)
 
 /* Thousands of lines would cost as much as writing them; what becomes of each VIP is told anyway.
  */
-static void log_line(const struct router_entry *entry, enum router_op op, unsigned n_lines)
+static void log_line(const struct router_write *write, const struct vty_reply *reply)
 {
 	static const char *const words[ROUTER_OP_MAX] = {
 		[ROUTER_WITHDRAW] = "withdraw",
@@ -286,9 +289,10 @@ static void log_line(const struct router_entry *entry, enum router_op op, unsign
 		[ROUTER_ANNOUNCE] = "announce",
 	};
 
-	log_event(n_lines <= LOGGED_LINES_MAX ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "router_line",
-		  "prefix=%s op=%s map=%s", PREFIX_STR(&entry->prefix), words[op],
-		  LOG_QUOTE(entry->map));
+	log_event(write->n_lines <= LOGGED_LINES_MAX ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+		  "router_line", "prefix=%s op=%s map=%s line=%s took_us=%llu",
+		  PREFIX_STR(&write->entry->prefix), words[write->op], LOG_QUOTE(write->entry->map),
+		  LOG_QUOTE(reply->command), (unsigned long long)reply->took_us);
 }
 
 /* A withdrawal of what is gone already ends where it should. */
@@ -308,7 +312,7 @@ static void on_line(void *arg, const struct vty_reply *reply)
 	if (line_went_through(write, reply)) {
 		router->stats.writes++;
 		router_entry_written(write->entry, write->op, usec_now());
-		log_line(write->entry, write->op, write->n_lines);
+		log_line(write, reply);
 	} else {
 		router_entry_refused(write->entry, write->op, reply->text, usec_now());
 		router_fault(router, "'%.100s': %s: %.200s", reply->command,

@@ -45,7 +45,7 @@ _shoal() {
 		esac
 	done
 	case $before in
-	--socket | --config | --password-file | --saved | --in | --out | --write | -w | --with) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+	--socket | --config | --output | --password-file | --saved | --in | --out | --write | -w | --with) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
 	--run-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
 	--vip) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column vips)" -- "$word") && return ;;
 	--pool) mapfile -t COMPREPLY < <(compgen -W "$(_shoal_column pools)" -- "$word") && return ;;

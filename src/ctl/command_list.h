@@ -65,6 +65,8 @@
 	  "FILE]... "                                                                              \
 	  "[--import WHAT] [--no-bfd] [--no-gtsm] [--saved FILE]",                                 \
 	  "what is wrong around Shoal on this node, with the command that mends it")               \
+	X(bundle, false, "[--output FILE] [--config FILE]",                                        \
+	  "one file for a bug report: config, state, events, FRR, kernel; no secrets")             \
 	X(help, false, "[COMMAND]", "all commands, or one of them at length")
 
 /* The same, of names that are no words of C: X(word, name, is_admin, args, help). */

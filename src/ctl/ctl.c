@@ -164,6 +164,18 @@ static void client_refuse(struct ctl_client *client, enum ctl_exit status, const
 
 /* ---- requests ---- */
 
+/* Who asked for what; long arguments are cut. */
+static void log_operator(const struct ctl_request *request, const struct ctl_command *command,
+			 const json_t *args)
+{
+	AUTO(freep)
+	char *text =
+		json_object_size(args) ? json_dumps(args, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+
+	log_notice("operator", "command=%s owner=%s args=%s", command->name,
+		   LOG_QUOTE(ctl_request_owner(request)), LOG_QUOTE(text ? text : ""));
+}
+
 static void run_command(struct ctl_client *client, const struct ctl_command *command,
 			const json_t *args)
 {
@@ -177,8 +189,7 @@ static void run_command(struct ctl_client *client, const struct ctl_command *com
 	request->uid = client->uid;
 	client->request = request;
 	if (command->is_admin)
-		log_notice("operator", "command=%s owner=%s", command->name,
-			   LOG_QUOTE(ctl_request_owner(request)));
+		log_operator(request, command, args);
 	command->run(request, args, client->socket->ctl->context);
 }
 
