@@ -153,36 +153,36 @@ static bool is_whole(const struct rtattr *attr, size_t left)
 	return left >= sizeof(*attr) && attr->rta_len >= sizeof(*attr) && attr->rta_len <= left;
 }
 
-static const struct rtattr *next_of(const struct rtattr *attr, size_t *left)
+static struct rtattr *next_of(struct rtattr *attr, size_t *left)
 {
 	size_t step = RTA_ALIGN(attr->rta_len);
 
 	*left -= step < *left ? step : *left;
-	return (const void *)((const char *)attr + step);
+	return (void *)((char *)attr + step);
 }
 
-static uint32_t metric_mtu(const struct rtattr *metrics)
+static uint32_t metric_mtu(struct rtattr *metrics)
 {
 	size_t left = RTA_PAYLOAD(metrics);
 
-	for (const struct rtattr *attr = RTA_DATA(metrics); is_whole(attr, left);
+	for (struct rtattr *attr = RTA_DATA(metrics); is_whole(attr, left);
 	     attr = next_of(attr, &left))
 		if (attr->rta_type == RTAX_MTU)
 			return *(const uint32_t *)RTA_DATA(attr);
 	return 0;
 }
 
-static int take_route(const struct nlmsghdr *header, struct host_route *ret)
+static int take_route(struct nlmsghdr *header, struct host_route *ret)
 {
-	const struct rtmsg *route = NLMSG_DATA(header);
+	struct rtmsg *route = NLMSG_DATA(header);
 	size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*route));
 
 	if (header->nlmsg_type == NLMSG_ERROR)
-		return ((const struct nlmsgerr *)NLMSG_DATA(header))->error ?: -EPROTO;
+		return ((struct nlmsgerr *)NLMSG_DATA(header))->error;
 	if (header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len < NLMSG_LENGTH(sizeof(*route)))
 		return -EPROTO;
 	*ret = (struct host_route){ .is_local = route->rtm_type == RTN_LOCAL };
-	for (const struct rtattr *attr = RTM_RTA(route); is_whole(attr, left);
+	for (struct rtattr *attr = RTM_RTA(route); is_whole(attr, left);
 	     attr = next_of(attr, &left)) {
 		if (attr->rta_type == RTA_OIF)
 			ret->ifindex = *(const uint32_t *)RTA_DATA(attr);
@@ -211,7 +211,7 @@ int host_route(const struct addr *addr, struct host_route *ret)
 		return -errno;
 	if (!NLMSG_OK((const struct nlmsghdr *)(const void *)answer, (size_t)n))
 		return -EPROTO;
-	return take_route((const struct nlmsghdr *)(const void *)answer, ret);
+	return take_route((struct nlmsghdr *)(void *)answer, ret);
 }
 
 static bool addr_of(const struct sockaddr *sa, struct addr *ret)
