@@ -308,15 +308,15 @@ static int peek_rival(int fd)
 static void check_rival(struct fpm *fpm, usec_t now)
 {
 	int speaks = peek_rival(fpm->rival_fd);
+	bool may_take = fpm->fd < 0 || is_quiet(fpm, now);
+	bool is_late = speaks == 0 && now - fpm->rival_since >= fpm->limits.first_us;
 
-	if (fpm->fd >= 0 && !is_quiet(fpm, now)) {
+	if (!may_take || speaks < 0 || is_late) {
 		refuse(fpm, &fpm->rival_fd);
 	} else if (speaks > 0) {
 		if (fpm->fd >= 0)
 			end_connection(fpm, "it told nothing, and another took its place");
 		begin_connection(fpm, fd_take(&fpm->rival_fd));
-	} else if (speaks < 0 || now - fpm->rival_since >= fpm->limits.first_us) {
-		refuse(fpm, &fpm->rival_fd);
 	}
 }
 
