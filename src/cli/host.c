@@ -182,8 +182,9 @@ static int take_route(struct nlmsghdr *header, struct host_route *ret)
 	if (header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len < NLMSG_LENGTH(sizeof(*route)))
 		return -EPROTO;
 	*ret = (struct host_route){ .is_local = route->rtm_type == RTN_LOCAL };
-	for (struct rtattr *attr = RTM_RTA(route); is_whole(attr, left);
-	     attr = next_of(attr, &left)) {
+	/* RTM_RTA() by another name: that casts from char. */
+	for (struct rtattr *attr = (void *)((char *)route + NLMSG_ALIGN(sizeof(*route)));
+	     is_whole(attr, left); attr = next_of(attr, &left)) {
 		if (attr->rta_type == RTA_OIF)
 			ret->ifindex = *(const uint32_t *)RTA_DATA(attr);
 		if (attr->rta_type == RTA_METRICS)

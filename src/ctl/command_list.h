@@ -46,7 +46,7 @@
 	  "count by real, for a while, connections and SYNs that clients had to send again")       \
 	X(probe, true, "POOL/REAL [--check NAME]",                                                 \
 	  "run the checks of one real now and show every step; nothing is judged")                 \
-	X(diff, false, "FILE [--from OLD]", "what a reload of that file would change")              \
+	X(diff, false, "FILE [--from OLD]", "what a reload of that file would change")             \
 	X(reload, true, "[--confirm T]", "read the config file again and go over to it")           \
 	X(confirm, true, "", "keep the config of a reload --confirm")                              \
 	X(version, false, "", "the version of this command and of shoald")

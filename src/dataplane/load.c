@@ -447,7 +447,7 @@ static struct dataplane *dataplane_new(const char *dir, const struct config *con
 	if (!dp)
 		return NULL;
 	snprintf(dp->dir, sizeof(dp->dir), "%s", dir);
-	snprintf(dp->set, sizeof(dp->set), "%s/v%u", dir, LB_ABI_VERSION);
+	snprintf(dp->set, sizeof(dp->set), "%s/v%u", dir, (unsigned)LB_ABI_VERSION);
 	dp->dir_fd = -1;
 	dp->set_fd = -1;
 	dp->prog_fd = -1;
