@@ -220,15 +220,15 @@ static bool next_target(struct paths *p)
 }
 
 /* Only what was written is compared: what changed since on our side is written by its own event. */
-static void mend_target(struct paths *p)
+static void mend_target(struct paths *p, uint32_t pool, uint32_t real)
 {
-	uint32_t mark = prober_mark(p->options.prober, p->target_pool, p->target_real);
+	uint32_t mark = prober_mark(p->options.prober, pool, real);
 	struct health_path_target target;
 	struct err err;
 
 	if (mark == 0)
 		return;
-	target = probe_target(p, p->target_pool, p->target_real);
+	target = probe_target(p, pool, real);
 	if (p->target_sums[mark & ~HEALTH_MARK_MASK] != target_sum(&target) ||
 	    health_path_mend(p->probe_path, mark, &target, &err) <= 0)
 		return;
@@ -248,7 +248,7 @@ static void mend_targets(struct paths *p)
 	if (n > TARGETS_A_TURN)
 		n = TARGETS_A_TURN;
 	for (size_t i = 0; p->probe_path && i < n && next_target(p); i++)
-		mend_target(p);
+		mend_target(p, p->target_pool, p->target_real);
 }
 
 /* Tell everybody about the way to one real of one pool. */
@@ -587,8 +587,10 @@ static void check_probe_path(struct paths *p, usec_t now, usec_t every_us)
 	else
 		log_warn("probe_path", "repaired=mappings");
 	for (uint32_t i = 0; i < p->options.config->n_pools; i++)
-		for (uint32_t k = 0; k < p->options.config->pools[i].n_reals; k++)
+		for (uint32_t k = 0; k < p->options.config->pools[i].n_reals; k++) {
+			mend_target(p, i, k); /* counts what somebody else changed */
 			write_probe_target(p, i, k);
+		}
 }
 
 void paths_check(struct paths *p, usec_t now)

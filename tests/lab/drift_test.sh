@@ -64,7 +64,7 @@ breaks map-entries bpftool map delete pinned "$maps/source_drops" key hex ${key/
 expect_equal "the key" "$key" "$(first_key)"
 
 test_that "a probe is sent where it was sent before"
-targets=$(find "$maps" -name '*target*' -print -quit)
+targets=$(find "$LAB_DIR/lb1/bpf" -name '*target*' -print -quit)
 key=$(bpftool -j map dump pinned "$targets" | jq -r '.[0].key | join(" ")')
 # shellcheck disable=SC2086
 breaks probe-target bpftool map delete pinned "$targets" key hex ${key//0x/}
@@ -98,14 +98,14 @@ has_no_line() { # PREFIX
 wait_for 30 "the stranger's line is gone" has_no_line "$stranger"
 
 test_that "a route-map that somebody edited is put back"
-breaks route-map configure_bgpd "route-map SHOAL-VIP-PLAIN permit 10" "set metric 77"
-has_no_metric() {
-	! vtysh_on lb1 -d bgpd -c "show running-config" | grep -q "set metric 77"
+breaks route-map configure_bgpd "route-map SHOAL-VIP-PLAIN permit 10" "set local-preference 77"
+has_no_preference() {
+	! vtysh_on lb1 -d bgpd -c "show running-config" | grep -q "set local-preference 77"
 }
-wait_for 30 "the metric is gone" has_no_metric
+wait_for 30 "the preference is gone" has_no_preference
 
 test_that "what is not ours is left alone"
-configure_bgpd "route-map MINE permit 10" "set metric 5" "exit" "router bgp $LAB_AS_NODES" \
+configure_bgpd "route-map MINE permit 10" "set local-preference 5" "exit" "router bgp $LAB_AS_NODES" \
 	"address-family ipv4 unicast" "network 192.0.2.0/24"
 on lb1 ip rule add from 192.0.2.7 table 4711 priority 500
 bpftool map create "$maps/stranger" type array key 4 value 4 entries 1 name stranger
