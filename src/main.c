@@ -554,6 +554,11 @@ static void sample_traffic(struct shoald *d, usec_t now)
 {
 	usec_t span = now - d->sampled_at;
 
+	/* Packets are counted in the other set of maps: what this one says is no silence. */
+	if (dataplane_is_changing_over(d->dataplane)) {
+		d->sampled_at = 0;
+		return;
+	}
 	for (uint32_t i = 0; i < core_n_vips(d->core); i++) {
 		const struct core_vip *vip = core_vip(d->core, i);
 		struct vip_seen *seen = vip_seen(d, &vip->prefix);
@@ -1119,6 +1124,31 @@ static int go_over(struct shoald *d, struct config *next, struct err *err)
 /* ---- a reload on trial ---- */
 
 /* Before the new config comes into force; *ret_before is for confirm_undo(). */
+static int parse_former(const struct confirm *confirm, struct config **ret, struct err *err)
+{
+	struct config_report report = { 0 };
+	int r = config_parse("the config kept for going back", confirm->text, strlen(confirm->text),
+			     CONFIG_NEED_NODE, ret, &report);
+
+	if (r < 0)
+		err_set(err, r, "%.200s", report.text ? report.text : strerror(-r));
+	config_report_fini(&report);
+	return r;
+}
+
+/* A reload during a trial must leave a way back, too. */
+static int check_trial(const struct shoald *d, const struct config *next, struct err *err)
+{
+	struct config *former = NULL;
+	int r = parse_former(&d->confirm, &former, err);
+
+	if (r < 0)
+		return r;
+	r = confirm_check_way_back(former, next, err);
+	config_free(former);
+	return r;
+}
+
 static int begin_trial(struct shoald *d, const struct config *next,
 		       const struct commands_reload *how, struct confirm *ret_before,
 		       struct err *err)
@@ -1130,7 +1160,11 @@ static int begin_trial(struct shoald *d, const struct config *next,
 					     .wall_us = usec_wall(),
 					     .now = usec_now() };
 
+	int r = d->confirm.state == CONFIRM_PENDING ? check_trial(d, next, err) : 0;
+
 	*ret_before = d->confirm;
+	if (r < 0)
+		return r;
 	/* Where nothing changes there is nothing to try, but the end of a trial may be another. */
 	if (how->confirm_us == 0 || (strcmp(next->generation, d->config->generation) == 0 &&
 				     d->confirm.state != CONFIRM_PENDING))
@@ -1180,18 +1214,6 @@ static int confirm(void *daemon, const char *owner, struct err *err)
 }
 
 /* The kept text as a config; the report of one that is no good any more is the sentence. */
-static int parse_former(const struct confirm *confirm, struct config **ret, struct err *err)
-{
-	struct config_report report = { 0 };
-	int r = config_parse("the config kept for going back", confirm->text, strlen(confirm->text),
-			     CONFIG_NEED_NODE, ret, &report);
-
-	if (r < 0)
-		err_set(err, r, "%.200s", report.text ? report.text : strerror(-r));
-	config_report_fini(&report);
-	return r;
-}
-
 static int go_back(struct shoald *d, struct err *err)
 {
 	char tried[CONFIG_GENERATION_LEN + 1];
@@ -1398,9 +1420,11 @@ static void on_hangup(evutil_socket_t signal, short what, void *arg)
 
 	(void)signal;
 	(void)what;
-	if (reload(d, &how, &report, &err) < 0)
-		log_err("reload", "error=%s report=%s", LOG_QUOTE(err.text),
-			LOG_QUOTE(report.text ? report.text : ""));
+	/* The report quotes lines of the file, secrets too: not for the events. */
+	if (reload(d, &how, &report, &err) < 0) {
+		log_err("reload", "error=%s hint=\"shoal check\"", LOG_QUOTE(err.text));
+		fputs(report.text ? report.text : "", stderr);
+	}
 	config_report_fini(&report);
 }
 

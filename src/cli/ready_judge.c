@@ -35,8 +35,12 @@ static void lacks(struct verdict *verdict, const char *thing, const char *comman
 static void judge_config(struct verdict *verdict, const json_t *status, const char *generation)
 {
 	const char *file = get_text(json_object_get(status, "config"), "file");
+	const char *state = get_text(json_object_get(status, "config"), "file_state");
 	const char *running = get_text(status, "generation");
 
+	if (!generation && *state && strcmp(state, "same") != 0)
+		lacks(verdict, "config", "shoal check", "runs generation %.8s, and %s is %s",
+		      running, file, state);
 	if (generation && strcmp(generation, running) != 0)
 		lacks(verdict, "config", "shoal reload", "runs generation %.8s, and %s is %.8s",
 		      running, file, generation);

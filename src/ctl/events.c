@@ -254,8 +254,8 @@ static bool seek(struct reading *reading, const struct view *view, usec_t deadli
 		reading->before = record.seq;
 		if (is_wanted(reading, view, &record))
 			reading->limit--;
-		if (usec_now() >= deadline)
-			return reading->limit == 0;
+		if (reading->limit > 0 && usec_now() >= deadline)
+			return false;
 	}
 	reading->after = reading->before - 1;
 	return true;

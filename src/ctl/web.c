@@ -71,8 +71,17 @@ static void handle_beat(struct ctl_request *request, const json_t *args, void *c
 	ctl_answer(request, beat);
 }
 
+/* Its answer holds the whole config, with what checks send as secrets. */
+static void handle_diff(struct ctl_request *request, const json_t *args, void *context)
+{
+	(void)args;
+	(void)context;
+	ctl_refuse(request, CTL_PERMISSION, "'diff' tells secrets of the config: not here");
+}
+
 const struct ctl_command commands_web_table[] = {
 	{ "metrics", false, "", "all metrics, as Prometheus' text", handle_metrics },
+	{ "diff", false, "", "refused here", handle_diff },
 	{ "beat", false, "", "where to listen, and how the node stands", handle_beat },
 	{ .name = NULL },
 };

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/base/auto.h"
@@ -527,6 +528,8 @@ static void pins_mend(struct dataplane *dp, dataplane_mended_fn told, void *arg)
 	};
 	char name[32];
 
+	if (mkdir(dp->set, 0700) < 0 && errno != EEXIST)
+		return;
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		pin_mend(dp->set, maps[i].name, bpf_map__fd(maps[i].map), told, arg);
 	for (int i = 0; i < N_STAGE_PINS; i++)

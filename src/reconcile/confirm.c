@@ -198,15 +198,15 @@ void confirm_fini(struct confirm *confirm)
 
 /* ---- from one state to another ---- */
 
-/* What a reload would refuse when the time comes is refused now. */
-static int check_way_back(const struct config *former, const struct config *next, struct err *err)
+int confirm_check_way_back(const struct config *former, const struct config *next, struct err *err)
 {
 	for (size_t i = 0; i < next->n_vips; i++)
 		if (!config_owns(&former->routing, &next->vips[i].prefix))
 			return err_set(
 				err, -EBUSY,
-				"vip %s (%s) lies outside the vip-ranges that are in force, so "
-				"going back could not withdraw it: reload the wider ranges "
+				"vip %s (%s) lies outside the vip-ranges that a trial goes back "
+				"to, "
+				"which could not withdraw it: reload and confirm the wider ranges "
 				"first, then the VIP with --confirm",
 				next->vips[i].name, PREFIX_STR(&next->vips[i].prefix));
 	return 0;
@@ -226,7 +226,7 @@ static int keep_former(struct confirm *confirm, const struct config *running, st
 int confirm_begin(struct confirm *confirm, const struct confirm_trial *trial, struct err *err)
 {
 	struct confirm before = *confirm;
-	int r = check_way_back(trial->running, trial->next, err);
+	int r = confirm_check_way_back(trial->running, trial->next, err);
 
 	if (r == 0)
 		r = keep_former(confirm, trial->running, err);
@@ -241,8 +241,12 @@ int confirm_begin(struct confirm *confirm, const struct confirm_trial *trial, st
 	r = store(confirm, err);
 	if (r == 0)
 		return 0;
-	if (before.state == CONFIRM_NONE)
-		free(confirm->text);
+	if (before.state == CONFIRM_NONE) { /* half of it may be there */
+		struct err ignored;
+
+		confirm_end(confirm, &ignored);
+		free(TAKE(confirm->text));
+	}
 	*confirm = before;
 	return r;
 }

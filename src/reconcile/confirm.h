@@ -61,6 +61,12 @@ struct confirm_trial {
 };
 
 /*
+ * confirm_check_way_back - what a reload of @former would refuse when the time comes is refused
+ * now. Returns 0, or -EBUSY with the sentence.
+ */
+int confirm_check_way_back(const struct config *former, const struct config *next, struct err *err);
+
+/*
  * confirm_begin - store, before it comes into force, that next is on trial. One that is pending
  * goes on with the new end; the config to go back to stays the last one that was confirmed.
  * Returns 0; -EBUSY with the sentence when going back could not be; or a negative errno. Then

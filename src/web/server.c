@@ -406,6 +406,10 @@ int server_listen(struct server *server, const char *where, struct err *err)
 		return 0;
 	}
 	r = open_listener(where, &fd, err);
+	if (r == -EADDRINUSE && server->bound) { /* by ourselves, where one is within the other */
+		unbind(server);
+		r = open_listener(where, &fd, err);
+	}
 	return r < 0 ? r : server_listen_fd(server, fd, err);
 }
 

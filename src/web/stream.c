@@ -3,11 +3,16 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <event2/http.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
 #include "src/web/server.h"
+
+/* Half of all connections: streams have no end, and a scrape must find a place. */
+#define STREAMS_MAX      (SERVER_CONNECTIONS_MAX / 2)
+#define STREAM_INPUT_MAX 4096
 
 struct stream {
 	LIST_ENTRY(stream) entry;
@@ -43,6 +48,9 @@ static void on_close(struct evhttp_connection *connection, void *arg)
 	(void)connection;
 	LIST_REMOVE(stream, entry);
 	server_counts(stream->streams->server)->streams--;
+	/* libevent lets a request go whose client went first, and leaves it to us. */
+	if (!evhttp_request_get_connection(stream->request))
+		evhttp_request_free(stream->request);
 	free(stream);
 }
 
@@ -84,12 +92,17 @@ static void send_head(struct evhttp_request *request)
 
 void stream_serve(struct server *server, struct evhttp_request *request, const char *name)
 {
+	struct evhttp_connection *connection = evhttp_request_get_connection(request);
 	struct stream *stream = NULL;
 
 	(void)name;
 	if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
 		send_head(request);
 		evhttp_send_reply_end(request);
+		return;
+	}
+	if (server_counts(server)->streams >= STREAMS_MAX) {
+		server_refuse(server, request, HTTP_SERVUNAVAIL, "as many streams as there may be");
 		return;
 	}
 	stream = calloc(1, sizeof(*stream));
@@ -101,7 +114,10 @@ void stream_serve(struct server *server, struct evhttp_request *request, const c
 	stream->request = request;
 	LIST_INSERT_HEAD(&stream->streams->all, stream, entry);
 	server_counts(server)->streams++;
-	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_close, stream);
+	evhttp_connection_set_closecb(connection, on_close, stream);
+	/* Nobody reads what a client says on: no more of it is taken than this. */
+	bufferevent_setwatermark(evhttp_connection_get_bufferevent(connection), EV_READ, 0,
+				 STREAM_INPUT_MAX);
 	send_head(request);
 	server_greet(server, request);
 }
