@@ -21,7 +21,7 @@ not_seen_down() {
 }
 
 repaired() { # WHAT: how often
-	grep -c "probe_path repaired=.*$1" "$LAB_DIR/log/lb1-shoald"
+	grep -cE "repair kind=$1 |probe_path repaired=$1" "$LAB_DIR/log/lb1-shoald"
 }
 
 repaired_again() { # BEFORE WHAT
@@ -41,32 +41,32 @@ sent_more_than() { # PACKETS
 wait_for 5 "both reals up" nodes_see_reals up web1 web2
 
 test_that "a lost filter takes no real down and is put back"
-before=$(repaired devices)
+before=$(repaired tc-filter)
 on lb1 tc qdisc del dev shoal-steer clsact
 both_stay_up "filter"
-expect "it was put back" repaired_again "$before" devices
+expect "it was put back" repaired_again "$before" tc-filter
 
 test_that "lost rules take no real down and are put back"
-before=$(repaired devices)
+before=$(repaired ip-rule)
 on lb1 ip rule del priority 21320
 on lb1 ip rule del priority 21321
 on lb1 ip -6 rule del priority 21320
 on lb1 ip -6 rule del priority 21321
 both_stay_up "rules"
-expect "they were put back" repaired_again "$before" devices
+expect "they were put back" repaired_again "$before" ip-rule
 
 test_that "a lost route takes no real down and is put back"
-before=$(repaired devices)
+before=$(repaired ip-route)
 on lb1 ip route flush table 21320
 on lb1 ip -6 route flush table 21320
 both_stay_up "routes"
-expect "they were put back" repaired_again "$before" devices
+expect "they were put back" repaired_again "$before" ip-route
 
 test_that "a lost veth takes no real down and is put back"
-before=$(repaired devices)
+before=$(repaired probe-device)
 on lb1 ip link del shoal-probe
 both_stay_up "veth"
-expect "it was put back" repaired_again "$before" devices
+expect "it was put back" repaired_again "$before" probe-device
 
 test_that "lost mappings take no real down and are put back"
 before=$(repaired mappings)
