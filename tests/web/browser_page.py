@@ -260,7 +260,7 @@ def test_large(browser, server):
     check("the next leaf follows", browser.run("return document.querySelector('#vips tbody').textContent").startswith("vip0050"))
     browser.run("document.querySelector('#pools .unfold').click()")
     browser.until("a pool's reals come with their evidence",
-                  "return document.querySelector('#pools .detail')?.textContent.includes('the check passed')")
+                  "return document.querySelector('#pools .detail')?.textContent.includes('the check passed')", seconds=120)
     check("those in trouble first", browser.run("return document.querySelector('.detail tbody').textContent").startswith("real005"))
     longest = browser.run("""return new Promise((done) => { let last = performance.now(), most = 0, n = 0;
         const tick = () => { const now = performance.now(); most = Math.max(most, now - last); last = now;
